@@ -1,0 +1,2 @@
+//! What touches the world: TUN, UDP, the packet worker, the front.
+pub mod front;

@@ -1,0 +1,2 @@
+//! WireGuard as pure state machines.
+#![forbid(unsafe_code)]
