@@ -1,0 +1,74 @@
+"""All that crosses between Python and Rust: bytes and integers, nothing else.
+
+Endpoints are bytes: 4 or 16 bytes of address, then 2 bytes of port, big-endian (IPv6 link-local: 4 more bytes of scope).
+Allowed prefixes are bytes: 4 or 16 bytes of address, then 1 byte of prefix length.
+Keys are 32 bytes. Peers are named by a 64-bit number that the caller chose. Times are nanoseconds unless said otherwise.
+"""
+
+EVENT_UNKNOWN_INITIATOR: int  # data: the initiator's public key; endpoint: where it came from (rate-limited)
+EVENT_HANDSHAKE: int  # peer; number: 1 we initiated, 2 we responded; data: the peer's public key in use; endpoint
+EVENT_HANDSHAKE_GAVE_UP: int  # peer: no answer for 90 s (WireGuard, 6.4)
+EVENT_PONG: int  # peer; number: round trip in ns; data: the token, 8 bytes big-endian; endpoint of the answer
+EVENT_ELSEWHERE: int  # managed peer: an authenticated packet came from another endpoint (rate-limited)
+EVENT_PROBE: int  # peer registered with the hint; data: the whole valid probe; endpoint of the sender
+EVENT_STUN: int  # data: the whole answer to a live transaction; endpoint
+EVENT_SEND_FAILED: int  # peer; number: errno; endpoint
+EVENT_WORKER_FAILED: int  # number: errno; the tunnel carries nothing any more
+EVENT_LOST: int  # number: how many events the bounded queue had to drop
+
+ENDPOINT_ROAM: int
+ENDPOINT_MANAGED: int
+
+class EngineError(OSError): ...
+
+class Tunnel:
+    """One WireGuard device with its TUN, its UDP sockets and its worker thread; starts carrying at once."""
+
+    def __new__(
+        cls,
+        ifname: bytes,  # as for TUNSETIFF: b"warren%d" lets the kernel choose
+        mtu: int,
+        listen_port: int,  # 0: the kernel chooses
+        private_keys: bytes,  # 32 or 64 bytes: the one in use, then the next one
+        stamp_floor_s: int,  # TAI64N stamps are max(last + 1, min(now, ceiling)), never below the floor; Unix seconds
+        stamp_ceiling_s: int,
+    ) -> Tunnel: ...
+    def ifname(self) -> bytes: ...
+    def listen_port(self) -> int: ...
+    def event_fd(self) -> int: ...
+    def take_events(self, most: int) -> list[tuple[int, int, int, bytes, bytes]]:
+        """(kind, peer, number, data, endpoint) each; clears the eventfd when the queue is empty."""
+    def set_private_keys(self, private_keys: bytes) -> None: ...
+    def set_stamp_window(self, floor_s: int, ceiling_s: int) -> None: ...
+    def set_peer(
+        self,
+        peer: int,
+        public_keys: bytes,  # 32 or 64 bytes
+        preshared_keys: bytes,  # n * 32, in order of preference, n <= 4; empty: none
+        allowed: list[bytes],
+        mode: int,
+        keepalive_s: int,  # 0: none
+    ) -> None:
+        """Add or change a peer; the gate of a new one is shut. Live sessions of keys that stay go on."""
+    def set_gate(self, peer: int, is_open: int) -> None: ...
+    def set_endpoint(self, peer: int, endpoint: bytes) -> None:
+        """Where to send; empty: nowhere (packets wait in the bounded queue)."""
+    def set_endpoint_relay(self, peer: int, relay: int, channel: int) -> None: ...
+    def remove_peer(self, peer: int) -> None: ...
+    def initiate(self, peer: int) -> None:
+        """Begin a handshake now, also to replace a living session."""
+    def ping(self, peer: int, token: int) -> None: ...
+    def set_probe_key(self, hint: bytes, key: bytes, peer: int) -> None: ...
+    def remove_probe_key(self, hint: bytes) -> None: ...
+    def expect_stun(self, transaction: bytes, for_ms: int) -> None: ...
+    def send(self, endpoint: bytes, datagram: bytes) -> None:
+        """One datagram from the tunnel's own port (probes, STUN)."""
+    def peer_stats(self, peer: int) -> tuple[int, int, int, int, int, bytes]:
+        """(rx bytes, tx bytes, last handshake in Unix ns or 0, last authenticated packet in Unix ns or 0, session alive 0/1, endpoint)."""
+    def stats(self) -> dict[bytes, int]:
+        """Every counter of the device by name: packets, bytes, and one for each reason of a drop."""
+    def close(self) -> None:
+        """Stop the worker, close the sockets and the TUN (the link goes with it)."""
+
+class Front:
+    """The server's public port: TLS or plain, limits and deadlines, forwards to the web part's unix socket."""

@@ -1,0 +1,67 @@
+"""The catalogue of stable codes, and the one exception that carries them to a user.
+
+A code is part of the contract: scripts match on it, the protocol closes sessions with it, problem+json carries it.
+Names may be added, never changed or used for something else.
+"""
+
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """Why something was refused; the text beside it says what was wrong and what to do."""
+
+    # input of a user
+    INVALID_ARGUMENT = "E_INVALID_ARGUMENT"
+    INVALID_HOSTNAME = "E_INVALID_HOSTNAME"
+    INVALID_KEY = "E_INVALID_KEY"
+    INVALID_CONFIG = "E_INVALID_CONFIG"
+    # joining
+    HOSTNAME_TAKEN = "E_HOSTNAME_TAKEN"
+    KEY_UNKNOWN = "E_KEY_UNKNOWN"
+    KEY_EXPIRED = "E_KEY_EXPIRED"
+    KEY_USED = "E_KEY_USED"
+    KEY_REVOKED = "E_KEY_REVOKED"
+    PIN_MISMATCH = "E_PIN_MISMATCH"
+    NOT_A_MEMBER = "E_NOT_A_MEMBER"
+    REMOVED = "E_REMOVED"
+    ADDRESSES_EXHAUSTED = "E_ADDRESSES_EXHAUSTED"
+    NETWORK_UNKNOWN = "E_NETWORK_UNKNOWN"
+    # reaching the other side
+    SERVER_UNREACHABLE = "E_SERVER_UNREACHABLE"
+    SERVER_IDENTITY = "E_SERVER_IDENTITY"
+    DAEMON_UNREACHABLE = "E_DAEMON_UNREACHABLE"
+    TIMEOUT = "E_TIMEOUT"
+    BUSY = "E_BUSY"
+    # protocol
+    VERSION = "E_VERSION"
+    MALFORMED = "E_MALFORMED"
+    TOO_LARGE = "E_TOO_LARGE"
+    OUT_OF_ORDER = "E_OUT_OF_ORDER"
+    BAD_SIGNATURE = "E_BAD_SIGNATURE"
+    UNSUPPORTED = "E_UNSUPPORTED"
+    # rights
+    FORBIDDEN = "E_FORBIDDEN"
+    UNAUTHENTICATED = "E_UNAUTHENTICATED"
+    NO_TUN_RIGHTS = "E_NO_TUN_RIGHTS"
+    # state of things
+    NOT_UP = "E_NOT_UP"
+    NOT_FOUND = "E_NOT_FOUND"
+    CONFLICT = "E_CONFLICT"
+    ALREADY_RUNNING = "E_ALREADY_RUNNING"
+    ADDRESS_COLLISION = "E_ADDRESS_COLLISION"
+    STATE_DAMAGED = "E_STATE_DAMAGED"
+    STORE_UNAVAILABLE = "E_STORE_UNAVAILABLE"
+    INTERNAL = "E_INTERNAL"
+
+
+class WarrenError(Exception):
+    """A refusal or failure that a user can act on.
+
+    `code` is stable, `text` says what was wrong, `fix` what to do (may be empty).
+    """
+
+    def __init__(self, code: Code, text: str, fix: str = "") -> None:
+        super().__init__(f"{code.value}: {text}" + (f" ({fix})" if fix else ""))
+        self.code = code
+        self.text = text
+        self.fix = fix
