@@ -26,3 +26,28 @@ engine: $(BIN)/.packages ## (re)build the Rust engine into .venv
 
 lock: $(BIN)/.packages ## pin and hash every Python package again
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --extra server --group dev pyproject.toml -o requirements.lock
+
+demo: setup ## a server and two machines on this one: they join, ping by name, and leave nothing
+	$(BIN)/python -m demo
+
+test: setup ## everything but the long runs (as root or where users may have namespaces: the lab too)
+	cargo test --release --quiet --workspace --exclude warren-python
+	$(BIN)/pytest -q
+
+check: setup ## formats, lints, types, import contracts
+	tools/check
+
+bench: setup ## measure the tunnel beside wireguard-go, in one run
+	$(BIN)/python -m benchmarks.tunnel
+
+interop: setup ## the long runs against programs of others: 1 GB each way, wireguard-go's own rekey
+	WARREN_INTEROP=full $(BIN)/pytest -q -m interop tests/interop --timeout 1800
+
+soak: setup ## long churn with restarts (SECONDS=3600)
+	$(BIN)/python -m tools.soak --seconds $(or $(SECONDS),3600)
+
+wheel: setup ## a wheel in dist/
+	$(BIN)/maturin build --release --quiet --out dist
+
+ci: ## what CI runs
+	.ci/run
