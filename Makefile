@@ -31,7 +31,7 @@ demo: setup ## a server and two machines on this one: they join, ping by name, a
 	$(BIN)/python -m demo
 
 test: setup ## everything but the long runs (as root or where users may have namespaces: the lab too)
-	cargo test --release --quiet --workspace --exclude warren-python
+	cargo test --quiet --workspace --exclude warren-python
 	$(BIN)/pytest -q
 
 check: setup ## formats, lints, types, import contracts
