@@ -1,0 +1,160 @@
+"""Settings of `warren server`: one frozen struct; flag > WARREN_<FLAG> > file > default.
+
+Decides which value wins and whether it is well formed. Must not know what a setting is used for. A key that nobody
+knows is an error with a suggestion, because a misspelled limit that is silently ignored is worse than no start.
+Invariant: a `Settings` that exists is complete and consistent; nobody checks it again.
+"""
+
+import difflib
+import ipaddress
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from warren.errors import Code, WarrenError
+
+SYSTEM_FILE = Path("/etc/warren/server.toml")
+DEFAULT_PORT = 8443
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one server was told. Field descriptions are the help texts; the variable is WARREN_ plus the flag."""
+
+    data: Annotated[Path, msgspec.Meta(description="folder that holds the database, keys and sockets")]
+    url: Annotated[str, msgspec.Meta(description="URL under which nodes and people reach this server")]
+    listen: Annotated[str, msgspec.Meta(description="TCP address of the public port, [HOST]:PORT")] = f":{DEFAULT_PORT}"
+    tls: Annotated[
+        str, msgspec.Meta(description="'auto' (self-signed, for nodes), or CERT,KEY files; unused with http://")
+    ] = "auto"
+    metrics_listen: Annotated[
+        str, msgspec.Meta(description="TCP address that serves /metrics, [HOST]:PORT; empty: admin socket only")
+    ] = ""
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], msgspec.Meta(description="least severe log line to print")
+    ] = "info"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work. Raises ValueError with a sentence; `load` turns it into a coded refusal."""
+        parts = urlsplit(self.url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError(f"the URL {self.url!r} is not http://HOST[:PORT] or https://HOST[:PORT]")
+        if parts.path not in {"", "/"} or parts.query or parts.fragment or parts.username is not None:
+            raise ValueError(f"the URL {self.url!r} may hold scheme, host and port only")
+        split_listen(self.listen)
+        if self.metrics_listen:
+            split_listen(self.metrics_listen)
+        if self.tls != "auto" and self.tls.count(",") != 1:
+            raise ValueError(f"--tls takes 'auto' or CERT,KEY, not {self.tls!r}")
+
+    @property
+    def plain(self) -> bool:
+        """Whether the public port speaks HTTP without TLS."""
+        return urlsplit(self.url).scheme == "http"
+
+    @property
+    def host(self) -> str:
+        """The literal host of the URL, lower case, without brackets."""
+        return str(urlsplit(self.url).hostname)
+
+    @property
+    def base_url(self) -> str:
+        """The URL without a trailing slash."""
+        return self.url.rstrip("/")
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether the URL names this machine only, where plain HTTP needs no warning."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost" or self.host.endswith(".localhost")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings and where each field came from ('flag', 'environment', a file's path, 'default')."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+
+def split_listen(text: str) -> tuple[str, int]:
+    """Split `[HOST]:PORT` into host ("" for every address) and port (0 lets the system choose). Raises ValueError."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"{text!r} is not [HOST]:PORT")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def flag_of(field: str) -> str:
+    """The command-line flag of a field."""
+    return "--" + field.replace("_", "-")
+
+
+def variable_of(field: str) -> str:
+    """The environment variable of a field."""
+    return "WARREN_" + field.upper()
+
+
+def load(flags: Mapping[str, str], environment: Mapping[str, str], system_file: Path = SYSTEM_FILE) -> Loaded:
+    """Combine the sources. Reads at most one file. Raises WarrenError INVALID_CONFIG or INVALID_ARGUMENT."""
+    values: dict[str, object] = {}
+    origins: dict[str, str] = {}
+    fields = Settings.__struct_fields__
+
+    def take(source: Mapping[str, object], origin: str) -> None:
+        for field in fields:
+            if field not in values and field in source:
+                values[field] = source[field]
+                origins[field] = origin
+
+    take(flags, "flag")
+    take({field: environment[variable_of(field)] for field in fields if variable_of(field) in environment}, "environment")
+    file = _file_in_force(values.get("data"), system_file)
+    if file is not None:
+        take(_read(file), str(file))
+    missing = [flag_of(field) for field in ("data", "url") if field not in values]
+    if missing:
+        raise WarrenError(
+            Code.INVALID_ARGUMENT,
+            f"{' and '.join(missing)} must be given",
+            "for example: warren server --data /var/lib/warren-server --url https://vpn.example.org",
+        )
+    try:
+        settings = msgspec.convert(values, Settings, dec_hook=_to_path)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise WarrenError(Code.INVALID_CONFIG, str(error), "see warren server --help") from error
+    return Loaded(settings, {field: origins.get(field, "default") for field in fields})
+
+
+def _file_in_force(data: object, system_file: Path) -> Path | None:
+    if data is not None:
+        own = Path(str(data)) / "server.toml"
+        if own.is_file():
+            return own
+    return system_file if system_file.is_file() else None
+
+
+def _read(file: Path) -> dict[str, object]:
+    try:
+        found: dict[str, object] = tomllib.loads(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise WarrenError(Code.INVALID_CONFIG, f"{file} cannot be read: {error}", "correct the file") from error
+    found = {key.replace("-", "_"): value for key, value in found.items()}
+    for key in found:
+        if key not in Settings.__struct_fields__:
+            near = difflib.get_close_matches(key, Settings.__struct_fields__, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(Settings.__struct_fields__)}"
+            raise WarrenError(Code.INVALID_CONFIG, f"{file}: unknown key {key!r}", hint)
+    return found
+
+
+def _to_path(kind: type, value: object) -> object:
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise NotImplementedError(kind)
