@@ -7,6 +7,22 @@ DOCUMENT_MAX_DEPTH = 16  # deepest document of ours nests 5; beyond 16 only recu
 # --- control session (protocol) ---
 UNPROVEN_MAX_BYTES = 4 * 1024  # what a stranger may make us hold before it proved a key
 UNPROVEN_MAX_S = 10.0  # and for how long
+SESSION_DECIDE_MAX_S = 20.0  # what the other side may take to admit: a slow disk's commit, with room
+SESSION_IDLE_S = 20.0  # silence before a ping: below the 30 s at which home routers and proxies forget a quiet connection
+SESSION_DEAD_S = 50.0  # two pings lost, and room for a third to be late
+SESSION_FROM_NODE_MAX_BYTES = 128 * 1024  # one frame: a record of the largest size and its envelope, twice over
+SESSION_FROM_SERVER_MAX_BYTES = 8 * 1024 * 1024  # one frame: a whole map of 10,000 members at 800 bytes each
+SESSION_OUTBOX_MAX = 256  # frames waiting for a slow reader (the map waits in its own slot); then the session ends
+SESSION_SIGNALS_MAX = 64  # signals among them; the oldest is dropped, its sender asks again
+SESSION_EVENTS_MAX = 256  # frames taken in that the owner has not looked at; it looks after every one
+SESSION_DEPTH_MAX = 6  # the deepest message nests 3
+MAP_MAX_DOCUMENTS = 65_536  # three documents a member for 20,000 members; the frame's bytes end before
+MEMBER_MAX_TAGS = 16  # a machine with more roles than that wants a group
+TEXT_MAX_CHARS = 1024  # a sentence of ours for a person, with names of others in it
+SEALED_MAX_BYTES = 4 * 1024  # 32 endpoints and the seal take under 1 KiB; two ML-KEM messages later fit too
+CANDIDATES_MAX = 32  # endpoints of one node: every interface of a busy machine, never an amplifier's list
+PROBE_MAX_BYTES = 1_452  # padded to full size it still fits one Ethernet frame under IPv6
+KEY_LIFETIME_MAX_S = 365 * 24 * 3600  # a pre-auth key is for admission; who needs a longer one makes a new one
 
 # --- server ---
 

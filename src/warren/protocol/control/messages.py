@@ -1,0 +1,184 @@
+"""The messages of the control session, as values.
+
+Each is a msgpack map with the key `t` as its kind. A message with an `id` is a request: it is answered by `Done`,
+`Failed` or `Unsupported` with that id. One without is a notice. Signed documents are opaque bytes here; `trust` reads
+them. Times are Unix seconds, keys and nonces 32 bytes, signatures Ed25519 (64 bytes) over the bytes of `transcript`.
+"""
+
+from typing import Annotated, ClassVar
+
+import msgspec
+from msgspec import Meta
+
+from warren.limits import (
+    DOCUMENT_MAX_BYTES,
+    MAP_MAX_DOCUMENTS,
+    MEMBER_MAX_TAGS,
+    SEALED_MAX_BYTES,
+    TEXT_MAX_CHARS,
+)
+
+Key = Annotated[bytes, Meta(min_length=32, max_length=32)]
+Nonce = Annotated[bytes, Meta(min_length=32, max_length=32)]
+Digest = Annotated[bytes, Meta(min_length=32, max_length=32)]
+Signature = Annotated[bytes, Meta(min_length=64, max_length=64)]
+Document = Annotated[bytes, Meta(min_length=1, max_length=DOCUMENT_MAX_BYTES)]
+Sealed = Annotated[bytes, Meta(min_length=1, max_length=SEALED_MAX_BYTES)]
+Text = Annotated[str, Meta(max_length=TEXT_MAX_CHARS)]
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+RequestId = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="t"):
+    """What every message has in common: the key `t`."""
+
+
+class Hello(Message, frozen=True, kw_only=True, tag="hello"):
+    """Node, first: what it speaks and which network it means (by id, or by the id of the key it joins with)."""
+
+    versions: Annotated[tuple[Count, Count], Meta(description="oldest and newest version spoken")]
+    nonce: Nonce
+    network: Digest | None = None
+    key_id: Annotated[str, Meta(max_length=64)] | None = None
+    program: Text = ""
+
+
+class Challenge(Message, frozen=True, kw_only=True, tag="challenge"):
+    """Server, second: who it is, proved over the node's hello; what the node's proof has to cover."""
+
+    version: Count
+    server_key: Key
+    nonce: Nonce
+    network: Digest
+    genesis: Annotated[bytes, Meta(max_length=2048)]
+    certificate_sha256: Annotated[bytes, Meta(max_length=32)]
+    signature: Signature
+
+
+class Resume(Message, frozen=True, kw_only=True, tag="resume"):
+    """Node, third, when it is a member already."""
+
+    identity: Key
+    signature: Signature
+
+
+class Join(Message, frozen=True, kw_only=True, tag="join"):
+    """Node, third, when it joins with a pre-auth key."""
+
+    identity: Key
+    signature: Signature
+    key_id: Annotated[str, Meta(min_length=1, max_length=64)]
+    key_signature: Signature
+    hostname: Annotated[str, Meta(max_length=63)]
+    record: Document
+    tags: Annotated[tuple[Annotated[str, Meta(max_length=64)], ...], Meta(max_length=MEMBER_MAX_TAGS)] = ()
+    os: Text = ""
+    ephemeral: bool = False
+
+
+class Refused(Message, frozen=True, kw_only=True, tag="refused"):
+    """Either side, last: why the session ends. `code` is one of warren.errors.Code (a newer program may know more)."""
+
+    code: Annotated[str, Meta(max_length=64)]
+    text: Text
+    fix: Text = ""
+    retry_after_s: Count = 0
+
+
+class Admitted(Message, frozen=True, kw_only=True, tag="admitted"):
+    """Server, fourth: the node is a member by this document."""
+
+    membership: Document
+
+
+class Presence(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """Whether a member has a session, and when it last had one (Unix seconds, 0: never)."""
+
+    identity: Key
+    online: bool
+    last_seen: Count = 0
+
+
+class MapUpdate(Message, frozen=True, kw_only=True, tag="map"):
+    """Server: what this node may see. `full` replaces everything told before, else a difference to it.
+
+    `gone` names documents that the node need not hold any more as (kind, subject); it says nothing about validity.
+    """
+
+    version: Count
+    full: bool
+    documents: Annotated[tuple[Document, ...], Meta(max_length=MAP_MAX_DOCUMENTS)] = ()
+    gone: Annotated[tuple[tuple[str, bytes], ...], Meta(max_length=MAP_MAX_DOCUMENTS)] = ()
+    presence: Annotated[tuple[Presence, ...], Meta(max_length=MAP_MAX_DOCUMENTS)] = ()
+
+
+class PublishRecord(Message, frozen=True, kw_only=True, tag="publish"):
+    """Node, a request: its newest node record."""
+
+    id: RequestId
+    document: Document
+
+
+class Leave(Message, frozen=True, kw_only=True, tag="leave"):
+    """Node, a request: end my membership. Answered, then the server closes."""
+
+    id: RequestId
+
+
+class Done(Message, frozen=True, kw_only=True, tag="done"):
+    """Answer: the request was carried out."""
+
+    id: RequestId
+
+
+class Failed(Message, frozen=True, kw_only=True, tag="failed"):
+    """Answer: the request was refused; the session goes on."""
+
+    id: RequestId
+    code: Annotated[str, Meta(max_length=64)]
+    text: Text
+
+
+class Unsupported(Message, frozen=True, kw_only=True, tag="unsupported"):
+    """Answer: this side does not know the request."""
+
+    id: RequestId
+
+
+class Signal(Message, frozen=True, kw_only=True, tag="signal"):
+    """Node: bytes for a peer, sealed; the server cannot read them and drops them where the peer has no session."""
+
+    to: Key
+    sealed: Sealed
+
+
+class Signalled(Message, frozen=True, kw_only=True, tag="signalled"):
+    """Server: bytes of a peer. Who sealed them shows only in opening them; `sender` is the server's word."""
+
+    sender: Key
+    sealed: Sealed
+
+
+class Ping(Message, frozen=True, kw_only=True, tag="ping"):
+    """Either side: are you there? Answered by `Pong` with the token."""
+
+    token: Count
+
+
+class Pong(Message, frozen=True, kw_only=True, tag="pong"):
+    """Answer to `Ping`."""
+
+    token: Count
+
+
+class Unknown(msgspec.Struct, frozen=True, kw_only=True):
+    """A message of a kind that this program does not know; a request where it has an id."""
+
+    MOST_KIND_CHARS: ClassVar[int] = 64
+
+    kind: str
+    id: int | None = None
+
+
+FromNode = Hello | Resume | Join | Refused | PublishRecord | Leave | Signal | Ping | Pong | Unsupported
+FromServer = Challenge | Refused | Admitted | MapUpdate | Signalled | Done | Failed | Unsupported | Ping | Pong

@@ -1,0 +1,51 @@
+"""`/api/v1/networks/{network}/keys`: GET lists, POST creates; `.../keys/{id}`: DELETE revokes.
+
+The server makes the key, shows it once in `KeyCreated` and stores its public half only.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from warren.limits import KEY_LIFETIME_MAX_S, MEMBER_MAX_TAGS
+
+KeyState = Literal["live", "used", "expired", "revoked"]
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """A pre-auth key without its secret. `uses` counts the members that it admitted."""
+
+    id: str
+    network: str
+    reusable: bool
+    ephemeral: bool
+    tags: tuple[str, ...]
+    state: KeyState
+    uses: int
+    created_at: float
+    expires_at: float
+    used_at: float | None = None
+    revoked_at: float | None = None
+
+
+class KeyCreate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`expires_s`: seconds from now; single-use unless `reusable`; `tags` mark the machines that join with it."""
+
+    reusable: bool = False
+    ephemeral: bool = False
+    tags: Annotated[tuple[str, ...], Meta(max_length=MEMBER_MAX_TAGS)] = ()
+    expires_s: Annotated[int, Meta(ge=1, le=KEY_LIFETIME_MAX_S)] = 3600
+
+
+class KeyCreated(msgspec.Struct, frozen=True, kw_only=True):
+    """`secret` is the whole key (`wk....`); shown this once."""
+
+    secret: str
+    key: Key
+
+
+class Keys(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to GET."""
+
+    keys: tuple[Key, ...]
