@@ -25,6 +25,25 @@ PROBE_MAX_BYTES = 1_452  # padded to full size it still fits one Ethernet frame 
 KEY_LIFETIME_MAX_S = 365 * 24 * 3600  # a pre-auth key is for admission; who needs a longer one makes a new one
 
 # --- server ---
+DATABASE_CONNECTIONS_MAX = 4  # one writer at a time and three readers: more only wait for SQLite's lock
+DATABASE_BUSY_S = 5.0  # what another program (a backup) may hold SQLite's lock before we call the store unavailable
+DATABASE_WAIT_S = 10.0  # in all, for our turn: a node's admission deadline is 20 s
+SESSIONS_MAX = 20_000  # live node sessions of one process: about 50 KiB each
+SESSION_WRITE_MAX_S = 30.0  # a reader that takes no byte for so long is closed; its map is resent when it is back
+MAP_INTERVAL_S = 0.05  # a session gets at most 20 maps a second: a storm of changes becomes few messages
+MAP_CHANGES_MAX = 50_000  # changes that a network remembers for differences; who is further behind gets the whole map
+SIGNALS_PER_S = 50  # a second and session, with a burst of as many: 20 times what a node with 100 new peers sends
+JOIN_ATTEMPTS_MAX = 8  # times that an admission is tried again after losing a race for a name or address (PostgreSQL)
+HOSTNAME_SUFFIXES_MAX = 1000  # web, web-2 ... of machines that named no hostname; a fleet larger than that names its own
+KEYS_PER_NETWORK_MAX = 10_000  # live pre-auth keys: a fleet of single-use keys, not a table that grows for ever
+NETWORKS_MAX = 1_000  # networks of one server: each costs a cache in memory
+MEMBERS_PER_NETWORK_MAX = 20_000  # what MAP_MAX_DOCUMENTS can describe
+AUDIT_PAGE_MAX = 1_000  # rows of one answer
+EPHEMERAL_GRACE_S = 300.0  # how long an ephemeral member may be away before it is removed: a reboot, not a holiday
+EPHEMERAL_SWEEP_S = 30.0  # how often the server looks for such members
+LAST_SEEN_FLUSH_S = 5.0  # how often 'last seen' times are written: losing seconds of them harms nobody
+REQUEST_BODY_MAX_BYTES = 1024 * 1024  # the front cuts there too
+HTTP_DRAIN_S = 3.0  # what requests in flight get when the server stops
 
 # --- node ---
 
