@@ -1,0 +1,61 @@
+"""Table and queries of the audit log. There is no query that changes or deletes a row."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Column, Index, String, Table, Text, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from warren.limits import AUDIT_PAGE_MAX
+from warren.model.ids import NetworkId
+from warren.server.db.metadata import Bytes, RowNumber, Seconds, metadata
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", RowNumber, primary_key=True, autoincrement=True),
+    Column("at", Seconds, nullable=False),
+    Column("actor", String(255), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("network", Bytes),  # no foreign key: what happened stays when the network goes
+    Column("subject", String(255), nullable=False),
+    Column("detail", Text, nullable=False),
+    Index(None, "network", "number"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One change; `detail` is a JSON object without secrets."""
+
+    number: int
+    at: int
+    actor: str
+    action: str
+    network: NetworkId | None
+    subject: str
+    detail: str
+
+
+async def add(
+    connection: AsyncConnection,
+    *,
+    at: int,
+    actor: str,
+    action: str,
+    network: NetworkId | None,
+    subject: str,
+    detail: str,
+) -> None:
+    """Append a row."""
+    await connection.execute(
+        insert(audit).values(at=at, actor=actor, action=action, network=network, subject=subject, detail=detail)
+    )
+
+
+async def read_newest(connection: AsyncConnection, network: NetworkId | None) -> list[AuditRow]:
+    """The newest rows, of one network or all."""
+    columns = tuple(audit.c[name] for name in AuditRow.__slots__)
+    statement = select(*columns).order_by(audit.c.number.desc()).limit(AUDIT_PAGE_MAX)
+    if network is not None:
+        statement = statement.where(audit.c.network == network)
+    return [AuditRow(*row) for row in await connection.execute(statement)]

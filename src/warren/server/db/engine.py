@@ -1,0 +1,105 @@
+"""Connections and transactions on SQLite or PostgreSQL.
+
+Decides how a transaction begins and what a failing database looks like to the rest (one coded refusal that is worth
+retrying). Must not know any table. SQLite runs in WAL mode with synchronous=FULL: what was committed survives kill -9
+and a power cut, which is why an admission may be acknowledged after its commit.
+Invariant: a write transaction takes SQLite's write lock when it begins, so it never fails for having read first; in
+one process writers queue on a lock of ours instead of SQLite's busy loop.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from warren.errors import Code, WarrenError
+from warren.limits import DATABASE_BUSY_S, DATABASE_CONNECTIONS_MAX, DATABASE_WAIT_S
+
+_WRITE = "warren_write"
+
+
+class Database:
+    """The one door to the database. `read` and `write` are transactions; both raise WarrenError STORE_UNAVAILABLE."""
+
+    def __init__(self, url: str | URL) -> None:
+        self._engine = create_async_engine(
+            url, pool_size=DATABASE_CONNECTIONS_MAX, max_overflow=0, pool_timeout=DATABASE_WAIT_S
+        )
+        self._sqlite = self._engine.dialect.name == "sqlite"
+        if self._sqlite:
+            event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
+            event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
+        self._writer = asyncio.Lock()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that sees one state and changes nothing."""
+        async with _coded(), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that is durable when the block has ended without an error, and left no trace otherwise."""
+        async with _coded():
+            await self._queue_up()
+            try:
+                async with self._engine.connect() as connection:
+                    await connection.execution_options(**{_WRITE: True})
+                    async with connection.begin():
+                        yield connection
+            finally:
+                self._release()
+
+    async def close(self) -> None:
+        """Close every connection. SQLite folds its log into the database file."""
+        await self._engine.dispose()
+
+    async def _queue_up(self) -> None:
+        if self._sqlite:
+            async with asyncio.timeout(DATABASE_WAIT_S):
+                await self._writer.acquire()
+
+    def _release(self) -> None:
+        if self._sqlite:
+            self._writer.release()
+
+
+def sqlite_url(path: Path) -> URL:
+    """The URL of a SQLite file."""
+    return URL.create("sqlite+aiosqlite", database=str(path))
+
+
+@asynccontextmanager
+async def _coded() -> AsyncIterator[None]:
+    """Turn what a database does when it is away into one refusal. A broken constraint stays what it is."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except (DBAPIError, PoolTimeoutError, TimeoutError, OSError) as error:
+        raise WarrenError(
+            Code.STORE_UNAVAILABLE, "the server's database cannot be used at the moment", "try again in a few seconds"
+        ) from error
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself; `_begin_sqlite` does
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute(f"PRAGMA busy_timeout={int(DATABASE_BUSY_S * 1000)}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(
+        "BEGIN IMMEDIATE" if connection.get_execution_options().get(_WRITE) else "BEGIN DEFERRED"
+    )

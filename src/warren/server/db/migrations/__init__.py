@@ -1,0 +1,1 @@
+"""Migrations, oldest first in `versions/`. A released one is never edited."""

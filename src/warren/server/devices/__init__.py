@@ -1,0 +1,4 @@
+"""Devices: members of networks. Admission (name, address, signed membership) and removal.
+
+`service.py` is the only door.
+"""
