@@ -1,0 +1,141 @@
+"""A host of the lab: a network namespace with interfaces on switches, in which programs run."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
+from pathlib import Path
+
+from tests.netlab import offloads, snapshot
+from tests.netlab.capture import Capture
+from tests.netlab.keeper import Keeper
+from tests.netlab.process import Process
+from tests.netlab.switch import Switch
+
+RUN_S = 30.0  # a command that takes longer is started, not run
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """One end of a veth on this host; the other is a port of the switch."""
+
+    name: str
+    switch: Switch
+    v4: IPv4Interface
+    v6: IPv6Interface
+
+
+class Host:
+    """Made by `Lab.host`; dies with the lab."""
+
+    def __init__(self, keeper: Keeper, namespace: str, name: str, folder: Path) -> None:
+        self.name = name
+        self.namespace = namespace
+        self.folder = folder
+        self.interfaces: dict[str, Interface] = {}
+        self._keeper = keeper
+        self._processes: list[Process] = []
+        keeper.run("ip", "netns", "add", namespace)
+        # addresses are usable at once, and nobody in the lab announces routers
+        self.sysctl("net/ipv6/conf/default/accept_dad", "0")
+        self.sysctl("net/ipv6/conf/default/accept_ra", "0")
+        self.ip_batch("link set lo up")
+
+    # --- addresses -------------------------------------------------------------------------------------------------
+
+    @property
+    def ip(self) -> IPv4Address:
+        """The IPv4 address of the first interface."""
+        return next(iter(self.interfaces.values())).v4.ip
+
+    @property
+    def ip6(self) -> IPv6Address:
+        """The IPv6 address of the first interface."""
+        return next(iter(self.interfaces.values())).v6.ip
+
+    def attach(self, switch: Switch, *, offload: bool = True) -> Interface:
+        """Plug a new interface (`eth0`, `eth1`, ...) into a switch, with its next addresses and its gateway."""
+        name = f"eth{len(self.interfaces)}"
+        v4, v6 = switch.next_addresses()
+        interface = Interface(name, switch, v4, v6)
+        switch.plug(self.namespace, name)
+        self.interfaces[name] = interface
+        # a wire forgets nothing: a cut-and-joined link keeps its v6 addresses, as network managers see to
+        self.sysctl(f"net/ipv6/conf/{name}/keep_addr_on_down", "1")
+        self.ip_batch(f"addr add {v4} dev {name}", f"addr add {v6} dev {name} nodad", f"link set {name} up")
+        if not offload:
+            self.run([sys.executable, "-I", "-S", str(offloads.__file__), name])
+        switch.add_member(self, interface)
+        return interface
+
+    def link_down(self, interface: str = "eth0") -> None:
+        """As if the cable were pulled at this host: its routes over it go."""
+        self.ip_batch(f"link set {interface} down")
+
+    def link_up(self, interface: str = "eth0") -> None:
+        """The cable is back, and so are the routes of the switch."""
+        self.ip_batch(f"link set {interface} up")
+        self.interfaces[interface].switch.restore_routes(self)
+
+    def ip_batch(self, *lines: str) -> None:
+        """Several `ip` commands (without the word `ip`) in this host's namespace, in one process."""
+        self._keeper.run("ip", "-n", self.namespace, "-batch", "-", stdin="\n".join(lines) + "\n")
+
+    def sysctl(self, name: str, value: str) -> None:
+        """Set one, by its path under /proc/sys."""
+        self.run(["sh", "-c", 'echo "$2" >"/proc/sys/$1"', "sh", name, value])
+
+    def nft(self, rules: str) -> None:
+        """Load a ruleset beside what is loaded already, in one batch."""
+        self.run(["nft", "-f", "-"], stdin=rules)
+
+    # --- programs --------------------------------------------------------------------------------------------------
+
+    def enter(self) -> list[str]:
+        """The words that put a command into this host; for programs that start their own."""
+        folder = os.getcwd()  # noqa: PTH109 - the string goes to another program
+        return [*self._keeper.enter(), "env", "-C", folder, "ip", "netns", "exec", self.namespace]
+
+    def run(
+        self, argv: Sequence[str | Path], *, stdin: str = "", check: bool = True, timeout_s: float = RUN_S,
+        env: Mapping[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:  # fmt: skip
+        """Run a command to its end; RuntimeError with all it said if it fails and `check` is on."""
+        words = [str(word) for word in argv]
+        done = subprocess.run(
+            [*self.enter(), *words], input=stdin, capture_output=True, text=True, timeout=timeout_s,
+            env=env, check=False,
+        )  # fmt: skip
+        if check and done.returncode != 0:
+            raise RuntimeError(f"{self.name}: {' '.join(words)} gave {done.returncode}\n{done.stdout}{done.stderr}")
+        return done
+
+    def start(self, argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None) -> Process:
+        """Start a program that goes on; it is killed with the lab at the latest."""
+        words = [str(word) for word in argv]
+        log = self.folder / f"{self.name}-{len(self._processes)}-{Path(words[0]).name}.log"
+        process = Process([*self.enter(), *words], log, env=env, title=f"{words[0]} on {self.name}")
+        self._processes.append(process)
+        return process
+
+    def pids(self) -> set[int]:
+        """Of every process in this host, however it was started (a daemon that detached itself too)."""
+        return {int(word) for word in self._keeper.run("ip", "netns", "pids", self.namespace).split()}
+
+    def end(self) -> None:
+        """Stop what `start` started."""
+        for process in self._processes:
+            process.stop()
+
+    # --- looking ---------------------------------------------------------------------------------------------------
+
+    def capture(self, interface: str = "eth0") -> Capture:
+        """A capture to use as a context manager; its pcap file stays in the lab's folder while the lab lives."""
+        number = len(list(self.folder.glob(f"{self.name}-{interface}-*.pcap")))
+        return Capture(self.enter(), interface, self.folder / f"{self.name}-{interface}-{number}.pcap")
+
+    def snapshot(self) -> snapshot.Snapshot:
+        """Links, addresses, routes, rules, nftables, sysctls and resolv.conf, to compare with a later one."""
+        return snapshot.take(lambda argv: self.run(argv).stdout)
