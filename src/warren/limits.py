@@ -44,6 +44,24 @@ EPHEMERAL_SWEEP_S = 30.0  # how often the server looks for such members
 LAST_SEEN_FLUSH_S = 5.0  # how often 'last seen' times are written: losing seconds of them harms nobody
 REQUEST_BODY_MAX_BYTES = 1024 * 1024  # the front cuts there too
 HTTP_DRAIN_S = 3.0  # what requests in flight get when the server stops
+FRONT_HEAD_MAX_BYTES = 16 * 1024  # request line and headers: cookies of sign-on fit, a flood of headers does not
+FRONT_BUFFERED_MAX_BYTES = 64 * 1024 * 1024  # bodies of all connections together, kept until they are whole
+FRONT_CONNECTIONS_MAX = 32_768  # in all: SESSIONS_MAX nodes and as many again who are not proven yet, rounded
+FRONT_RESERVED_DESCRIPTORS = 24  # what the front's process itself needs; the rest is two a connection
+FRONT_UNPROVEN_AN_ADDRESS_MAX = 100  # an office behind one NAT that starts at once; IPv6: a /64 is one address
+FRONT_HEAD_S = 10.0  # from the connection (or a further request's first byte) to the end of the headers, TLS included
+FRONT_BODY_S = 30.0  # 1 MiB at 280 kbit/s
+FRONT_RESPONSE_S = 60.0  # what the web part and the reader together may take for one answer
+FRONT_IDLE_S = 30.0  # between two requests of one connection
+FRONT_UNPROVEN_S = 15.0  # an upgraded connection without a proven key: the session's own 10 s and some slack
+FRONT_STALL_S = 30.0  # a reader that takes no byte for so long is closed
+FRONT_STOP_S = 2.0  # requests in flight at the end
+FRONT_START_S = 20.0  # from exec to `listening` on a loaded small machine
+FRONT_BACKOFF_S = (0.05, 0.2, 0.5, 1.0, 2.0)  # pauses before a dead front is started again; a restart costs at most 2 s
+FRONT_STEADY_S = 30.0  # a front that lived so long starts again without a pause
+FRONT_CONTROL_MAX_BYTES = 256 * 1024  # unread lines to the front; more means that it hangs, and it is replaced
+FRONT_LINE_MAX_BYTES = 64 * 1024  # one line on the control channel, settings included
+FRONT_STATS_S = 2.0  # for an answer to `stats`
 
 # --- node ---
 
