@@ -64,5 +64,7 @@ FRONT_LINE_MAX_BYTES = 64 * 1024  # one line on the control channel, settings in
 FRONT_STATS_S = 2.0  # for an answer to `stats`
 
 # --- node ---
+STATE_FILE_MAX_BYTES = 64 * 1024 * 1024  # the documents of 20,000 members at 3 KiB; a larger file is none of ours
+STATE_BAD_FILES_MAX = 8  # damaged generations kept for a look, a name; the oldest goes
 
 # --- cli ---

@@ -1,0 +1,228 @@
+"""Files of the state folder: written whole or not at all, checked when read, the generation before kept.
+
+Decides what a readable file is. Every file carries a BLAKE2s digest of its content (RFC 7693), so that a flipped or cut
+file is told from a good one. A write goes to a temporary file, is synced, replaces the old one by rename, and the old
+one stays as `NAME.prev`. What cannot be read is kept as `NAME.bad-TIME` and its previous generation used; where there
+is none, WarrenError STATE_DAMAGED: nothing here ever begins anew by itself. JSON files stay valid JSON.
+
+Must not know what the files say: `parse` comes from the caller. Invariants: folder 0700, files 0600, no symlink is
+followed, a reader sees one of the two generations at any moment, also after a power cut.
+"""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from warren.errors import Code, WarrenError
+from warren.limits import STATE_BAD_FILES_MAX, STATE_FILE_MAX_BYTES
+
+T = TypeVar("T")
+
+_JSON_HEAD = b'{"blake2s":"%s","content":'
+_JSON_TAIL = b"}\n"
+_PLAIN_HEAD = b"blake2s:%s\n"
+_DIGEST_HEX = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A file that could not be read: why, where it is kept, and whether the generation before took its place."""
+
+    name: str
+    reason: str
+    kept_as: str
+    recovered: bool
+
+
+class _Unreadable(Exception):
+    """One generation of a file is no good; the text says why."""
+
+
+class Store:
+    """One folder of state files. `on_damage` is told of every file that was set aside."""
+
+    def __init__(self, folder: Path, on_damage: Callable[[Damage], None]) -> None:
+        """Create the folder if need be and make it private; WarrenError STORE_UNAVAILABLE where that fails."""
+        self.folder = folder
+        self._on_damage = on_damage
+        with _world(f"cannot use the folder {folder}"):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if stat.S_IMODE(folder.stat().st_mode) & 0o077:
+                folder.chmod(0o700)
+
+    def read(self, name: str, parse: Callable[[bytes], T]) -> T | None:
+        """What `parse` makes of the newest good generation; None where the file never was.
+
+        `parse` refuses with WarrenError, ValueError or a subclass of it. WarrenError STATE_DAMAGED where something is
+        there and nothing of it can be read.
+        """
+        path = self.folder / name
+        previous = self.folder / f"{name}.prev"
+        try:
+            return self._read_one(path, parse)
+        except FileNotFoundError:
+            if not os.path.lexists(previous):
+                return None
+            reason, kept = "the file is missing", ""
+        except _Unreadable as error:
+            reason, kept = str(error), self._set_aside(path)
+        try:
+            value = self._read_one(previous, parse)
+        except (FileNotFoundError, _Unreadable) as error:
+            if isinstance(error, _Unreadable):
+                self._set_aside(previous)
+            self._on_damage(Damage(name, reason, kept, recovered=False))
+            raise WarrenError(
+                Code.STATE_DAMAGED,
+                f"{path} cannot be read ({reason}) and there is no good generation before it",
+                f"it is kept as {kept}" if kept else "",
+            ) from error
+        self._on_damage(Damage(name, reason, kept, recovered=True))
+        return value
+
+    def write(self, name: str, content: bytes) -> None:
+        """Replace the file, keeping the old one as `.prev`; on the disk when this returns.
+
+        WarrenError STORE_UNAVAILABLE where the disk refuses (full, read-only); the old generation is untouched then.
+        """
+        path = self.folder / name
+        temporary = self.folder / f"{name}.new"
+        with _world(f"cannot write {path}"):
+            self._write_synced(temporary, _frame(name, content))
+            if os.path.lexists(path):
+                # a hard link first, so that at no moment the name is without a file
+                linked = self.folder / f"{name}.prev.new"
+                linked.unlink(missing_ok=True)
+                os.link(path, linked, follow_symlinks=False)
+                linked.replace(self.folder / f"{name}.prev")
+            temporary.replace(path)
+            _sync_folder(self.folder)
+
+    def remove(self, name: str) -> None:
+        """Delete every generation of a file, damaged ones too."""
+        with _world(f"cannot delete {self.folder / name}"):
+            for path in self.folder.iterdir():
+                if path.name == name or path.name.startswith(f"{name}."):
+                    path.unlink(missing_ok=True)
+            _sync_folder(self.folder)
+
+    def _read_one(self, path: Path, parse: Callable[[bytes], T]) -> T:
+        try:
+            content = _unframe(path.name.removesuffix(".prev"), _read_private(path))
+            return parse(content)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise _Unreadable(error.strerror or str(error)) from error
+        except (WarrenError, ValueError, RecursionError) as error:
+            raise _Unreadable(error.text if isinstance(error, WarrenError) else "its content is malformed") from error
+
+    def _write_synced(self, path: Path, data: bytes) -> None:
+        path.unlink(missing_ok=True)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(descriptor)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+
+    def _set_aside(self, path: Path) -> str:
+        kept = f"{path.name}.bad-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+        number = 1
+        while os.path.lexists(self.folder / kept):
+            number += 1
+            kept = f"{kept.rsplit('Z', 1)[0]}Z-{number}"
+        try:
+            path.rename(self.folder / kept)
+            bad = sorted(self.folder.glob(f"{path.name}.bad-*"), key=lambda file: file.lstat().st_mtime_ns)
+            for old in bad[:-STATE_BAD_FILES_MAX]:
+                old.unlink(missing_ok=True)
+        except OSError:
+            return path.name  # a read-only disk: it stays where it is, and is not overwritten either
+        return kept
+
+
+class FolderLock:
+    """Holds the state folder for one daemon; the kernel lets go of it when the process ends, however it ends."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take the lock; WarrenError ALREADY_RUNNING names the process that has it."""
+        path = folder / "daemon.lock"
+        with _world(f"cannot open {path}"):
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.pread(self._descriptor, 32, 0).decode("ascii", "replace").strip()
+            os.close(self._descriptor)
+            raise WarrenError(
+                Code.ALREADY_RUNNING,
+                f"a daemon (process {holder or 'unknown'}) uses {folder} already",
+                "stop it with `warren down`, or give this one a --state of its own",
+            ) from error
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Let the folder go; harmless when done twice."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def _frame(name: str, content: bytes) -> bytes:
+    digest = hashlib.blake2s(content).hexdigest().encode()
+    if name.endswith(".json"):
+        return _JSON_HEAD % digest + content + _JSON_TAIL
+    return _PLAIN_HEAD % digest + content
+
+
+def _unframe(name: str, data: bytes) -> bytes:
+    is_json = name.endswith(".json")
+    head, tail = (_JSON_HEAD, _JSON_TAIL) if is_json else (_PLAIN_HEAD, b"")
+    length = len(head) - 2 + _DIGEST_HEX
+    content = data[length : len(data) - len(tail)]
+    if len(data) < length + len(tail) or data != head % hashlib.blake2s(content).hexdigest().encode() + content + tail:
+        raise ValueError("the digest does not fit the content")
+    return content
+
+
+def _read_private(path: Path) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+            raise OSError(errno.EPERM, "it is not a plain file of this user")
+        if status.st_size > STATE_FILE_MAX_BYTES:
+            raise OSError(errno.EFBIG, "it is larger than any file of ours")
+        if stat.S_IMODE(status.st_mode) & 0o077:
+            with contextlib.suppress(OSError):
+                os.fchmod(descriptor, 0o600)
+        return file.read(STATE_FILE_MAX_BYTES)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _world(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise WarrenError(Code.STORE_UNAVAILABLE, f"{what}: {error.strerror or error}") from error
