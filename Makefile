@@ -6,6 +6,8 @@ CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/warren
 RUSTC_VERSION := $(shell rustc --version 2>/dev/null | cut -d' ' -f2)
 export CARGO_TARGET_DIR ?= $(CACHE)/target-$(RUSTC_VERSION)
 BIN := .venv/bin
+ENGINE := src/warren/engine/_native.abi3.so
+RUST := $(shell find engine -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock pyproject.toml
 
 .PHONY: help setup engine lock demo test check bench soak fuzz interop wheel ci
 
@@ -21,8 +23,11 @@ $(BIN)/.packages: requirements.lock
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	touch $@
 
-engine: $(BIN)/.packages ## (re)build the Rust engine into .venv
+engine: $(ENGINE) ## build the Rust engine into .venv if its sources changed
+
+$(ENGINE): $(BIN)/.packages $(RUST)
 	VIRTUAL_ENV=$(CURDIR)/.venv PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin develop --release --uv --quiet
+	touch $@
 
 lock: $(BIN)/.packages ## pin and hash every Python package again
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --extra server --group dev pyproject.toml -o requirements.lock
