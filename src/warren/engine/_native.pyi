@@ -70,5 +70,30 @@ class Tunnel:
     def close(self) -> None:
         """Stop the worker, close the sockets and the TUN (the link goes with it)."""
 
-class Front:
-    """The server's public port: TLS or plain, limits and deadlines, forwards to the web part's unix socket."""
+def front_run(
+    *,
+    listeners: list[int],  # descriptors of bound, listening, non-blocking TCP sockets; owned by the call
+    control_in: int,  # lines `proven N` and `stats`; its end stops the front; owned by the call
+    control_out: int,  # lines `listening ADDRESS` and `stats {...}`; owned by the call
+    web_socket: bytes,  # path of the web part's unix socket
+    hosts: list[bytes],  # literal Host values; without a port: any port or none
+    certificate_chain: bytes,  # PEM; empty (both): no TLS
+    private_key: bytes,
+    head_max_bytes: int,
+    body_max_bytes: int,
+    buffered_max_bytes: int,
+    connections_max: int,
+    unproven_an_address_max: int,
+    head_ms: int,
+    body_ms: int,
+    response_ms: int,
+    idle_ms: int,
+    unproven_ms: int,
+    stall_ms: int,
+    stop_ms: int,
+    first_connection: int,  # the number of the first connection; they count up from there
+) -> None:
+    """Serve the public port until control_in ends or SIGTERM arrives; the GIL is released.
+
+    Raises ValueError (certificate, key or a host that cannot be used) and OSError.
+    """
