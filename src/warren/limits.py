@@ -3,6 +3,15 @@
 # --- documents (trust) ---
 DOCUMENT_MAX_BYTES = 64 * 1024  # a policy of thousands of rules fits; a hostile one costs milliseconds to refuse
 DOCUMENT_MAX_DEPTH = 16  # deepest document of ours nests 5; beyond 16 only recursion attacks live
+DOCUMENT_TEXT_MAX_CHARS = 1024  # a URL, a user id, a capability; what people read is far shorter
+DOCUMENT_LIST_MAX = 256  # tags, groups, routes, services of one machine; more than that is a group or a prefix
+SETTINGS_SERVERS_MAX = 16  # servers behind one network: a few regions, and the one being moved to
+DOCUMENTS_MAX = 65_536  # what verify takes at once: 20,000 members with record, and all the rest; memory < 100 MB
+DELEGATION_DEPTH_MAX = 4  # root -> admin -> registrar -> invite; a longer chain is nobody's plan
+DELEGATIONS_MAX = 4_096  # live keys that may admit: admins, registrars and invites of a large company
+FLOORS_MAX = 262_144  # subjects a node remembers: 20,000 members and a decade of ephemeral ones; 30 MB on disk
+WIREGUARD_CLAIMS_MAX = 8  # keys remembered as one identity's: two in use, and the rotations of a year
+ORDER_JUMP_MAX = 2**32  # one a second for 136 years; a thief who publishes 2^64-1 wins nothing
 
 # --- control session (protocol) ---
 UNPROVEN_MAX_BYTES = 4 * 1024  # what a stranger may make us hold before it proved a key
@@ -66,5 +75,11 @@ FRONT_STATS_S = 2.0  # for an answer to `stats`
 # --- node ---
 STATE_FILE_MAX_BYTES = 64 * 1024 * 1024  # the documents of 20,000 members at 3 KiB; a larger file is none of ours
 STATE_BAD_FILES_MAX = 8  # damaged generations kept for a look, a name; the oldest goes
+LOG_FILE_MAX_BYTES = 8 * 1024 * 1024  # a month of lines at the rates we allow; then the file begins anew
+LOCAL_CONNECTIONS_MAX = 64  # calls at once: a screen, scripts and a few `ping`s; each costs a task and 50 KiB
+LOCAL_HEAD_MAX_BYTES = 16 * 1024  # line and headers of a call
+LOCAL_BODY_MAX_BYTES = 64 * 1024  # the largest call is `up` with tags: under 4 KiB
+LOCAL_REQUEST_MAX_S = 10.0  # a call arrives whole within this; one byte at a time holds nothing
+LOCAL_WRITE_MAX_S = 30.0  # an answer that nobody reads
 
 # --- cli ---

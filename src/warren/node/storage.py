@@ -42,7 +42,7 @@ class Damage:
     recovered: bool
 
 
-class _Unreadable(Exception):
+class _UnreadableError(Exception):
     """One generation of a file is no good; the text says why."""
 
 
@@ -72,12 +72,12 @@ class Store:
             if not os.path.lexists(previous):
                 return None
             reason, kept = "the file is missing", ""
-        except _Unreadable as error:
+        except _UnreadableError as error:
             reason, kept = str(error), self._set_aside(path)
         try:
             value = self._read_one(previous, parse)
-        except (FileNotFoundError, _Unreadable) as error:
-            if isinstance(error, _Unreadable):
+        except (FileNotFoundError, _UnreadableError) as error:
+            if isinstance(error, _UnreadableError):
                 self._set_aside(previous)
             self._on_damage(Damage(name, reason, kept, recovered=False))
             raise WarrenError(
@@ -121,9 +121,11 @@ class Store:
         except FileNotFoundError:
             raise
         except OSError as error:
-            raise _Unreadable(error.strerror or str(error)) from error
+            raise _UnreadableError(error.strerror or str(error)) from error
         except (WarrenError, ValueError, RecursionError) as error:
-            raise _Unreadable(error.text if isinstance(error, WarrenError) else "its content is malformed") from error
+            raise _UnreadableError(
+                error.text if isinstance(error, WarrenError) else "its content is malformed"
+            ) from error
 
     def _write_synced(self, path: Path, data: bytes) -> None:
         path.unlink(missing_ok=True)

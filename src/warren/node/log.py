@@ -1,0 +1,80 @@
+"""The daemon's log: one JSON object a line on stderr: a constant message and fields.
+
+Decides the format and the bound: where stderr is a plain file (STATE/daemon.log), it is cut when it reaches its
+maximum. Plain `logging`, since structlog's import alone (240 ms) would take most of the daemon's time to start. Texts
+from outside pass `printable`; addresses and names belong at DEBUG only, secrets nowhere.
+"""
+
+import json
+import logging
+import os
+import stat
+import sys
+import time
+from typing import IO
+
+from warren.limits import LOG_FILE_MAX_BYTES
+from warren.model.names import printable
+
+_ROOT = "warren"
+
+
+class _Lines(logging.Formatter):
+    """A record as one line of JSON."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        line = {"at": f"{moment}.{int(record.msecs):03d}Z", "level": record.levelname.lower()}
+        line["event"] = printable(record.getMessage())
+        fields = record.__dict__.get("fields")
+        if isinstance(fields, dict):
+            line |= {str(name): printable(str(value)) for name, value in fields.items()}
+        if record.exc_info:
+            line["trace"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+class _BoundedStream(logging.StreamHandler[IO[str]]):
+    """Writes to stderr; cuts it when it is a plain file that has grown to its maximum."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        super().emit(record)
+        try:
+            status = os.fstat(self.stream.fileno())
+            if stat.S_ISREG(status.st_mode) and status.st_size > LOG_FILE_MAX_BYTES:
+                os.ftruncate(self.stream.fileno(), 0)
+        except (OSError, ValueError):
+            return  # stderr is closed or no file at all: nothing to bound
+
+
+class Log:
+    """A part's voice: `info("session open", server=url)`."""
+
+    def __init__(self, part: str) -> None:
+        self._logger = logging.getLogger(f"{_ROOT}.{part}")
+
+    def debug(self, event: str, **fields: object) -> None:
+        """For who looks for a fault: may hold names and addresses."""
+        self._logger.debug(event, extra={"fields": fields})
+
+    def info(self, event: str, **fields: object) -> None:
+        """What an owner wants to know happened."""
+        self._logger.info(event, extra={"fields": fields})
+
+    def warning(self, event: str, **fields: object) -> None:
+        """The world failed us; a health entry says the same."""
+        self._logger.warning(event, extra={"fields": fields})
+
+    def bug(self, event: str, error: BaseException, **fields: object) -> None:
+        """A task ended by an error that is our own: once, with the trace."""
+        self._logger.error(event, exc_info=error, extra={"fields": fields})
+
+
+def begin(level: str) -> None:
+    """Send the lines of this process from `level` (debug, info, warning, error) up to stderr."""
+    handler = _BoundedStream(sys.stderr)
+    handler.setFormatter(_Lines())
+    logger = logging.getLogger(_ROOT)
+    logger.handlers[:] = [handler]
+    logger.setLevel(level.upper())
+    logger.propagate = False
