@@ -114,7 +114,9 @@ def load(flags: Mapping[str, str], environment: Mapping[str, str], system_file: 
                 origins[field] = origin
 
     take(flags, "flag")
-    take({field: environment[variable_of(field)] for field in fields if variable_of(field) in environment}, "environment")
+    take(
+        {field: environment[variable_of(field)] for field in fields if variable_of(field) in environment}, "environment"
+    )
     file = _file_in_force(values.get("data"), system_file)
     if file is not None:
         take(_read(file), str(file))

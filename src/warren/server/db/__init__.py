@@ -1,4 +1,4 @@
-"""The database: connections, transactions and migrations. It knows no feature; each feature's `store.py` has its tables.
+"""The database: connections, transactions, migrations. It knows no feature; each `store.py` has its own tables.
 
 Start reading in `engine.py`.
 """

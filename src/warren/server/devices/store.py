@@ -122,7 +122,9 @@ async def taken_hostnames(connection: AsyncConnection, network: NetworkId, candi
     return {str(row[0]) for row in await connection.execute(statement)}
 
 
-async def mark_removed(connection: AsyncConnection, network: NetworkId, identity: Identity, now: int) -> MemberRow | None:
+async def mark_removed(
+    connection: AsyncConnection, network: NetworkId, identity: Identity, now: int
+) -> MemberRow | None:
     """End a membership and free its name and address; returns the row as it was, None where nobody was there."""
     before = await read(connection, network, identity)
     if before is None or before.removed_at is not None:

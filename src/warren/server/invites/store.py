@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     ForeignKey,
     Index,
     String,
@@ -79,9 +80,7 @@ async def read(connection: AsyncConnection, key_id: str) -> KeyRow | None:
 async def read_all(connection: AsyncConnection, network: NetworkId) -> list[KeyRow]:
     """Every key of a network, the newest first."""
     statement = (
-        select(*_COLUMNS)
-        .where(join_keys.c.network == network)
-        .order_by(join_keys.c.created_at.desc(), join_keys.c.id)
+        select(*_COLUMNS).where(join_keys.c.network == network).order_by(join_keys.c.created_at.desc(), join_keys.c.id)
     )
     return [KeyRow(*row) for row in await connection.execute(statement)]
 
@@ -116,7 +115,7 @@ async def revoke(connection: AsyncConnection, key_id: str, network: NetworkId, n
     return None if row is None else KeyRow(*row)
 
 
-def _live(now: int) -> tuple[object, ...]:
+def _live(now: int) -> tuple[ColumnElement[bool], ...]:
     return (
         join_keys.c.revoked_at.is_(None),
         join_keys.c.expires_at > now,

@@ -77,12 +77,9 @@ async def read_all(connection: AsyncConnection) -> list[NetworkRow]:
 
 
 async def advance(connection: AsyncConnection, network: NetworkId) -> NetworkRow | None:
-    """Take the network's next sequence number, which locks the row until the transaction ends; None: no such network."""
+    """Take the network's next sequence number, which locks its row until the end; None: no such network."""
     statement = (
-        update(networks)
-        .where(networks.c.id == network)
-        .values(sequence=networks.c.sequence + 1)
-        .returning(*_COLUMNS)
+        update(networks).where(networks.c.id == network).values(sequence=networks.c.sequence + 1).returning(*_COLUMNS)
     )
     row = (await connection.execute(statement)).first()
     return None if row is None else NetworkRow(*row)

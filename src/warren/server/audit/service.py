@@ -1,0 +1,49 @@
+"""Appends to the audit log, inside the transaction of the change that it tells of.
+
+Decides the words of the log. Must not know tables. A change and its audit row are committed together or not at all.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from warren.model.ids import NetworkId
+from warren.server.audit import store
+
+
+class Action(StrEnum):
+    """What changes who may do what. Names may be added, never changed."""
+
+    NETWORK_CREATED = "network.created"
+    NETWORK_RENAMED = "network.renamed"
+    NETWORK_DELETED = "network.deleted"
+    SETTINGS_CHANGED = "network.settings"
+    KEY_CREATED = "key.created"
+    KEY_REVOKED = "key.revoked"
+    MEMBER_JOINED = "member.joined"
+    MEMBER_REMOVED = "member.removed"
+    MEMBER_LEFT = "member.left"
+
+
+async def record(
+    connection: AsyncConnection,
+    action: Action,
+    *,
+    actor: str,
+    at: int,
+    network: NetworkId | None,
+    subject: str,
+    detail: Mapping[str, object] | None = None,
+) -> None:
+    """Append what `actor` did to `subject`. `detail` holds no secrets; `at` is Unix seconds."""
+    await store.add(
+        connection,
+        at=at,
+        actor=actor[:255],
+        action=action.value,
+        network=network,
+        subject=subject[:255],
+        detail=msgspec.json.encode(dict(detail or {})).decode(),
+    )

@@ -1,0 +1,63 @@
+"""Which name and address a new member gets. Pure.
+
+Decides from the request, the key and what is taken. Must not know a database. IPv4 addresses are places ('offsets') in
+the network's prefix; the allocator goes on from where it was instead of filling gaps at once, so that an address that
+was freed a minute ago does not reach the wrong machine through somebody's cache.
+"""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network
+
+from warren.errors import Code, WarrenError
+from warren.model.ids import Identity, short_identity
+from warren.model.names import HostLabel, parse_host_label
+
+FIRST_OFFSET = 2  # .0 names the network, .1 is kept for services of the network itself
+LAST_RESERVED = 1  # the broadcast address, which some systems refuse to reach
+
+
+def wanted_hostname(asked: str, identity: Identity) -> HostLabel:
+    """The name to give: what was asked for, or one that nobody else has. Raises WarrenError INVALID_HOSTNAME."""
+    return parse_host_label(asked) if asked else HostLabel(f"node-{short_identity(identity)}")
+
+
+def hostname_taken(hostname: str) -> WarrenError:
+    """The refusal for a name that another member has."""
+    return WarrenError(
+        Code.HOSTNAME_TAKEN,
+        f"another machine is called {hostname!r} in this network",
+        "choose one with --hostname NAME",
+    )
+
+
+def granted_tags(asked: Sequence[str], of_key: Sequence[str]) -> tuple[str, ...]:
+    """The tags to write into the membership: the key's, all of them. Raises WarrenError FORBIDDEN for any other."""
+    foreign = sorted(set(asked) - set(of_key))
+    if foreign:
+        raise WarrenError(
+            Code.FORBIDDEN,
+            f"this key does not give the tag {foreign[0]!r}",
+            "ask for a key that was made with --tag",
+        )
+    return tuple(sorted(set(of_key)))
+
+
+def next_offset(prefix: IPv4Network, start: int, taken: Sequence[int]) -> int:
+    """The first free place at or after `start`, going round once. `taken` is ascending.
+
+    Raises WarrenError ADDRESSES_EXHAUSTED.
+    """
+    last = prefix.num_addresses - 1 - LAST_RESERVED
+    occupied = set(taken)
+    if not FIRST_OFFSET <= start <= last:
+        start = FIRST_OFFSET
+    candidate: int
+    for candidate in (*range(start, last + 1), *range(FIRST_OFFSET, start)):
+        if candidate not in occupied:
+            return candidate
+    raise WarrenError(Code.ADDRESSES_EXHAUSTED, f"every address of {prefix} is in use", "remove members that are gone")
+
+
+def address_at(prefix: IPv4Network, offset: int) -> IPv4Address:
+    """The address at a place of the prefix."""
+    return prefix.network_address + offset
