@@ -1,2 +1,38 @@
-//! WireGuard as pure state machines.
+//! WireGuard as pure state machines: no IO, no clock, no threads, no unsafe code.
+//!
+//! Start reading at [`Device`]: it takes batches of packets and datagrams, and is drained by
+//! `poll_transmit`, `poll_event` and `poll_timeout`. Files are named as the WireGuard paper names things.
+//! The order of calls of a worker's turn:
+//!
+//! 1. `open_batch` for what came from the network, `seal_batch` for what came from the TUN;
+//! 2. `handle_timeout` when the deadline of `poll_timeout` has passed;
+//! 3. `poll_transmit` until it is `None`, then `poll_event` until it is `None`;
+//! 4. `poll_timeout` says how long to wait at most.
 #![forbid(unsafe_code)]
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+mod batch;
+mod config;
+mod counters;
+mod device;
+mod endpoint;
+mod event;
+mod keys;
+pub mod limits;
+mod prefix;
+mod random;
+mod time;
+
+pub use batch::{
+    HEADROOM, Incoming, Opened, Reason, Sealed, Span, TAILROOM, TRANSMIT_MIN, TRANSMIT_OVERHEAD,
+    Transmit,
+};
+pub use config::{ConfigError, DeviceConfig, Mode, Owner, PeerConfig, PeerStats, StampWindow};
+pub use counters::Counters;
+pub use device::Device;
+pub use endpoint::Endpoint;
+pub use event::{Event, PeerId};
+pub use keys::{PresharedKey, PrivateKey, PublicKey};
+pub use prefix::Prefix;
+pub use random::Random;
+pub use time::{Instant, Now, Unix};

@@ -1,0 +1,76 @@
+//! What a batch is made of: places in the caller's arena. Nothing is copied, only (offset, length) pairs move.
+
+use crate::{Endpoint, PeerId};
+
+/// Free bytes that a packet to seal needs before it: the header of a transport message.
+pub const HEADROOM: usize = 16;
+/// Free bytes that a packet to seal needs behind it: padding and tag.
+pub const TAILROOM: usize = 15 + 16;
+/// A buffer for [`crate::Device::poll_transmit`] needs this much more than the MTU.
+pub const TRANSMIT_OVERHEAD: usize = HEADROOM + TAILROOM;
+/// ... and is never smaller than the largest handshake message.
+pub const TRANSMIT_MIN: usize = 148;
+
+/// A place in an arena, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Span {
+    /// Where it begins.
+    pub start: usize,
+    /// How long it is.
+    pub len: usize,
+}
+
+/// A datagram that came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    /// Who sent it (unproven).
+    pub source: Endpoint,
+    /// Where it lies.
+    pub span: Span,
+}
+
+/// A datagram to send: the result of sealing one packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// To whom (for counting and for `SEND_FAILED`).
+    pub peer: PeerId,
+    /// Where to.
+    pub endpoint: Endpoint,
+    /// Where it lies: [`HEADROOM`] before the packet to behind its tag.
+    pub span: Span,
+}
+
+/// An inner packet to hand to the TUN: the result of opening one datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// Whose it is.
+    pub peer: PeerId,
+    /// Its place in the session's order: a batch may be sorted by it before packets are merged.
+    pub counter: u64,
+    /// Where it lies, padding removed.
+    pub span: Span,
+}
+
+/// A datagram that the engine made by itself: written into the caller's buffer from its beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// For whom; `None` for a cookie reply.
+    pub peer: Option<PeerId>,
+    /// Where to.
+    pub endpoint: Endpoint,
+    /// How many bytes of the buffer.
+    pub len: usize,
+}
+
+/// Why the engine wants to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// An initiation has to be repeated, or given up.
+    Handshake,
+    /// A keepalive is due, of the passive or of the persistent kind.
+    Keepalive,
+    /// Packets were sent and nothing came back: begin a handshake.
+    NoAnswer,
+    /// Keys have to be erased.
+    Zero,
+}

@@ -1,0 +1,134 @@
+//! What the caller says about the device and its peers, and how it may be wrong.
+
+use core::fmt;
+
+use crate::{Endpoint, Prefix, PresharedKey, PrivateKey, PublicKey, Unix, limits};
+
+/// One device, for [`crate::Device::new`].
+#[derive(Debug)]
+pub struct DeviceConfig {
+    /// One or two: the one in use (initiations are sent with it), then the next or the previous one.
+    pub private_keys: Vec<PrivateKey>,
+    /// MTU of the inner link in bytes: padding never makes a packet longer.
+    pub mtu: usize,
+    /// Bounds of the TAI64N stamps.
+    pub stamps: StampWindow,
+    /// Initiations and responses handled a second; [`limits::HANDSHAKES_PER_S`] unless there is a reason.
+    pub handshakes_per_s: u32,
+    /// Which indices are this device's.
+    pub owner: Owner,
+}
+
+/// Stamps are `max(last + 1, clamp(wall, floor, ceiling))`, so that what is reserved on disk is never passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StampWindow {
+    /// No stamp is older.
+    pub floor: Unix,
+    /// No stamp is newer, whatever the clock says.
+    pub ceiling: Unix,
+}
+
+/// The low bits of every receiver index, so that a datagram can be steered to the worker that owns its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Owner {
+    /// How many low bits are fixed, at most 8; 0 for a single worker.
+    pub bits: u8,
+    /// Their value.
+    pub value: u8,
+}
+
+/// Who may change a peer's endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// WireGuard's own rule: the source of the last authenticated packet (paper, 6.5).
+    #[default]
+    Roam,
+    /// Only the caller. An authenticated packet from elsewhere is an [`crate::Event::Elsewhere`].
+    Managed,
+}
+
+/// One peer, for [`crate::Device::set_peer`].
+#[derive(Clone, Debug, Default)]
+pub struct PeerConfig {
+    /// One or two: the one to initiate to, then the next or the previous one.
+    pub public_keys: Vec<PublicKey>,
+    /// In order of preference; empty for none. As responder the first is used, as initiator each is tried.
+    pub preshared_keys: Vec<PresharedKey>,
+    /// What may come from the peer and goes to it. A prefix that another peer has moves to this one.
+    pub allowed: Vec<Prefix>,
+    /// Who may change the endpoint.
+    pub mode: Mode,
+    /// Persistent keepalive in seconds; 0 for none.
+    pub keepalive_s: u16,
+}
+
+/// Why a call changed nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConfigError {
+    /// One or two keys are needed, all different.
+    Keys,
+    /// Another peer has this public key.
+    KeyTaken,
+    /// The public key is our own, or of low order.
+    KeyUnusable,
+    /// More preshared keys than [`limits::PRESHARED_KEYS`].
+    PresharedKeys,
+    /// No peer has this number.
+    UnknownPeer,
+    /// [`limits::PEERS`], [`limits::ALLOWED_IPS`] or [`limits::PROBE_KEYS`] is reached.
+    Full,
+    /// The owner's value does not fit its bits, or the bits are more than 8.
+    Owner,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Keys => "one or two different keys are needed",
+            Self::KeyTaken => "another peer has this public key",
+            Self::KeyUnusable => "the public key is the device's own or of low order",
+            Self::PresharedKeys => "too many preshared keys",
+            Self::UnknownPeer => "no peer has this number",
+            Self::Full => "the table is full",
+            Self::Owner => "the owner's value does not fit its bits",
+        })
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+/// What is known of one peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerStats {
+    /// Bytes of authenticated datagrams received (WireGuard's header and tag included).
+    pub rx_bytes: u64,
+    /// Bytes of datagrams sent to it.
+    pub tx_bytes: u64,
+    /// When the last handshake was completed.
+    pub last_handshake: Option<Unix>,
+    /// When its last authenticated packet came.
+    pub last_authenticated: Option<Unix>,
+    /// A session stands that can send.
+    pub alive: bool,
+    /// Inner packets pass.
+    pub open: bool,
+    /// Where packets go.
+    pub endpoint: Option<Endpoint>,
+}
+
+impl DeviceConfig {
+    /// With one key and everything else at its default: MTU 1400, stamps from the clock alone, one worker.
+    #[must_use]
+    pub fn new(private_key: PrivateKey) -> Self {
+        Self {
+            private_keys: vec![private_key],
+            mtu: 1400,
+            stamps: StampWindow {
+                floor: Unix(0),
+                ceiling: Unix(u64::MAX),
+            },
+            handshakes_per_s: limits::HANDSHAKES_PER_S,
+            owner: Owner::default(),
+        }
+    }
+}

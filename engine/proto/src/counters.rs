@@ -1,0 +1,111 @@
+//! What happened, by name: every packet that goes nowhere is counted under one reason.
+
+macro_rules! counters {
+    ($($(#[doc = $doc:literal])+ $name:ident,)*) => {
+        /// Sums since the device was made.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct Counters {
+            $($(#[doc = $doc])+ pub $name: u64,)*
+        }
+
+        impl Counters {
+            /// Each counter with its name, in the order of the declaration.
+            pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($name), self.$name)),*].into_iter()
+            }
+        }
+    };
+}
+
+counters! {
+    /// Datagrams given to `open_batch`.
+    rx_datagrams,
+    /// Their bytes.
+    rx_bytes,
+    /// Inner packets opened and handed on.
+    rx_packets,
+    /// Datagrams sealed or answered.
+    tx_datagrams,
+    /// Their bytes.
+    tx_bytes,
+    /// Inner packets sealed.
+    tx_packets,
+    /// Keepalives received.
+    rx_keepalives,
+    /// Keepalives sent.
+    tx_keepalives,
+    /// Initiations sent.
+    tx_initiations,
+    /// Responses sent.
+    tx_responses,
+    /// Cookie replies sent.
+    tx_cookie_replies,
+    /// Initiations accepted.
+    rx_initiations,
+    /// Responses accepted.
+    rx_responses,
+    /// Cookie replies accepted.
+    rx_cookie_replies,
+    /// Dropped: neither WireGuard, nor STUN, nor a probe.
+    drop_not_ours,
+    /// Dropped: looks like WireGuard, but no message has this type and length.
+    drop_malformed,
+    /// Dropped: MAC1 is not for a key of ours.
+    drop_mac1,
+    /// Dropped: this very initiation was seen before.
+    drop_initiation_seen,
+    /// Dropped: a cookie was asked for instead.
+    drop_under_load,
+    /// Dropped: the source proved its address but asks too often, or the engine does its most.
+    drop_handshake_rate,
+    /// Dropped: the handshake did not decrypt.
+    drop_handshake_invalid,
+    /// Dropped: an initiation from a static key that no peer has.
+    drop_unknown_initiator,
+    /// Dropped: an initiation's stamp is not newer than the last one's.
+    drop_stamp_old,
+    /// Dropped: no handshake or session has this index.
+    drop_unknown_index,
+    /// Dropped: a cookie reply that does not belong to the last message.
+    drop_cookie_invalid,
+    /// Dropped: the session is too old, or sealed too many packets.
+    drop_session_expired,
+    /// Dropped: seen before, or older than the replay window.
+    drop_replay,
+    /// Dropped: the tag is wrong.
+    drop_auth,
+    /// Dropped: what was inside is not IP, or its length is wrong.
+    drop_inner_malformed,
+    /// Dropped: the inner source is not the peer's.
+    drop_inner_source,
+    /// Dropped: the peer's gate is shut (inbound).
+    drop_gate_in,
+    /// Dropped: the peer's gate is shut (outbound).
+    drop_gate_out,
+    /// Dropped: no peer has this destination.
+    drop_no_route,
+    /// Dropped: a packet to send is not IP.
+    drop_not_ip,
+    /// Dropped: no room before or behind a packet for header and tag.
+    drop_no_room,
+    /// Dropped: the oldest of a peer's waiting packets made room for a newer one.
+    drop_staged_oldest,
+    /// Dropped: as many bytes wait as may wait in all.
+    drop_staged_full,
+    /// Dropped: waited until the handshake was given up, or the peer went.
+    drop_staged_gave_up,
+    /// Dropped: the queue of answers was full.
+    drop_transmit_full,
+    /// Dropped: no random index was free.
+    drop_no_index,
+    /// Dropped: a STUN answer without a live transaction, or of a wrong length.
+    drop_stun,
+    /// Dropped: no probe key has this hint.
+    drop_probe_unknown,
+    /// Dropped: the probe's tag is wrong, or its length.
+    drop_probe_invalid,
+    /// Dropped: probes of this source, or in all, come too often.
+    drop_probe_rate,
+    /// Dropped: a pong that answers no ping on its way.
+    drop_pong_unknown,
+}

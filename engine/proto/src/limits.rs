@@ -1,0 +1,81 @@
+//! Every maximum of the engine and every time of the paper (section 6.1), with its reason.
+
+use core::time::Duration;
+
+// --- the paper's own ---
+/// A session this old is replaced by its initiator.
+pub const REKEY_AFTER_TIME: Duration = Duration::from_secs(120);
+/// A session this old carries nothing.
+pub const REJECT_AFTER_TIME: Duration = Duration::from_secs(180);
+/// A session that sealed this many packets is replaced.
+pub const REKEY_AFTER_MESSAGES: u64 = 1 << 60;
+/// A session seals no packet with this counter or a higher one.
+pub const REJECT_AFTER_MESSAGES: u64 = u64::MAX - (1 << 13);
+/// An initiation without response is repeated after this time.
+pub const REKEY_TIMEOUT: Duration = Duration::from_secs(5);
+/// So much is added to it at random, so that two sides do not stay in step.
+pub const REKEY_JITTER: Duration = Duration::from_millis(333);
+/// Initiations are repeated for this long, then given up.
+pub const REKEY_ATTEMPT_TIME: Duration = Duration::from_secs(90);
+/// Data was received and nothing sent for this long: send a keepalive.
+pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// All keys of a peer are erased this long after its last handshake (3 x reject).
+pub const ZERO_AFTER_TIME: Duration = Duration::from_secs(540);
+/// A cookie, and the secret behind it, is good for this long.
+pub const COOKIE_LIFETIME: Duration = Duration::from_secs(120);
+
+// --- ours ---
+/// Pauses between the initiations of a first contact; the last one repeats (with `REKEY_JITTER`).
+pub const FIRST_CONTACT: [Duration; 5] = [
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    REKEY_TIMEOUT,
+];
+/// However often the caller asks, initiations of one peer are at least this far apart (stock peers drop closer ones
+/// than 20 ms).
+pub const INITIATION_SPACING: Duration = Duration::from_millis(100);
+/// Peers of one device: 4 indices each still fit the index table, and 2 KB each are 32 MB.
+pub const PEERS: usize = 16_384;
+/// Entries of the index table: 4 a peer, half full at most.
+pub const INDICES: usize = 8 * PEERS;
+/// Allowed prefixes of one device; the kernel's own test uses 65,280.
+pub const ALLOWED_IPS: usize = 131_072;
+/// Preshared keys that a response is tried against: the one in use, the next one, and one of each for a second cipher.
+pub const PRESHARED_KEYS: usize = 4;
+/// Packets that wait for a session, a peer: a first window of TCP and a few lookups.
+pub const STAGED_PACKETS: usize = 64;
+/// Bytes that wait for sessions, in all: beside the workers' arenas the largest memory of the engine.
+pub const STAGED_BYTES: usize = 4 * 1024 * 1024;
+/// Events that the caller has not taken; it takes them after each batch.
+pub const EVENTS: usize = 1_024;
+/// Datagrams to send outside the batches (responses, cookies, pongs); beyond, new ones are dropped and repeat.
+pub const TRANSMITS: usize = 1_024;
+/// Pings on their way; the oldest is forgotten.
+pub const PINGS: usize = 256;
+/// Probe keys: each peer's current and previous path key.
+pub const PROBE_KEYS: usize = 2 * PEERS;
+/// STUN transactions that wait for an answer; the oldest is forgotten.
+pub const STUN_TRANSACTIONS: usize = 64;
+/// Largest STUN answer or probe that goes up to the caller: one packet of the usual Ethernet.
+pub const CONTROL_DATAGRAM: usize = 1_500;
+/// Sources whose handshake and probe rates are remembered; a collision replaces the older one.
+pub const SOURCES: usize = 2_048;
+/// Initiations remembered so that their replay costs no exchange.
+pub const REPLAY_CACHE: usize = 4_096;
+/// Initiations and responses handled a second in all: about a quarter of a core (250 µs each on the slow machine).
+/// Half of them is kept for sources that answered with a cookie.
+pub const HANDSHAKES_PER_S: u32 = 1_000;
+/// Of one source, a second and in a burst.
+pub const SOURCE_HANDSHAKES: (u32, u32) = (20, 40);
+/// Cookie replies a second and in a burst: cheap, but an answer to a stranger all the same.
+pub const COOKIE_REPLIES: (u32, u32) = (2_000, 500);
+/// Unknown-initiator events a second and in a burst.
+pub const UNKNOWN_INITIATORS: (u32, u32) = (10, 20);
+/// Probe tags verified a second and in a burst, of one source.
+pub const SOURCE_PROBES: (u32, u32) = (50, 100);
+/// Probe tags verified a second and in a burst, in all: 4 µs each.
+pub const PROBES: (u32, u32) = (2_000, 1_000);
+/// Elsewhere events of one peer are at least this far apart.
+pub const ELSEWHERE_SPACING: Duration = Duration::from_secs(1);
