@@ -5,7 +5,7 @@ Each is a msgpack map with the key `t` as its kind. A message with an `id` is a 
 them. Times are Unix seconds, keys and nonces 32 bytes, signatures Ed25519 (64 bytes) over the bytes of `transcript`.
 """
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -29,8 +29,9 @@ Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 RequestId = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="t"):
-    """What every message has in common: the key `t`."""
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="t", omit_defaults=True):
+    """What every message has in common: the key `t`, and that a field at its default is left out (nil does not
+    exist)."""
 
 
 class Hello(Message, frozen=True, kw_only=True, tag="hello"):
@@ -174,10 +175,21 @@ class Pong(Message, frozen=True, kw_only=True, tag="pong"):
 class Unknown(msgspec.Struct, frozen=True, kw_only=True):
     """A message of a kind that this program does not know; a request where it has an id."""
 
-    MOST_KIND_CHARS: ClassVar[int] = 64
-
     kind: str
     id: int | None = None
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be read of any message, known or not."""
+
+    t: Annotated[str, Meta(max_length=64)]
+    id: RequestId | None = None
+
+
+class VersionsOnly(msgspec.Struct, frozen=True, kw_only=True):
+    """What must stay readable of a hello of any version."""
+
+    versions: tuple[Count, Count]
 
 
 FromNode = Hello | Resume | Join | Refused | PublishRecord | Leave | Signal | Ping | Pong | Unsupported

@@ -4,7 +4,8 @@ import msgspec
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """One setting. `origin`: `flag`, `environment`, `file PATH`, `remembered` or `default`; secrets are `[redacted]`."""
+    """One setting. `origin`: `flag`, `environment`, `file PATH`, `remembered` or `default`; secrets are
+    `[redacted]`."""
 
     name: str
     value: str

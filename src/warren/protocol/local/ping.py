@@ -1,4 +1,5 @@
-"""`POST /v1/ping`: round trips inside the session with a peer. Streams `PingPong` and `PingLost`, ends in `PingResult`."""
+"""`POST /v1/ping`: round trips inside the session with a peer. Streams `PingPong` and `PingLost`, ends in
+`PingResult`."""
 
 import msgspec
 

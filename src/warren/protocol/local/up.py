@@ -22,7 +22,8 @@ class UpRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UpNetwork(msgspec.Struct, frozen=True, kw_only=True):
-    """A network that is in force. `state_of` is set (Unix seconds) where the server is away and disk's state is used."""
+    """A network that is in force. `state_of` is set (Unix seconds) where the server is away and disk's state is
+    used."""
 
     network: str
     name: str

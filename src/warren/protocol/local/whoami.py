@@ -19,7 +19,8 @@ class WhoamiNetwork(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Whoami(msgspec.Struct, frozen=True, kw_only=True):
-    """`right` is the caller's: `reader`, `operator` or `root`; `operator` the user who holds that right besides root."""
+    """`right` is the caller's: `reader`, `operator` or `root`; `operator` the user who holds that right besides
+    root."""
 
     networks: tuple[WhoamiNetwork, ...]
     right: str

@@ -1,0 +1,133 @@
+"""What a control session tells its owner, as values. Each event that needs an answer names the method that gives it."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from warren.errors import Code
+from warren.protocol.control.messages import Join, MapUpdate
+
+
+class Side(Enum):
+    """Seen from this machine."""
+
+    LOCAL = "local"
+    REMOTE = "remote"
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The session is over; nothing follows.
+
+    `by` ended it. `fault` broke a rule of the protocol, None where nobody did (a refusal, a timeout, a lost
+    connection). `retry_after_s`: at least this long before the next try.
+    """
+
+    code: Code
+    text: str
+    by: Side
+    fault: Side | None = None
+    fix: str = ""
+    retry_after_s: int = 0
+
+
+# --- at the node ---
+
+
+@dataclass(frozen=True, slots=True)
+class Challenged:
+    """The server showed its key and proved it. Check pin or known key and that `genesis` is of `network`; then `join`,
+    `resume` or `refuse`. `key_challenge` is what the pre-auth key signs."""
+
+    version: int
+    network: bytes
+    server_key: bytes
+    genesis: bytes
+    key_challenge: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AdmittedAs:
+    """The session is open; this is our membership document (to be verified like any other)."""
+
+    membership: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MapChanged:
+    """What this node may see has changed; `update.full` replaces all that was told before."""
+
+    update: MapUpdate
+
+
+@dataclass(frozen=True, slots=True)
+class SignalArrived:
+    """Sealed bytes from a peer; `sender` is the server's word until they are opened."""
+
+    sender: bytes
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request of ours was answered: `code` is empty where it was carried out, else a stable code."""
+
+    id: int
+    code: str
+    text: str
+
+
+# --- at the server ---
+
+
+@dataclass(frozen=True, slots=True)
+class Greeted:
+    """A node said which network it means (by id, or by its key's id). Answer: `challenge` or `refuse`."""
+
+    version: int
+    network: bytes | None
+    key_id: str | None
+    program: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeWanted:
+    """The node proved this identity. Answer: `admit` or `refuse`."""
+
+    identity: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class JoinWanted:
+    """The node proved its identity; `join.key_signature` over `key_challenge` is for the owner to check. Answer:
+    `admit` or `refuse`.
+    """
+
+    join: Join
+    key_challenge: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPublished:
+    """The node's newest record. Answer: `done` or `failed` with the id."""
+
+    id: int
+    document: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveWanted:
+    """The node ends its membership. Answer: `done` (then `refuse` with REMOVED, or just close) or `failed`."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignalWanted:
+    """Sealed bytes for another node; dropped where it has no session."""
+
+    to: bytes
+    sealed: bytes
+
+
+NodeEvent = Challenged | AdmittedAs | MapChanged | SignalArrived | Answered | Closed
+ServerEvent = Greeted | ResumeWanted | JoinWanted | RecordPublished | LeaveWanted | SignalWanted | Closed

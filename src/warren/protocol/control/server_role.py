@@ -1,0 +1,166 @@
+"""The server's side of a control session.
+
+Decides the version, whether the node proved its identity key over this very challenge, and what goes out when: answers
+and signals first, then the newest map from the slot. Who is a member, which key admits whom and what a node may see the
+owner decides, by the events `Greeted`, `ResumeWanted`, `JoinWanted` and the others.
+"""
+
+from collections.abc import Callable
+
+from warren.errors import Code
+from warren.limits import SESSION_FROM_NODE_MAX_BYTES, SESSION_FROM_SERVER_MAX_BYTES, UNPROVEN_MAX_BYTES
+from warren.protocol import version
+from warren.protocol.control import frames
+from warren.protocol.control import messages as m
+from warren.protocol.control.events import (
+    Greeted,
+    JoinWanted,
+    LeaveWanted,
+    RecordPublished,
+    ResumeWanted,
+    ServerEvent,
+    Side,
+    SignalWanted,
+)
+from warren.protocol.control.map_slot import MapSlot, MapState
+from warren.protocol.control.session import LocalError, Session
+from warren.protocol.control.states import Role, State
+from warren.protocol.control.transcript import challenge_statement, key_challenge, session_statement
+
+Verify = Callable[[bytes, bytes, bytes], bool]
+"""(public key, message, signature) -> whether it is a strict Ed25519 signature."""
+Sign = Callable[[bytes], bytes]
+
+
+class ServerSession(Session[ServerEvent]):
+    """The machine of a server, one a connection. It waits for the node's hello."""
+
+    def __init__(self, *, server_key: bytes, sign: Sign, verify: Verify, now: float) -> None:
+        """`server_key` and `sign` are the two halves of the server's Ed25519 key."""
+        super().__init__(Role.SERVER, SESSION_FROM_NODE_MAX_BYTES, now)
+        self._server_key = server_key
+        self._sign = sign
+        self._verify = verify
+        self._slot = MapSlot()
+        self._hello_frame = b""
+        self._hello: m.Hello | None = None
+        self._version = 0
+        self._statement = b""
+
+    # --- the owner's words ---
+
+    def challenge(
+        self, *, network: bytes, genesis: bytes, nonce: bytes, now: float, certificate_sha256: bytes = b""
+    ) -> None:
+        """Answer `Greeted`. `nonce`: 32 fresh random bytes; the certificate is that of the public port, empty without
+        TLS.
+        """
+        if self._hello is None:
+            raise LocalError("there is no hello to answer")
+        statement = challenge_statement(
+            hello=self._hello_frame,
+            version=self._version,
+            server_key=self._server_key,
+            nonce=nonce,
+            network=network,
+            certificate_sha256=certificate_sha256,
+        )
+        self._say(
+            m.Challenge(
+                version=self._version,
+                server_key=self._server_key,
+                nonce=nonce,
+                network=network,
+                genesis=genesis,
+                certificate_sha256=certificate_sha256,
+                signature=self._sign(statement),
+            ),
+            now,
+        )
+        self._statement = session_statement(
+            network=network, server_key=self._server_key, node_nonce=self._hello.nonce, server_nonce=nonce
+        )
+
+    def admit(self, membership: bytes, now: float) -> None:
+        """Answer `ResumeWanted` or `JoinWanted`: the node is a member; the session is open."""
+        self._say(m.Admitted(membership=membership), now)
+
+    def offer_map(self, state: MapState) -> None:
+        """Put the newest map for this node into its slot; it goes out when the line is free."""
+        self._slot.put(state)
+
+    def signal(self, sender: bytes, sealed: bytes) -> None:
+        """Hand over sealed bytes from another node; the oldest that waits is dropped where too many do."""
+        self._send(m.Signalled(sender=sender, sealed=sealed))
+
+    def done(self, request: int) -> None:
+        """Answer a request: carried out."""
+        self._answer(m.Done(id=request))
+
+    def failed(self, request: int, code: Code, text: str) -> None:
+        """Answer a request: refused; the session goes on."""
+        self._answer(m.Failed(id=request, code=code.value, text=text))
+
+    # --- what frames do ---
+
+    def handle_bytes(self, frame: bytes, now: float) -> None:
+        """Take one binary WebSocket message. Never raises, whatever the bytes."""
+        if self._state is State.HELLO and len(frame) <= UNPROVEN_MAX_BYTES and self._refuses_version(frame):
+            return
+        super().handle_bytes(frame, now)
+
+    def _refuses_version(self, frame: bytes) -> bool:
+        """A hello of another age may not even parse as ours: look at its versions first, and say so in words."""
+        offered = frames.offered_versions(frame, UNPROVEN_MAX_BYTES)
+        if offered is None:
+            return False
+        chosen = version.choose(offered)
+        if chosen is None:
+            older = offered[1] < version.OLDEST_SERVED
+            self._end(
+                Code.VERSION,
+                f"this server speaks versions {version.OLDEST_SERVED} to {version.NEWEST} of the protocol, the node "
+                f"{offered[0]} to {offered[1]}",
+                by=Side.LOCAL,
+                fix="update Warren on this node" if older else "update Warren on the server",
+            )
+            return True
+        self._version = chosen
+        return False
+
+    def _decode(self, frame: bytes, max_bytes: int) -> m.Message | m.Unknown:
+        return frames.from_node(frame, max_bytes)
+
+    def _handle_message(self, message: m.Message, frame: bytes, now: float) -> None:
+        if isinstance(message, m.Hello):
+            self._hello, self._hello_frame = message, frame
+            self._advance(now)
+            self._emit(Greeted(self._version, message.network, message.key_id, message.program))
+        elif isinstance(message, m.Resume | m.Join):
+            self._handle_proof(message, now)
+        elif isinstance(message, m.PublishRecord):
+            self._emit(RecordPublished(message.id, message.document))
+        elif isinstance(message, m.Leave):
+            self._emit(LeaveWanted(message.id))
+        elif isinstance(message, m.Signal):
+            self._emit(SignalWanted(message.to, message.sealed))
+
+    def _handle_proof(self, proof: m.Resume | m.Join, now: float) -> None:
+        if not self._verify(proof.identity, self._statement, proof.signature):
+            self._break(Code.BAD_SIGNATURE, "the node did not prove its identity key")
+            return
+        self._advance(now)
+        if isinstance(proof, m.Join):
+            self._emit(JoinWanted(proof, key_challenge(self._statement)))
+        else:
+            self._emit(ResumeWanted(proof.identity))
+
+    def _fill_outbox(self) -> None:
+        if self._state is not State.OPEN:
+            return
+        update = self._slot.take()
+        if update is None:
+            return
+        if len(self._send(update)) > SESSION_FROM_SERVER_MAX_BYTES:
+            self._drop_outbox()
+            self._end(Code.TOO_LARGE, "the network's map is larger than one frame", by=Side.LOCAL)
