@@ -1,0 +1,19 @@
+"""Signed documents: who may sign what, and what a node may believe.
+
+Decides which facts are true for this network: who is a member, with which keys, names and addresses, and under which
+policy. Must not know sockets, files, clocks or what the engine does with the facts. Start reading in `documents.py`
+(what there is to sign), then `authenticate.py` (bytes to `Authentic`), then `verify.py` (`Authentic`s to one `View`).
+
+    documents.py      Genesis Settings Delegation Membership NodeRecord Policy Removal Head, Kind, Right, subject_of
+    signing.py        sign, make_genesis
+    ed25519.py        the strict signature check
+    authenticate.py   authenticate, read_genesis -> Authentic | Refusal
+    floors.py         Floors: what a node never goes back behind; encode, decode
+    authority.py      chains of delegations, from the root down
+    members.py        memberships, records, and what two of them claim at once
+    view.py           View, VerifiedMember: what verify returns
+    verify.py         verify
+    changes.py        what differs between two views
+    sealing.py        seal, open_sealed: path key to path key
+    admission_key.py  wk.… keys
+"""

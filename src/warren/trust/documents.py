@@ -1,0 +1,305 @@
+"""What can be signed: the body of each kind of document, its grammar, and which subject it speaks about.
+
+Decides the fields and their form. Must not know who may sign what (`authority`, `members`, `verify`) nor keys. A body
+is a canonical msgpack map (`warren.canonical`); a field at its default is left out, so nil never appears. Integers are
+0..2^63-1; times are Unix seconds. For each (kind, subject) documents are ordered by (epoch, counter).
+"""
+
+import re
+from enum import StrEnum
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Network, NetmaskValueError, ip_network
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
+
+from warren import limits
+from warren.errors import Code, WarrenError
+from warren.model.ids import Identity
+from warren.model.names import is_host_label, parse_dns_suffix
+
+INTEGER_MAX = 2**63 - 1
+FIRST_EPOCH = 0
+_URL = re.compile(r"https?://[!-~]{1,512}", re.ASCII)
+
+Natural: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=INTEGER_MAX)]
+Key: TypeAlias = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+OptionalKey: TypeAlias = Annotated[bytes, msgspec.Meta(max_length=32)]  # 32 or none; `check` tells the rest
+Text: TypeAlias = Annotated[str, msgspec.Meta(max_length=limits.DOCUMENT_TEXT_MAX_CHARS)]
+Texts: TypeAlias = Annotated[tuple[Text, ...], msgspec.Meta(max_length=limits.DOCUMENT_LIST_MAX)]
+
+
+class Kind(StrEnum):
+    """The kinds of documents; the name stands in the signed domain, so `session`, `join` and `pin` stay unused."""
+
+    GENESIS = "genesis"
+    SETTINGS = "settings"
+    DELEGATION = "delegation"
+    MEMBERSHIP = "membership"
+    RECORD = "record"
+    POLICY = "policy"
+    REMOVAL = "removal"
+    HEAD = "head"
+
+
+class Right(StrEnum):
+    """What a delegation may allow. `readmit` undoes removals: for keys of human admins, never for a registrar."""
+
+    ADMIT = "admit"
+    READMIT = "readmit"
+    REMOVE = "remove"
+    POLICY = "policy"
+    SETTINGS = "settings"
+    ROUTES = "routes"
+    ATTEST = "attest"
+    DELEGATE = "delegate"
+
+
+class _Body(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What every body has in common: nothing but the way it is encoded."""
+
+
+class _Ordered(_Body, frozen=True, kw_only=True, omit_defaults=True):
+    """A body that replaces older ones about the same subject.
+
+    `under` is the epoch of the delegation that the signer uses (0 for root): when that delegation is removed and later
+    given anew with a higher epoch, what was signed under the old one stays void.
+    """
+
+    epoch: Natural = FIRST_EPOCH
+    counter: Natural
+    date: Natural
+    under: Natural = FIRST_EPOCH
+
+
+class Genesis(_Body, frozen=True, kw_only=True, omit_defaults=True):
+    """The beginning of a network; SHA-256 of this body is the network's id. Signed by `root`."""
+
+    version: Natural
+    root: Key
+    random: Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+
+
+class ServerPlace(_Body, frozen=True, kw_only=True, omit_defaults=True):
+    """A server of the network: where it is and the Ed25519 key that it proves."""
+
+    url: Text
+    key: Key
+
+
+class Settings(_Ordered, frozen=True, kw_only=True, omit_defaults=True):
+    """What holds for the whole network. `cut_after_days`: 0 = known peers stay when heads are stale (default)."""
+
+    version: Natural
+    name: Text
+    prefix4: Text
+    prefix6: Text
+    suffix: Text
+    servers: Annotated[tuple[ServerPlace, ...], msgspec.Meta(max_length=limits.SETTINGS_SERVERS_MAX)] = ()
+    stale_after_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 7
+    cut_after_days: Annotated[int, msgspec.Meta(ge=0, le=3650)] = 0
+
+
+class AdmissionLimits(_Body, frozen=True, kw_only=True, omit_defaults=True):
+    """Within which limits a delegation admits; what is left out is not limited.
+
+    `tags`: only these. `hostname`: a label in which `*` stands for any run of characters. `ipv4`: only from this
+    prefix. `count`: at most so many members at a time.
+    """
+
+    tags: Annotated[tuple[Text, ...], msgspec.Meta(max_length=limits.DOCUMENT_LIST_MAX)] | None = None
+    hostname: Text = ""
+    ipv4: Text = ""
+    count: Natural | None = None
+
+
+class Delegation(_Ordered, frozen=True, kw_only=True, omit_defaults=True):
+    """The key `delegate` may do `rights` until `not_after` (left out: until removed), within `limits`."""
+
+    delegate: Key
+    rights: Texts
+    not_after: Natural | None = None
+    limits: AdmissionLimits = AdmissionLimits()
+
+
+class HeadMark(_Body, frozen=True, kw_only=True, omit_defaults=True):
+    """How far an authority was: a fresh node's first floor for its head."""
+
+    authority: Key
+    epoch: Natural = FIRST_EPOCH
+    counter: Natural
+
+
+class Membership(_Ordered, frozen=True, kw_only=True, omit_defaults=True):
+    """`identity` is a member until `expires` (left out: until removed).
+
+    `epoch` rises only when a removal is undone. `joined` is when this identity was first admitted and stays the same
+    in renewals; where two members claim one name or address, the earlier one keeps it (0 = `date`).
+    """
+
+    identity: Key
+    user: Text = ""
+    groups: Texts = ()
+    role: Text = "member"
+    tags: Texts = ()
+    hostname: Text = ""
+    ipv4: Text = ""
+    expires: Natural | None = None
+    joined: Natural = 0
+    heads: Annotated[tuple[HeadMark, ...], msgspec.Meta(max_length=limits.DOCUMENT_LIST_MAX)] = ()
+
+
+class Service(_Body, frozen=True, kw_only=True, omit_defaults=True):
+    """A port that the node offers."""
+
+    name: Text
+    protocol: Literal["tcp", "udp"]
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
+
+
+class NodeRecord(_Ordered, frozen=True, kw_only=True, omit_defaults=True):
+    """What a node says of itself, signed by its identity; `epoch` is that of its membership.
+
+    `next_wireguard` is used from `next_from` on. `previous_path` is good for 7 days after the change.
+    """
+
+    identity: Key
+    wireguard: Key
+    path: Key
+    next_wireguard: OptionalKey = b""
+    next_from: Natural = 0
+    previous_path: OptionalKey = b""
+    capabilities: Texts = ()
+    routes: Texts = ()
+    services: Annotated[tuple[Service, ...], msgspec.Meta(max_length=limits.DOCUMENT_LIST_MAX)] = ()
+
+
+class Policy(_Ordered, frozen=True, kw_only=True, omit_defaults=True):
+    """The access policy: `text` is what `warren.policy.parse` reads, `replaces` the digest of the document before."""
+
+    text: Annotated[bytes, msgspec.Meta(max_length=limits.DOCUMENT_MAX_BYTES)]
+    replaces: OptionalKey = b""
+
+
+class Removal(_Ordered, frozen=True, kw_only=True, omit_defaults=True):
+    """The membership of `subject`, or the delegation to it, ends: everything up to and with `epoch`."""
+
+    of: Literal["membership", "delegation"]
+    subject: Key
+
+
+class Head(_Ordered, frozen=True, kw_only=True, omit_defaults=True):
+    """How far `authority` is: `digest` covers what it has in force. Another signer (right `attest`) only re-dates."""
+
+    authority: Key
+    digest: Key
+
+
+Body: TypeAlias = Genesis | Settings | Delegation | Membership | NodeRecord | Policy | Removal | Head
+OrderedBody: TypeAlias = Settings | Delegation | Membership | NodeRecord | Policy | Removal | Head
+
+BODY_TYPES: dict[Kind, type[Body]] = {
+    Kind.GENESIS: Genesis,
+    Kind.SETTINGS: Settings,
+    Kind.DELEGATION: Delegation,
+    Kind.MEMBERSHIP: Membership,
+    Kind.RECORD: NodeRecord,
+    Kind.POLICY: Policy,
+    Kind.REMOVAL: Removal,
+    Kind.HEAD: Head,
+}
+
+
+def subject_of(body: Body, signer: bytes) -> bytes:
+    """About whom a document speaks; with its kind the key of its order, its floor and its place in a map.
+
+    A member, a record: the identity. A delegation: delegate, then signer (each signer has a slot of its own). A
+    removal: `m` or `d`, then the key. A head: the authority (then the signer, where it only re-dates). Else empty.
+    """
+    match body:
+        case Membership() | NodeRecord():
+            return body.identity
+        case Delegation():
+            return body.delegate + signer
+        case Removal():
+            return (b"m" if body.of == "membership" else b"d") + body.subject
+        case Head():
+            return body.authority if body.authority == signer else body.authority + signer
+        case Genesis() | Settings() | Policy():
+            return b""
+
+
+def check(body: Body) -> None:
+    """The grammar that field types cannot say; WarrenError MALFORMED with the field's name."""
+    match body:
+        case Settings():
+            _check_settings(body)
+        case Delegation():
+            _check_limits(body.limits)
+        case Membership():
+            _require(body.hostname == "" or is_host_label(body.hostname), "hostname")
+            _require(body.ipv4 == "" or _is_ipv4(body.ipv4), "ipv4")
+            _require(all(is_host_label(tag) for tag in body.tags) and _is_set(body.tags), "tags")
+            _require(_is_set(body.groups), "groups")
+        case NodeRecord():
+            _require(len(body.next_wireguard) in {0, 32} and body.next_wireguard != body.wireguard, "next_wireguard")
+            _require(len(body.previous_path) in {0, 32}, "previous_path")
+            _require(all(_network(route) is not None for route in body.routes) and _is_set(body.routes), "routes")
+        case Policy():
+            _require(len(body.replaces) in {0, 32}, "replaces")
+        case Genesis():
+            _require(body.version == 1, "version")
+        case Removal() | Head():
+            pass
+
+
+def _check_settings(body: Settings) -> None:
+    prefix4, prefix6 = _network(body.prefix4), _network(body.prefix6)
+    _require(body.version == 1, "version")
+    _require(is_host_label(body.name), "name")
+    _require(all(_URL.fullmatch(server.url) for server in body.servers), "servers")
+    _require(isinstance(prefix4, IPv4Network) and 8 <= prefix4.prefixlen <= 30, "prefix4")
+    _require(isinstance(prefix6, IPv6Network) and prefix6.prefixlen == 64, "prefix6")
+    try:
+        _require(parse_dns_suffix(body.suffix) == body.suffix, "suffix")
+    except WarrenError as error:
+        raise _malformed("suffix") from error
+
+
+def _check_limits(admission: AdmissionLimits) -> None:
+    if admission.ipv4:
+        _require(isinstance(_network(admission.ipv4), IPv4Network), "limits.ipv4")
+    _require(re.fullmatch(r"[a-z0-9*-]{0,63}", admission.hostname, re.ASCII) is not None, "limits.hostname")
+
+
+def _network(text: str) -> IPv4Network | IPv6Network | None:
+    """The prefix if the text is its one spelling (no host bits, no netmask, shortest IPv6 form)."""
+    try:
+        network = ip_network(text)
+    except (ValueError, AddressValueError, NetmaskValueError):
+        return None
+    return network if str(network) == text else None
+
+
+def _is_ipv4(text: str) -> bool:
+    try:
+        return str(IPv4Address(text)) == text
+    except AddressValueError:
+        return False
+
+
+def _is_set(values: tuple[str, ...]) -> bool:
+    return len(set(values)) == len(values)
+
+
+def _require(condition: object, field: str) -> None:
+    if not condition:
+        raise _malformed(field)
+
+
+def _malformed(field: str) -> WarrenError:
+    return WarrenError(Code.MALFORMED, f"the field '{field}' of the document is not well-formed")
+
+
+def as_identity(key: bytes) -> Identity:
+    """A key of a decoded body (its length was checked) as an identity."""
+    return Identity(key)

@@ -1,0 +1,74 @@
+"""What a node believes after `verify`: values only.
+
+Decides nothing. A `View` is made only by `verify`; whatever opens access (a peer in the engine, its gate, a name) is
+derived from one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+
+from warren.model.ids import Identity, NetworkId
+from warren.trust.authenticate import Authentic, Refusal
+from warren.trust.documents import Delegation, Head, Membership, NodeRecord, Policy, Settings
+from warren.trust.floors import Floors
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedMember:
+    """A member of the network now.
+
+    `hostname` is what it is called here: as given, or with a suffix where an earlier member has that name ("" if none
+    was given). `ipv4` is None if none was given or an earlier member has it. `record` is None until one verifies; the
+    WireGuard keys in it belong to this identity alone. `signer` admitted it.
+    """
+
+    identity: Identity
+    membership: Membership
+    record: NodeRecord | None
+    hostname: str
+    ipv4: IPv4Address | None
+    ipv6: IPv6Address
+    signer: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedHead:
+    """How far an authority is: its newest head, and the newest date that it or an attester put on it."""
+
+    head: Head
+    date: int
+
+
+@dataclass(frozen=True, slots=True)
+class HealthNote:
+    """Something a person should look at; the code is stable, the text a sentence."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One network as verified. What is absent is not so: no member, no policy, no right.
+
+    `policy` None: deny all. `removed`: identities whose membership ended, with the epoch. `delegations`: the live
+    ones by delegate. `documents`: those in force, to be kept on disk. `floors`: to be on disk before anything here is
+    used. `effective_now`: Unix seconds; pass max(clock, this + monotonic seconds since) to the next `verify`.
+    """
+
+    network: NetworkId
+    root: Identity
+    settings: Settings | None
+    policy: Policy | None
+    policy_digest: bytes | None
+    members: Mapping[Identity, VerifiedMember]
+    removed: Mapping[Identity, int]
+    delegations: Mapping[Identity, tuple[Delegation, ...]]
+    heads: Mapping[Identity, VerifiedHead]
+    documents: tuple[Authentic, ...]
+    refused: tuple[Refusal, ...]
+    health: tuple[HealthNote, ...]
+    floors: Floors
+    effective_now: int
+    next_change: int | None
