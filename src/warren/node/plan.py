@@ -1,0 +1,254 @@
+"""The wanted state of the host, from the network maps and what the host has: one value, made anew at every change.
+
+Decides which links, addresses, routes and peers there are to be, how a link is named, and which networks cannot be
+brought up because their prefix is already something else here. Must not know how any of it is applied, in which order
+(`changes.py`), or by whom a peer was allowed (`netmap.py`). Pure.
+
+Invariants: each prefix of a network has a blackhole route with a metric that every other route beats, so that a packet
+for the mesh never leaves in the clear while the tunnel is away (SECURITY 31); a peer's allowed prefixes are single
+addresses within the network's prefixes, none of them ours or another peer's (SECURITY 28); no two networks overlap.
+A network that is up already stays up when something collides later: it is reported, not torn down.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, ip_interface, ip_network
+
+from warren.errors import Code, WarrenError
+from warren.model.ids import Identity, NetworkId
+from warren.node.host.facts import Address, HostAddress, HostFacts, HostRoute, Prefix
+from warren.node.netmap import NetworkMap, Peer
+
+TUNNEL_MTU = 1400  # leaves 20 bytes for a relay's header inside 1,500 under IPv6 and WireGuard's 32
+BLACKHOLE_METRIC = 4_278_198_272  # 0xff002000: behind any metric a person or a daemon gives
+TUNNEL_METRIC = 1  # before any other route to the same prefix; 0 would become 1024 in IPv6
+LINK_PREFIX = "warren"
+
+# Carrier-grade NAT (RFC 6598). Every default prefix lies in it, so a carrier's on-link /10 is no collision by itself.
+_SHARED_SPACE = IPv4Network("100.64.0.0/10")
+
+
+@dataclass(frozen=True, slots=True)
+class PeerPlan:
+    """A peer as the data plane needs it. `public_keys`: in use, then the next one. `gate_reason` says why."""
+
+    identity: Identity
+    name: str
+    public_keys: tuple[bytes, ...]
+    allowed: tuple[Prefix, ...]
+    gate_open: bool
+    gate_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TunnelPlan:
+    """One network on this host."""
+
+    network: NetworkId
+    name: str
+    link: str
+    mtu: int
+    blackholes: tuple[HostRoute, ...]
+    addresses: tuple[HostAddress, ...]
+    routes: tuple[HostRoute, ...]
+    peers: tuple[PeerPlan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Collision:
+    """A network's prefix is something else on this host. `kept`: it was up before, and stays."""
+
+    network: NetworkId
+    name: str
+    text: str
+    fix: str
+    kept: bool
+
+    def error(self) -> WarrenError:
+        """As the answer to a user who wanted this network up."""
+        return WarrenError(Code.ADDRESS_COLLISION, self.text, self.fix)
+
+
+@dataclass(frozen=True, slots=True)
+class HostPlan:
+    """Everything wanted; networks in the order of the maps."""
+
+    tunnels: tuple[TunnelPlan, ...] = ()
+    collisions: tuple[Collision, ...] = ()
+
+    def lines(self) -> list[str]:
+        """The plan for a person, in the order in which it is applied."""
+        return [text for _, text in describe(self)]
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What of the host is ours already: open tunnels' links by network, and what the journal says we added."""
+
+    links: Mapping[NetworkId, str] = field(default_factory=dict)
+    addresses: frozenset[HostAddress] = frozenset()
+    routes: frozenset[HostRoute] = frozenset()
+
+
+def plan(maps: Sequence[NetworkMap], own: Own, facts: HostFacts) -> HostPlan:
+    """The wanted state of the host; a network that collides is left out (unless it is up) and reported."""
+    foreign = _Foreign.of(own, facts)
+    names = _link_names(maps, own, facts)
+    tunnels: list[TunnelPlan] = []
+    collisions: list[Collision] = []
+    accepted: list[NetworkMap] = []
+    for network in maps:
+        found = foreign.collision(network, accepted)
+        is_up = network.network in own.links
+        if found:
+            collisions.append(Collision(network.network, network.name, *found, kept=is_up))
+        if not found or is_up:
+            accepted.append(network)
+            tunnels.append(_tunnel(network, names[network.network]))
+    return HostPlan(tuple(tunnels), tuple(collisions))
+
+
+def describe(wanted: HostPlan) -> Iterator[tuple[str, str]]:
+    """(kind, sentence) of each thing in the plan; kinds: blackhole, link, address, route, peer."""
+    for tunnel in wanted.tunnels:
+        for route in tunnel.blackholes:
+            yield "blackhole", f"{route.prefix} leads nowhere while the tunnel of {tunnel.name} is away"
+        yield "link", f"{tunnel.link} for network {tunnel.name}, MTU {tunnel.mtu}"
+        for address in tunnel.addresses:
+            yield "address", f"{address.interface.ip} on {address.link}"
+        for route in tunnel.routes:
+            yield "route", f"{route.prefix} by {route.link}" + (f" from {route.source}" if route.source else "")
+        for peer in tunnel.peers:
+            gate = "open" if peer.gate_open else "shut"
+            reached = ", ".join(str(prefix.network_address) for prefix in peer.allowed) or "no address"
+            yield "peer", f"{peer.name} ({reached}): gate {gate}, {peer.gate_reason}"
+
+
+def _tunnel(network: NetworkMap, link: str) -> TunnelPlan:
+    own = network.me.addresses
+    routes = tuple(
+        HostRoute(prefix, link=link, metric=TUNNEL_METRIC, source=_source(prefix, own)) for prefix in network.prefixes
+    )
+    return TunnelPlan(
+        network=network.network,
+        name=network.name,
+        link=link,
+        mtu=TUNNEL_MTU,
+        blackholes=tuple(blackhole(prefix) for prefix in network.prefixes),
+        addresses=tuple(HostAddress(link, ip_interface(address)) for address in own),
+        routes=routes,
+        peers=tuple(_peers(network)),
+    )
+
+
+def blackhole(prefix: Prefix) -> HostRoute:
+    """The route that catches what the tunnel does not."""
+    return HostRoute(prefix, kind="blackhole", metric=BLACKHOLE_METRIC)
+
+
+def _source(prefix: Prefix, own: Sequence[Address]) -> Address | None:
+    return next((address for address in own if address in prefix), None)
+
+
+def _peers(network: NetworkMap) -> Iterator[PeerPlan]:
+    taken: set[Address] = set(network.me.addresses)
+    for peer in network.peers:
+        allowed = tuple(
+            ip_network(address)
+            for address in peer.addresses
+            if address not in taken and any(address in prefix for prefix in network.prefixes)
+        )
+        taken.update(peer.addresses)
+        yield _peer(peer, allowed)
+
+
+def _peer(peer: Peer, allowed: tuple[Prefix, ...]) -> PeerPlan:
+    return PeerPlan(peer.identity, peer.name, peer.wireguard_keys, allowed, peer.allowed, peer.allowed_reason)
+
+
+def _link_names(maps: Sequence[NetworkMap], own: Own, facts: HostFacts) -> dict[NetworkId, str]:
+    taken = {link.name for link in facts.links} | set(own.links.values())
+    names: dict[NetworkId, str] = {}
+    number = 0
+    for network in maps:
+        name = own.links.get(network.network)
+        while name is None:
+            candidate = f"{LINK_PREFIX}{number}"
+            number += 1
+            name = candidate if candidate not in taken else None
+        names[network.network] = name
+    return names
+
+
+@dataclass(frozen=True, slots=True)
+class _Foreign:
+    """What others have on this host."""
+
+    addresses: tuple[HostAddress, ...]
+    routes: tuple[HostRoute, ...]
+
+    @classmethod
+    def of(cls, own: Own, facts: HostFacts) -> "_Foreign":
+        links = set(own.links.values())
+        return cls(
+            tuple(a for a in facts.addresses if a.link not in links and a not in own.addresses),
+            tuple(r for r in facts.routes if (not r.link or r.link not in links) and r not in own.routes),
+        )
+
+    def collision(self, network: NetworkMap, accepted: Sequence[NetworkMap]) -> tuple[str, str] | None:
+        """What is wrong and what to do, for the first collision of this network."""
+        for prefix in network.prefixes:
+            found = self._with_networks(prefix, accepted) or self._with_addresses(prefix) or self._with_routes(prefix)
+            if found:
+                text, fix = found
+                return f"network {network.name} uses {prefix}, but {text}", fix
+        return None
+
+    @staticmethod
+    def _with_networks(prefix: Prefix, accepted: Sequence[NetworkMap]) -> tuple[str, str] | None:
+        for other in accepted:
+            for theirs in other.prefixes:
+                if _overlap(prefix, theirs):
+                    return (
+                        f"network {other.name} uses {theirs}, and one machine cannot be in both",
+                        f"leave {other.name}, or have one of the two made with another --prefix",
+                    )
+        return None
+
+    def _with_addresses(self, prefix: Prefix) -> tuple[str, str] | None:
+        for address in self.addresses:
+            subnet = address.interface.network
+            inside = address.interface.ip in prefix
+            if inside or (_contains(subnet, prefix) and subnet != _SHARED_SPACE):
+                return (
+                    f"this machine has {address.interface} on {address.link}",
+                    f"renumber {address.link}, or have the network made with another --prefix",
+                )
+        return None
+
+    def _with_routes(self, prefix: Prefix) -> tuple[str, str] | None:
+        for route in self.routes:
+            if route.gateway is not None and route.gateway in prefix:
+                return (
+                    f"this machine's way to {route.prefix} goes by {route.gateway} on {route.link}",
+                    "have the network made with another --prefix",
+                )
+            if _contains(prefix, route.prefix) and route != blackhole(prefix):
+                leads = f"to {route.link}" if route.link else f"nowhere ({route.kind})"
+                return (
+                    f"this machine already routes {route.prefix} {leads}",
+                    "remove that route, or have the network made with another --prefix",
+                )
+        return None
+
+
+def _contains(outer: Prefix, inner: Prefix) -> bool:
+    return (
+        outer.version == inner.version
+        and outer.prefixlen <= inner.prefixlen
+        and inner.network_address in outer
+    )  # fmt: skip
+
+
+def _overlap(a: Prefix, b: Prefix) -> bool:
+    return _contains(a, b) or _contains(b, a)
