@@ -1,15 +1,30 @@
 """Documents and presence in, the network map out: the one value from which everything on this node follows.
 
 Decides who is a peer, by which name and addresses, and whether its gate opens (with the reason). Must not know the
-engine, the host or the session. A peer stands in the map only by documents that `trust.verify` accepted; presence is
-the server's word and opens nothing.
+engine, the host or the session. A peer stands in the map only by documents that `trust.verify` accepted, and only with
+a node record of its own (else there is no key to reach it by); presence is the server's word and opens nothing.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
-from warren.model.ids import Identity, NetworkId
-from warren.model.names import HostLabel
+from warren.errors import Code, WarrenError
+from warren.model.ids import Identity, NetworkId, UserId, show_identity
+from warren.model.names import HostLabel, is_host_label
+from warren.policy.language import Policy as AccessPolicy
+from warren.policy.language import parse as parse_policy
+from warren.policy.verdict import Party, Verdict, allows
+from warren.trust.documents import Settings
+from warren.trust.view import VerifiedMember, View
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Whether the server has a session with a member, and when it last had one (Unix seconds)."""
+
+    online: bool
+    last_seen: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +65,99 @@ class NetworkMap:
     me: SelfNode
     prefixes: tuple[IPv4Network | IPv6Network, ...]
     peers: tuple[Peer, ...]
+
+
+def membership_refusal(view: View, me: Identity) -> WarrenError | None:
+    """Why this node has no part in the network: removed, or not (or no longer) a member; None where it has."""
+    if me in view.removed:
+        return WarrenError(
+            Code.REMOVED, "this node was removed from the network", "`warren leave`, and ask an admin for a new key"
+        )
+    if me not in view.members:
+        return WarrenError(Code.NOT_A_MEMBER, "no valid membership of this node is known", "join anew with a key")
+    return None
+
+
+def build(view: View, presence: Mapping[Identity, Presence], me: Identity) -> NetworkMap | None:
+    """The map of this moment; None where this node is no member or the network has no settings (nothing is in force).
+
+    Peers come in the order of their identities, so that equal documents make equal maps.
+    """
+    settings = view.settings
+    if settings is None or membership_refusal(view, me) is not None:
+        return None
+    policy = parse_policy(view.policy.text) if view.policy is not None else None
+    own = view.members[me]
+    peers = (
+        _peer(member, record_keys, settings, _mutual(policy, own, member), presence.get(identity))
+        for identity, member in sorted(view.members.items())
+        if identity != me and (record_keys := _keys(member)) is not None
+    )
+    return NetworkMap(
+        network=view.network,
+        name=settings.name,
+        suffix=settings.suffix,
+        me=SelfNode(me, _name(own), _fqdn(_name(own), settings), _addresses(own)),
+        prefixes=(ip_network(settings.prefix4), ip_network(settings.prefix6)),
+        peers=tuple(peers),
+    )
+
+
+def _keys(member: VerifiedMember) -> tuple[tuple[bytes, ...], bytes] | None:
+    record = member.record
+    if record is None:
+        return None
+    following = (record.next_wireguard,) if record.next_wireguard else ()
+    return (record.wireguard, *following), record.path
+
+
+def _peer(
+    member: VerifiedMember,
+    keys: tuple[tuple[bytes, ...], bytes],
+    settings: Settings,
+    verdict: Verdict,
+    presence: Presence | None,
+) -> Peer:
+    name = _name(member)
+    return Peer(
+        identity=member.identity,
+        name=name,
+        fqdn=_fqdn(name, settings),
+        addresses=_addresses(member),
+        wireguard_keys=keys[0],
+        path_key=keys[1],
+        allowed=verdict.allowed,
+        allowed_reason=verdict.reason,
+        online=presence.online if presence is not None else False,
+        last_seen=presence.last_seen if presence is not None else None,
+        user=member.membership.user,
+        tags=member.membership.tags,
+    )
+
+
+def _mutual(policy: AccessPolicy | None, own: VerifiedMember, peer: VerifiedMember) -> Verdict:
+    """A gate lets packets through both ways, so it opens where policy lets either side begin; the reason says which."""
+    outwards = allows(policy, _party(own), _party(peer))
+    return outwards if outwards.allowed else allows(policy, _party(peer), _party(own))
+
+
+def _party(member: VerifiedMember) -> Party:
+    membership = member.membership
+    return Party(
+        member.identity, UserId(membership.user), groups=membership.groups, role=membership.role, tags=membership.tags
+    )
+
+
+def _name(member: VerifiedMember) -> HostLabel:
+    """What it is called; a member without a name gets one from its identity, so that it can be pinged."""
+    if is_host_label(member.hostname):
+        return HostLabel(member.hostname)
+    return HostLabel(f"n-{show_identity(member.identity)[:10]}")
+
+
+def _fqdn(name: HostLabel, settings: Settings) -> str:
+    return f"{name}.{settings.suffix}"
+
+
+def _addresses(member: VerifiedMember) -> tuple[IPv4Address | IPv6Address, ...]:
+    return (member.ipv6,) if member.ipv4 is None else (member.ipv4, member.ipv6)

@@ -1,0 +1,162 @@
+"""What this node holds of a network's documents, in memory and on disk, and what it believes because of them.
+
+Decides the order of things: authenticate, verify, write floors, write documents, and only then hand out the new view.
+A document that the server no longer sends stays until a newer one replaces it or verification drops it: the server's
+silence removes nobody. Must not know sessions or the engine. Files: `genesis`, `documents.bin` (what is in force),
+`floors.json`.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import msgspec
+
+from warren.errors import Code, WarrenError
+from warren.limits import DOCUMENT_MAX_BYTES, MAP_MAX_DOCUMENTS
+from warren.model.ids import NetworkId
+from warren.node.storage import Store
+from warren.policy.language import is_readable
+from warren.trust.authenticate import Authentic, Refusal, authenticate, read_genesis
+from warren.trust.floors import Floors
+from warren.trust.verify import verify
+from warren.trust.view import View
+
+GENESIS_FILE = "genesis"
+DOCUMENTS_FILE = "documents.bin"
+FLOORS_FILE = "floors.json"
+_REFUSED_SHOWN_MAX = 64  # reasons that status can show; a lying server's millionth document adds nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is in force: the view, what was refused on the way to it, and when the documents came (Unix seconds)."""
+
+    view: View
+    refused: tuple[Refusal, ...]
+    as_of: float
+
+
+class _Documents(msgspec.Struct, frozen=True, kw_only=True):
+    as_of: float
+    raw: list[bytes]
+
+
+class Ledger:
+    """One network's documents. `held` is None until the first good set came."""
+
+    def __init__(self, store: Store, network: NetworkId, genesis: Authentic) -> None:
+        self._store = store
+        self._network = network
+        self._genesis = genesis
+        self._documents: dict[bytes, Authentic] = {genesis.digest: genesis}
+        self._floors = Floors()
+        self._lock = asyncio.Lock()
+        self.held: Held | None = None
+
+    def load(self, now: float) -> None:
+        """Take up what is on disk, verifying it like anything that comes in; `held` stays None where there is nothing.
+
+        WarrenError STATE_DAMAGED where the floors are lost: going on without them would let old documents back in.
+        """
+        self._floors = self._store.read(FLOORS_FILE, Floors.decode) or self._floors
+        try:
+            kept = self._store.read(DOCUMENTS_FILE, _parse)
+        except WarrenError as error:
+            if error.code is not Code.STATE_DAMAGED:
+                raise
+            kept = None  # the server has them, and the floors hold: nothing old comes back
+        if kept is None:
+            return
+        documents, refused = self._authenticate(kept.raw)
+        self._documents |= documents
+        view = self._verify(now)
+        self._floors = view.floors
+        self._keep(view)
+        self.held = Held(view, (*refused, *view.refused), kept.as_of)
+
+    async def take(self, raw: Iterable[bytes], now: float) -> Held:
+        """Add documents (of the server or a peer); when this returns floors and documents are on disk and in force.
+
+        `now`: Unix seconds. WarrenError STORE_UNAVAILABLE where the disk refuses: what was in force stays.
+        """
+        async with self._lock:
+            return await asyncio.to_thread(self._take, list(raw), now)
+
+    def _take(self, raw: list[bytes], now: float) -> Held:
+        before = dict(self._documents)
+        documents, refused = self._authenticate(raw)
+        self._documents |= documents
+        try:
+            view = self._verify(now)
+            if view.floors != self._floors:
+                self._store.write(FLOORS_FILE, view.floors.encode())
+            kept = [document.raw for document in view.documents]
+            if self.held is None or set(kept) != {document.raw for document in self.held.view.documents}:
+                self._store.write(DOCUMENTS_FILE, msgspec.msgpack.encode(_Documents(as_of=now, raw=kept)))
+        except WarrenError:
+            self._documents = before
+            raise
+        self._floors = view.floors
+        self._keep(view)
+        self.held = Held(view, (*refused, *view.refused)[:_REFUSED_SHOWN_MAX], now)
+        return self.held
+
+    async def reverify(self, now: float) -> Held | None:
+        """Judge what is held at a later time: memberships end by the clock."""
+        return await self.take((), now) if self.held is not None else None
+
+    def note_current(self, now: float) -> None:
+        """The server says that nothing is newer: the state is of now. In memory only; a restart may show an older time."""
+        if self.held is not None:
+            self.held = Held(self.held.view, self.held.refused, now)
+
+    def _verify(self, now: float) -> View:
+        return verify(self._network, self._documents.values(), floors=self._floors, now=int(now), readable=is_readable)
+
+    def _keep(self, view: View) -> None:
+        self._documents = {document.digest: document for document in (self._genesis, *view.documents)}
+
+    def _authenticate(self, raw: Iterable[bytes]) -> tuple[dict[bytes, Authentic], list[Refusal]]:
+        known = {document.raw for document in self._documents.values()}
+        good: dict[bytes, Authentic] = {}
+        refused: list[Refusal] = []
+        for one in raw:
+            if one in known:
+                continue
+            answer = authenticate(self._network, one)
+            if isinstance(answer, Refusal):
+                refused.append(answer)
+            else:
+                good[answer.digest] = answer
+        return good, refused[:_REFUSED_SHOWN_MAX]
+
+
+def open_ledger(store: Store) -> Ledger:
+    """The ledger of a network's folder; WarrenError STATE_DAMAGED where its genesis is gone or no good."""
+    found = store.read(GENESIS_FILE, _parse_genesis)
+    if found is None:
+        raise WarrenError(
+            Code.STATE_DAMAGED, f"{store.folder / GENESIS_FILE} is gone", "`warren leave` this network, and join anew"
+        )
+    network, genesis = found
+    return Ledger(store, network, genesis)
+
+
+def parse_genesis(raw: bytes) -> tuple[NetworkId, Authentic]:
+    """A stranger's genesis; WarrenError with the refusal's code where it is none."""
+    return _parse_genesis(raw)
+
+
+def _parse_genesis(raw: bytes) -> tuple[NetworkId, Authentic]:
+    answer = read_genesis(raw)
+    if isinstance(answer, Refusal):
+        raise WarrenError(answer.code, answer.text)
+    return answer
+
+
+def _parse(content: bytes) -> _Documents:
+    kept = msgspec.msgpack.decode(content, type=_Documents)
+    if len(kept.raw) > MAP_MAX_DOCUMENTS or any(len(raw) > DOCUMENT_MAX_BYTES for raw in kept.raw):
+        raise WarrenError(Code.TOO_LARGE, "more or larger documents than a network has")
+    return kept
