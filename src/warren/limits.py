@@ -92,4 +92,12 @@ LOCAL_BODY_MAX_BYTES = 64 * 1024  # the largest call is `up` with tags: under 4 
 LOCAL_REQUEST_MAX_S = 10.0  # a call arrives whole within this; one byte at a time holds nothing
 LOCAL_WRITE_MAX_S = 30.0  # an answer that nobody reads
 
+JOURNAL_MAX_ENTRIES = 4_096  # addresses and routes of ours on one host: 1,000 networks with both families
+NETLINK_ANSWER_MAX_S = 5.0  # the kernel answers in microseconds; another program may hold its lock for a moment
+NETLINK_READ_MAX_BYTES = 64 * 1024  # one read of a dump: the kernel fills at most 32 KiB
+NETLINK_DUMP_MAX_MESSAGES = 200_000  # a host with a table of more routes than that is a router of the backbone
+NETLINK_DUMP_TRIES_MAX = 4  # a table that changed while it was read is read again this often, then taken as it is
+HOST_CHANGES_SETTLE_S = 0.05  # an interface coming up is a dozen notices within a few milliseconds
+TUNNEL_EVENTS_TAKE_MAX = 256  # events of the engine that one wake-up takes, so that other tasks get their turn
+
 # --- cli ---

@@ -16,7 +16,7 @@ from ipaddress import IPv4Network, ip_interface, ip_network
 
 from warren.errors import Code, WarrenError
 from warren.model.ids import Identity, NetworkId
-from warren.node.host.facts import Address, HostAddress, HostFacts, HostRoute, Prefix
+from warren.node.host.facts import Address, HostAddress, HostFacts, HostItem, HostRoute, Prefix
 from warren.node.netmap import NetworkMap, Peer
 
 TUNNEL_MTU = 1400  # leaves 20 bytes for a relay's header inside 1,500 under IPv6 and WireGuard's 32
@@ -86,8 +86,7 @@ class Own:
     """What of the host is ours already: open tunnels' links by network, and what the journal says we added."""
 
     links: Mapping[NetworkId, str] = field(default_factory=dict)
-    addresses: frozenset[HostAddress] = frozenset()
-    routes: frozenset[HostRoute] = frozenset()
+    items: frozenset[HostItem] = frozenset()
 
 
 def plan(maps: Sequence[NetworkMap], own: Own, facts: HostFacts) -> HostPlan:
@@ -191,8 +190,8 @@ class _Foreign:
     def of(cls, own: Own, facts: HostFacts) -> "_Foreign":
         links = set(own.links.values())
         return cls(
-            tuple(a for a in facts.addresses if a.link not in links and a not in own.addresses),
-            tuple(r for r in facts.routes if (not r.link or r.link not in links) and r not in own.routes),
+            tuple(a for a in facts.addresses if a.link not in links and a not in own.items),
+            tuple(r for r in facts.routes if (not r.link or r.link not in links) and r not in own.items),
         )
 
     def collision(self, network: NetworkMap, accepted: Sequence[NetworkMap]) -> tuple[str, str] | None:

@@ -51,6 +51,9 @@ class HostRoute:
     protocol: int = WARREN_PROTOCOL
 
 
+HostItem = HostAddress | HostRoute  # what a host is given one by one, and what the journal holds
+
+
 @dataclass(frozen=True, slots=True)
 class HostFacts:
     """All of it, as it was at one moment."""
