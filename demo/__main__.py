@@ -7,80 +7,63 @@ import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-from tests.netlab.lab import Host, Lab, LabUnavailable
+from tests.netlab.lab import Lab, LabUnavailable
+from tests.netlab.machines import Machine, Server
 
-WARREN = Path(sys.executable).with_name("warren")
 MORE_MACHINES = 9  # beside the one that is shown: the time to the first ping is the median of ten
-READY_S = 20.0
 MOST_SHOWN_CHARS = 60  # a key is longer, and of no interest
 MOST_MEDIAN_S = 1.5
 
 
-class Machine:
-    """A host of the lab with a daemon of its own; state and socket are named, because all hosts share one disk."""
-
-    def __init__(self, host: Host, folder: Path) -> None:
-        self.host = host
-        self._folder = folder / host.name
-        self.flags = ["--socket", str(self._folder / "warren.sock")]
-        self.state = ["--state", str(self._folder / "state")]
-
-    def warren(self, *words: str, show: bool = True, check: bool = True) -> str:
-        """Run a command of the program here; print it and its answer as a user sees them."""
-        if show:
-            shown = (word if len(word) < MOST_SHOWN_CHARS else f"{word[:12]}…" for word in words)
-            print(f"\n{self.host.name}$ warren {' '.join(shown)}")
-        own = self.state if words[0] == "up" else []
-        done = self.host.run([WARREN, *words, *own, *self.flags], check=check)
-        if show:
-            print(done.stdout, end="", flush=True)
-        return done.stdout
+def show(machine: Machine, *words: str) -> None:
+    """Run a command of the program and print both as a user sees them."""
+    shown = (word if len(word) < MOST_SHOWN_CHARS else f"{word[:12]}…" for word in words)
+    print(f"\n{machine.name}$ warren {' '.join(shown)}", flush=True)
+    print(machine.run(*words).stdout, end="", flush=True)
 
 
-def join_and_ping(machine: Machine, url: str, key: str, *, show: bool) -> float:
-    """Seconds from `warren up` to the first answered ping of `a`, both commands and the daemon's start included."""
-    started = time.monotonic()
-    machine.warren("up", "--server", url, "--auth-key", key, "--hostname", machine.host.name, show=show)
-    machine.warren("ping", "a", "-c", "1", show=show)
-    return time.monotonic() - started
+def joining(machine: Machine, server: Server, key: str) -> list[str]:
+    """The words of a join."""
+    return ["up", "--server", server.url, "--auth-key", key, "--hostname", machine.name]
 
 
 def tour(lab: Lab) -> bool:
-    """Run it all; true if the median of the joins is as quick as promised."""
+    """Run it all; true if nothing stayed behind and the median of the joins is as quick as promised."""
     lan = lab.switch("lan")
-    hosts = {name: lab.host(name, lan) for name in ("server", "a", "b")}
-    hosts |= {name: lab.host(name, lan) for name in (f"b{number}" for number in range(2, MORE_MACHINES + 2))}
-    before = {name: host.snapshot() for name, host in hosts.items() if name in {"a", "b"}}
+    server = Server(lab.host("server", lan), lab.folder)
+    a, b, *more = (
+        Machine(lab.host(name, lan), lab.folder)
+        for name in ("a", "b", *(f"b{number}" for number in range(2, MORE_MACHINES + 2)))
+    )
+    before = {machine: machine.host.snapshot() for machine in (a, b)}
 
-    data, url = lab.folder / "server", f"http://{hosts['server'].ip}:8443"
-    print(f"server$ warren server --data DIR --url {url}")
-    server = hosts["server"].start([WARREN, "server", "--data", data, "--url", url, "--listen", ":8443"])
-    server.wait_for("ready", READY_S)
-
+    print(f"server$ warren server --data DIR --url {server.url}", flush=True)
+    server.start()
     print("\nserver$ warren key create --server DIR --reusable")
-    key = hosts["server"].run([WARREN, "key", "create", "--server", data, "--reusable"]).stdout.strip()
+    key = server.key("--reusable")
     print(key)
 
-    a = Machine(hosts["a"], lab.folder)
-    a.warren("up", "--server", url, "--auth-key", key, "--hostname", "a")
-    b = Machine(hosts["b"], lab.folder)
-    took_s = [join_and_ping(b, url, key, show=True)]
-    a.warren("ping", "b")
-    a.warren("status")
+    show(a, *joining(a, server, key))
+    started = time.monotonic()
+    show(b, *joining(b, server, key))
+    show(b, "ping", "a", "-c", "1")
+    took_s = [time.monotonic() - started]
+    show(a, "ping", "b")
+    show(a, "status")
 
     print(f"\n{MORE_MACHINES} more machines, to see how long the way to a first ping is …", flush=True)
-    for number in range(2, MORE_MACHINES + 2):
-        machine = Machine(hosts[f"b{number}"], lab.folder)
-        took_s.append(join_and_ping(machine, url, key, show=False))
-        machine.warren("down", show=False)
+    for machine in more:
+        started = time.monotonic()
+        machine.run(*joining(machine, server, key))
+        machine.run("ping", "a", "-c", "1")
+        took_s.append(time.monotonic() - started)
+        machine.run("down")
 
-    b.warren("down")
-    a.warren("down")
-    left = [line for name, snapshot in before.items() for line in snapshot.difference(hosts[name].snapshot())] + [
-        f"a process on {name}" for name in before if hosts[name].pids()
-    ]
+    show(b, "down")
+    show(a, "down")
+    left = [line for machine, snapshot in before.items() for line in snapshot.difference(machine.host.snapshot())]
+    left += [f"process {pid} on {machine.name}" for machine in before for pid in machine.host.pids()]
     print("left behind on a and b:", "\n".join(left) or "nothing")
 
     median_s = statistics.median(took_s)

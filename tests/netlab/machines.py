@@ -1,0 +1,69 @@
+"""The real programs on hosts of a lab: a server, and machines that join it, driven as a user drives them.
+
+Daemon, state and socket of every machine are named, because all hosts of a lab share one disk.
+"""
+
+import json
+import sys
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+from tests.netlab.host import Host
+from tests.netlab.process import Process
+
+WARREN = Path(sys.executable).with_name("warren")
+READY_S = 20.0  # for a server's first start on a loaded machine
+
+
+class Server:
+    """`warren server` on a host; start it again after a kill as often as you like."""
+
+    def __init__(self, host: Host, folder: Path, port: int = 8443) -> None:
+        self.host = host
+        self.data = folder / host.name
+        self.url = f"http://{host.ip}:{port}"
+        self._listen = f":{port}"
+        self.process: Process | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it serves."""
+        argv = [WARREN, "server", "--data", self.data, "--url", self.url, "--listen", self._listen]
+        self.process = self.host.start(argv)
+        self.process.wait_for("ready", READY_S)
+
+    def key(self, *flags: str) -> str:
+        """A new pre-auth key."""
+        return self.host.run([WARREN, "key", "create", "--server", self.data, *flags]).stdout.strip()
+
+
+class Machine:
+    """A host with a daemon of its own."""
+
+    def __init__(self, host: Host, folder: Path) -> None:
+        self.host = host
+        self.name = host.name
+        self.state = folder / host.name / "state"
+        self.socket = folder / host.name / "warren.sock"
+
+    def run(self, *words: str, check: bool = True) -> CompletedProcess[str]:
+        """`warren WORDS` here, with this machine's socket (and state, for `up`)."""
+        own = ["--state", str(self.state)] if words[0] == "up" else []
+        return self.host.run([WARREN, *words, *own, "--socket", str(self.socket)], check=check)
+
+    def up(self, server: Server, key: str) -> None:
+        """Join under the host's name."""
+        self.run("up", "--server", server.url, "--auth-key", key, "--hostname", self.name)
+
+    def status(self) -> dict[str, Any]:
+        """`warren status --json`."""
+        answer: dict[str, Any] = json.loads(self.run("status", "--json").stdout)
+        return answer
+
+    def daemon_pid(self) -> int | None:
+        """Of this machine's daemon, if one runs."""
+        for pid in self.host.pids():
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            if b"daemon" in words and str(self.socket).encode() in words:
+                return pid
+        return None
