@@ -1,0 +1,181 @@
+"""Starting a daemon that is not running, waiting for it, and ending it again.
+
+Decides how: by its systemd unit where one is installed and nothing else was asked for, else as a detached child
+whose output goes to STATE/daemon.log. What the start left behind is remembered in `Started`, so that a first join
+that is refused can be undone to the last file. Must not know what the daemon is asked afterwards."""
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from warren.client.local import LocalClient
+from warren.errors import Code, WarrenError
+from warren.limits import DAEMON_END_MAX_S, DAEMON_POLL_S, DAEMON_START_MAX_S
+
+UNIT = "warren.service"
+_UNIT_FOLDERS = (
+    "/etc/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A daemon that this program started. `pid` is 0 where systemd runs it."""
+
+    pid: int
+    state: Path
+    made: tuple[Path, ...]
+    """Folders that did not exist before, the outermost last."""
+
+    def end(self) -> None:
+        """End the daemon and take away what starting it made; harmless where it has ended already."""
+        if self.pid == 0:
+            _systemctl("stop")
+            return
+        _end_child(self.pid)
+        if self.state in self.made:
+            import shutil  # noqa: PLC0415 - only where a first join failed
+
+            shutil.rmtree(self.state, ignore_errors=True)
+        for folder in self.made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+def start(client: LocalClient, state: Path, *, is_system: bool) -> Started:
+    """Start the daemon and return once its socket answers; raises WarrenError with the reason that it logged."""
+    if is_system and has_unit():
+        _systemctl("start")
+        _wait(client, None, state, 0)
+        return Started(0, state, ())
+    made = tuple(_missing_folders(state)) + tuple(_missing_folders(client.path.parent))
+    log = _open_log(state)
+    began_at = os.lseek(log, 0, os.SEEK_END)
+    started = Started(_spawn(state, client.path, log), state, made)
+    os.close(log)
+    try:
+        is_ours = _wait(client, started.pid, state, began_at)
+    except WarrenError:
+        started.end()
+        raise
+    return started if is_ours else Started(started.pid, state, ())
+
+
+def has_unit() -> bool:
+    """Whether systemd runs this machine and knows the daemon's unit."""
+    return Path("/run/systemd/system").is_dir() and any(Path(folder, UNIT).exists() for folder in _UNIT_FOLDERS)
+
+
+def wait_until_ended(pid: int, timeout_s: float = DAEMON_END_MAX_S) -> bool:
+    """Wait until a process that need not be our child has ended; False where it is still there after the time."""
+    try:
+        watch = os.pidfd_open(pid)
+    except OSError:
+        return True
+    try:
+        return bool(select.select([watch], [], [], timeout_s)[0])
+    finally:
+        os.close(watch)
+
+
+def _missing_folders(folder: Path) -> list[Path]:
+    missing = []
+    while not folder.exists() and folder != folder.parent:
+        missing.append(folder)
+        folder = folder.parent
+    return missing
+
+
+def _open_log(state: Path) -> int:
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(
+            state / "daemon.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+        )
+    except OSError as error:
+        raise WarrenError(
+            Code.FORBIDDEN,
+            f"the state folder {state} cannot be written: {error.strerror}",
+            "run it as root, or give --state",
+        ) from error
+
+
+def _spawn(state: Path, path: Path, log: int) -> int:
+    """A child in a session of its own, at the root folder, isolated from the caller's Python settings."""
+    words = [sys.executable, "-I", "-m", "warren", "daemon", "--state", str(state), "--socket", str(path)]
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        os.setsid()
+        os.chdir("/")
+        os.umask(0o077)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        os.execv(words[0], words)  # noqa: S606 - our own interpreter, no shell
+    finally:
+        os._exit(127)
+
+
+def _wait(client: LocalClient, pid: int | None, state: Path, began_at: int) -> bool:
+    """Wait for the socket: a failed connect costs microseconds, so ask often; see at once when the child has ended.
+
+    False where the child ended because another `warren up` was quicker, whose daemon holds the state.
+    """
+    deadline = time.monotonic() + DAEMON_START_MAX_S
+    while not client.is_answering():
+        if pid is not None and os.waitpid(pid, os.WNOHANG)[0]:
+            if client.is_answering():
+                return False
+            raise _reason(state, began_at)
+        if time.monotonic() > deadline:
+            raise WarrenError(Code.TIMEOUT, "the daemon did not start in time", f"see {state}/daemon.log")
+        time.sleep(DAEMON_POLL_S)
+    return True
+
+
+def _reason(state: Path, began_at: int) -> WarrenError:
+    """Return what the daemon said before it ended: its last line with a stable code, else where to look."""
+    with contextlib.suppress(OSError):
+        said = (state / "daemon.log").read_bytes()[began_at:].decode(errors="replace").splitlines()
+        for line in reversed(said):
+            for code in Code:
+                _, found, text = line.partition(f"{code.value}: ")
+                if found:
+                    return WarrenError(code, text)
+        if said:
+            return WarrenError(Code.INTERNAL, f"the daemon ended at once: {said[-1]}", f"see {state}/daemon.log")
+    return WarrenError(Code.INTERNAL, "the daemon ended at once", f"see {state}/daemon.log")
+
+
+def _end_child(pid: int) -> None:
+    with contextlib.suppress(ChildProcessError):
+        if os.waitpid(pid, os.WNOHANG)[0]:
+            return
+        os.kill(pid, signal.SIGTERM)
+        if not wait_until_ended(pid):
+            os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def _systemctl(verb: str) -> None:
+    import subprocess  # noqa: PLC0415 - only where systemd runs the daemon; costs 10 ms
+
+    try:
+        subprocess.run(  # noqa: S603 - fixed words
+            ["/usr/bin/env", "systemctl", verb, "--", UNIT], check=True, capture_output=True, timeout=DAEMON_START_MAX_S
+        )
+    except (subprocess.SubprocessError, OSError) as error:
+        raise WarrenError(
+            Code.DAEMON_UNREACHABLE, f"systemd could not {verb} {UNIT}", f"see: journalctl -u {UNIT}"
+        ) from error

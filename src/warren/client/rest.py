@@ -1,0 +1,133 @@
+"""A server's `/api/v1` from outside: over the admin socket of its data folder, or over its URL.
+
+Whoever may connect to the socket is an admin (the folder is 0700, the socket 0600), so it needs no token. Failures
+become WarrenError: SERVER_UNREACHABLE where nobody listens, else what the server's problem says."""
+
+import contextlib
+import http.client
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from warren.errors import Code, WarrenError
+from warren.limits import CLIENT_ANSWER_MAX_BYTES
+from warren.protocol.rest.problem import Problem, error_of
+
+Answer = TypeVar("Answer")
+API = "/api/v1"
+ADMIN_SOCKET = "admin.sock"
+SYSTEM_DATA = Path("/var/lib/warren-server")
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: Path, timeout_s: float) -> None:
+        super().__init__("localhost", timeout=timeout_s)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+class RestClient:
+    """Calls one server. `where` is a URL or a data folder; empty: the server of this machine."""
+
+    def __init__(self, where: str = "", timeout_s: float = 30.0) -> None:
+        self._timeout_s = timeout_s
+        self._url = where if where.startswith(("http://", "https://")) else ""
+        self._socket = (Path(where) if where else SYSTEM_DATA) / ADMIN_SOCKET
+        self._is_named = bool(where)
+
+    @property
+    def name(self) -> str:
+        """The server acted on, for people: its URL or its data folder."""
+        return self._url or str(self._socket.parent)
+
+    def get(self, *path: str, kind: type[Answer]) -> Answer:
+        """Return the answer to GET; the path is given in segments, which are quoted here."""
+        return self._call("GET", path, None, kind)
+
+    def post(self, *path: str, body: msgspec.Struct, kind: type[Answer]) -> Answer:
+        """Return the answer to POST."""
+        return self._call("POST", path, body, kind)
+
+    def patch(self, *path: str, body: msgspec.Struct, kind: type[Answer]) -> Answer:
+        """Return the answer to PATCH."""
+        return self._call("PATCH", path, body, kind)
+
+    def delete(self, *path: str, kind: type[Answer] | None = None, query: str = "") -> Answer | None:
+        """Return the answer to DELETE, None where the server says nothing."""
+        if kind is None:
+            self._call("DELETE", path, None, msgspec.Raw, query)
+            return None
+        return self._call("DELETE", path, None, kind, query)
+
+    def _call(
+        self,
+        method: str,
+        path: tuple[str, ...],
+        body: msgspec.Struct | None,
+        kind: type[Answer],
+        query: str = "",
+    ) -> Answer:
+        target = "/".join((API, *(quote(segment, safe="") for segment in path))) + (f"?{query}" if query else "")
+        content = None if body is None else msgspec.json.encode(body)
+        headers = {"accept": "application/json"} | ({} if content is None else {"content-type": "application/json"})
+        with self._connection() as connection:
+            try:
+                connection.request(method, target, content, headers)
+                response = connection.getresponse()
+                data = response.read(CLIENT_ANSWER_MAX_BYTES + 1)
+            except (OSError, http.client.HTTPException) as error:
+                raise self._unreachable(error) from error
+        return self._answer(response.status, data, kind)
+
+    def _answer(self, status: int, data: bytes, kind: type[Answer]) -> Answer:
+        if len(data) > CLIENT_ANSWER_MAX_BYTES:
+            raise WarrenError(Code.TOO_LARGE, "the server's answer is larger than it may be")
+        try:
+            if status >= 400:
+                raise error_of(msgspec.json.decode(data, type=Problem))
+            return msgspec.json.decode(data or b"null", type=kind)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise WarrenError(
+                Code.MALFORMED, f"{self.name} answered what is not understood (HTTP {status})", "is it a Warren server?"
+            ) from error
+
+    @contextlib.contextmanager
+    def _connection(self) -> Iterator[http.client.HTTPConnection]:
+        connection = self._open()
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def _open(self) -> http.client.HTTPConnection:
+        if not self._url:
+            return _UnixConnection(self._socket, self._timeout_s)
+        parts = urlsplit(self._url)
+        try:
+            host, port = parts.hostname or "", parts.port
+        except ValueError as error:
+            raise WarrenError(Code.INVALID_ARGUMENT, f"{self._url} is no URL") from error
+        if parts.scheme == "http":
+            return http.client.HTTPConnection(host, port, timeout=self._timeout_s)
+        return http.client.HTTPSConnection(host, port, timeout=self._timeout_s, context=ssl.create_default_context())
+
+    def _unreachable(self, error: Exception) -> WarrenError:
+        if isinstance(error, PermissionError):
+            return WarrenError(
+                Code.FORBIDDEN, f"this user may not connect to {self._socket}", "run it as the server's user or root"
+            )
+        if isinstance(error, TimeoutError):
+            return WarrenError(Code.TIMEOUT, f"{self.name} did not answer within {self._timeout_s:g} s")
+        fix = "is `warren server` running there?" if self._is_named else "name the server: --server DIR or URL"
+        return WarrenError(Code.SERVER_UNREACHABLE, f"no server answers at {self.name}", fix)
