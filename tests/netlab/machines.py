@@ -28,7 +28,7 @@ class Server:
 
     def start(self) -> None:
         """Start it and wait until it serves."""
-        argv = [WARREN, "server", "--data", self.data, "--url", self.url, "--listen", self._listen]
+        argv: list[str | Path] = [WARREN, "server", "--data", self.data, "--url", self.url, "--listen", self._listen]
         self.process = self.host.start(argv)
         self.process.wait_for("ready", READY_S)
 
