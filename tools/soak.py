@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import permutations
 from pathlib import Path
 
@@ -50,11 +51,16 @@ class Usage:
         )
 
 
+def pings(one: Machine, other: Machine) -> bool:
+    """Whether one answered ping went through."""
+    return one.run("ping", other.name, "-c", "1", check=False).returncode == 0
+
+
 def all_ping(machines: list[Machine]) -> None:
     """Wait until every machine reaches every other by name."""
     for one, other in permutations(machines, 2):
         until(
-            lambda one=one, other=other: one.run("ping", other.name, "-c", "1", check=False).returncode == 0,
+            partial(pings, one, other),
             f"{one.name} pings {other.name}",
             HEAL_S,
         )
@@ -92,10 +98,10 @@ def soak(lab: Lab, seconds: float, rng: random.Random) -> list[str]:
         machine.up(server, key)
     all_ping(machines)
 
-    actions: list[tuple[str, Callable[[], None]]] = [("server killed", lambda: kill_server(server))]
+    actions: list[tuple[str, Callable[[], None]]] = [("server killed", partial(kill_server, server))]
     for machine in machines[1:]:  # m0's daemon is never restarted: its growth is what is watched
-        actions += [(f"{machine.name} killed", lambda machine=machine: kill_daemon(machine))]
-        actions += [(f"{machine.name} down and up", lambda machine=machine: down_and_up(machine))]
+        actions += [(f"{machine.name} killed", partial(kill_daemon, machine))]
+        actions += [(f"{machine.name} down and up", partial(down_and_up, machine))]
 
     watched = machines[0].daemon_pid()
     if watched is None:
