@@ -31,7 +31,7 @@ from warren.node.changes import (
     difference,
     wanted_items,
 )
-from warren.node.dataplane.interface import Dataplane, Tunnel, TunnelSpec
+from warren.node.dataplane.interface import Dataplane, Tunnel, TunnelSpec, no_rights
 from warren.node.host.facts import HostAddress, HostFacts, HostItem
 from warren.node.journal import Journal
 from warren.node.netmap import NetworkMap
@@ -152,7 +152,7 @@ class Reconciler:
     async def _raise(self, change: RaiseTunnel) -> None:
         if change.network not in self._tunnels:
             spec = self._spec(change.network)
-            self._tunnels[change.network] = self._dataplane.open(change.network, change.link, change.mtu, spec)
+            self._tunnels[change.network] = self._dataplane.open(change.link, change.mtu, spec)
         try:
             await self._host.raise_link(change.link, change.mtu)
         except OSError:
@@ -213,15 +213,6 @@ def _explain(change: Change, error: OSError | WarrenError) -> WarrenError:
     if error.errno == errno.EACCES and isinstance(change, PutHost):  # Linux's answer where disable_ipv6 is set
         return WarrenError(Code.HOST_REFUSED, what, "is IPv6 switched off here (sysctl net.ipv6.conf.*.disable_ipv6)?")
     return WarrenError(Code.HOST_REFUSED, what)
-
-
-def no_rights(what: str) -> WarrenError:
-    """The refusal that tells a user how to give the daemon what it needs."""
-    return WarrenError(
-        Code.NO_TUN_RIGHTS,
-        what,
-        "run it as root or with CAP_NET_ADMIN, and see that /dev/net/tun exists and may be opened",
-    )
 
 
 def _describe(change: Change) -> str:

@@ -13,8 +13,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from warren.errors import Code, WarrenError
 from warren.model.addresses import Endpoint
-from warren.model.ids import Identity, NetworkId
+from warren.model.ids import Identity
 from warren.model.keys import ExchangeKeyPair
 from warren.node.plan import PeerPlan
 
@@ -34,12 +35,14 @@ class StampWindow:
 class TunnelSpec:
     """What bringing up a network's tunnel takes beside the plan. `keys`: in use, then the next one (or none).
 
-    `port` 0: any. The keys never appear in a plan, which people read.
+    `port` 0: any; where `port_fixed` is off, another is taken if that one is in use. The keys never appear in a plan,
+    which people read.
     """
 
     keys: tuple[ExchangeKeyPair, ...]
     port: int
     stamps: StampWindow
+    port_fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +205,18 @@ class Tunnel(Protocol):
 class Dataplane(Protocol):
     """Makes tunnels."""
 
-    def open(self, network: NetworkId, link: str, mtu: int, spec: TunnelSpec) -> Tunnel:
+    def open(self, link: str, mtu: int, spec: TunnelSpec) -> Tunnel:
         """Bring up a network's tunnel under exactly that link name.
 
         WarrenError NO_TUN_RIGHTS where the system forbids it, CONFLICT where the name or port is taken; OSError for
         the world's other failures. Nothing is left behind by a failure.
         """
+
+
+def no_rights(what: str) -> WarrenError:
+    """The refusal that tells a user how to give the daemon what it needs; `what` says what could not be done."""
+    return WarrenError(
+        Code.NO_TUN_RIGHTS,
+        what,
+        "run it as root or with CAP_NET_ADMIN, and see that /dev/net/tun exists and may be opened",
+    )
