@@ -2,3 +2,5 @@
 
 Start reading at `ARCHITECTURE.md`; the dispatcher of the program is `warren.__main__`.
 """
+
+__version__ = "0.1.0"

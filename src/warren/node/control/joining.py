@@ -1,0 +1,102 @@
+"""The way into a network with a pre-auth key, up to the membership document.
+
+Decides the order: the server shows the network and its key, the pin of `wk.…` is checked before anything of ours
+leaves (not even the name), the node's keys are on disk before the server is asked to admit them, so that a crash cannot
+lose an admitted identity. Must not know the
+daemon or files.
+"""
+
+import platform
+from dataclasses import dataclass
+
+from warren.errors import Code, WarrenError
+from warren.model.ids import NetworkId
+from warren.node.control.connection import Connection, UnreachableError, open_connection
+from warren.node.control.place import ServerPlace
+from warren.node.keys import NodeKeys
+from warren.node.ledger import parse_genesis
+from warren.protocol.control.events import AdmittedAs, Challenged, Closed
+from warren.trust.admission_key import AdmissionKey, is_pinned, sign_join
+from warren.trust.authenticate import Authentic, root_of
+
+
+@dataclass(frozen=True, slots=True)
+class Introduced:
+    """A server that the key's pin vouches for, waiting for our proof."""
+
+    connection: Connection
+    network: NetworkId
+    genesis: Authentic
+    server_key: bytes
+    key_challenge: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a node says of itself when it joins."""
+
+    hostname: str
+    tags: tuple[str, ...]
+    ephemeral: bool
+
+
+async def introduce(place: ServerPlace, key: AdmissionKey) -> Introduced:
+    """Connect and find out which network the key is for. WarrenError: unreachable, refused, or PIN_MISMATCH."""
+    connection = await open_connection(place, key_id=key.id)
+    try:
+        return await _introduced(connection, key)
+    except BaseException:
+        connection.abort()
+        raise
+
+
+async def _introduced(connection: Connection, key: AdmissionKey) -> Introduced:
+    event = await connection.event()
+    if not isinstance(event, Challenged):
+        raise closed_error(event, connection.place)
+    network, genesis = parse_genesis(event.genesis)
+    if network != event.network or not is_pinned(key, network, root_of(genesis), event.server_key):
+        await connection.close(Code.PIN_MISMATCH, "the key's pin names another server or network")
+        raise WarrenError(
+            Code.PIN_MISMATCH,
+            f"the server at {connection.place.url} is not the one that made this key",
+            "check --server; if it is right, somebody may stand between you and it",
+        )
+    return Introduced(connection, network, genesis, event.server_key, event.key_challenge)
+
+
+async def enter(
+    introduced: Introduced,
+    key: AdmissionKey,
+    keys: NodeKeys,
+    record: bytes,
+    entry: Entry,
+) -> bytes:
+    """Ask to be admitted; returns the membership document (to be verified like any other). WarrenError if refused."""
+    connection = introduced.connection
+    identity = keys.identity
+    connection.join(
+        identity,
+        key_id=key.id,
+        key_signature=sign_join(key.seed, identity.public, introduced.network, introduced.key_challenge),
+        hostname=entry.hostname,
+        record=record,
+        tags=entry.tags,
+        os=platform.system().lower(),
+        ephemeral=entry.ephemeral,
+    )
+    event = await connection.event()
+    if not isinstance(event, AdmittedAs):
+        raise closed_error(event, connection.place)
+    return event.membership
+
+
+def closed_error(event: object, place: ServerPlace) -> WarrenError:
+    """What a user hears of a session that ended before it was open."""
+    if not isinstance(event, Closed):
+        return WarrenError(Code.OUT_OF_ORDER, f"the server at {place.url} said what it may not say now")
+    if event.code is Code.SERVER_UNREACHABLE:
+        return UnreachableError(f"the server at {place.url} ended the connection", retry_after_s=event.retry_after_s)
+    if event.code is Code.TIMEOUT:
+        return UnreachableError(f"the server at {place.url} did not answer in time: {event.text}")
+    return WarrenError(event.code, event.text, event.fix)

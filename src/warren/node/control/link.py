@@ -1,0 +1,228 @@
+"""The session of a member with its network's server, kept alive: connect, resume, listen, and again.
+
+Decides when to try again, and whether the server that answers is the right one: it has to prove a key that the
+network's verified settings name (or, before there are any, the key that was pinned when the node joined). Must not know
+what documents mean or where candidates lead: the owner gets both. The link never gives up, but a server that says this
+node is no member is asked rarely.
+
+Invariants: one session at a time; what the owner does with an event is awaited before the next is taken, so a slow
+disk slows the server's map and nothing piles up here.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from warren.errors import Code, WarrenError
+from warren.limits import SERVER_NO_MEMBER_WAIT_S
+from warren.model.ids import Identity, NetworkId
+from warren.model.keys import SigningKeyPair
+from warren.node.control.backoff import Backoff
+from warren.node.control.connection import Connection, UnreachableError, open_connection
+from warren.node.control.joining import closed_error
+from warren.node.control.place import ServerPlace
+from warren.node.log import Log
+from warren.protocol.control.events import AdmittedAs, Answered, Challenged, Closed, MapChanged, SignalArrived
+from warren.protocol.control.messages import MapUpdate
+
+log = Log("link")
+
+_NO_MEMBER = frozenset({Code.NOT_A_MEMBER, Code.REMOVED, Code.NETWORK_UNKNOWN})
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """`since` in Unix seconds. `reason`: why it is away, with the stable code in `code`."""
+
+    state: Literal["connected", "connecting", "away"]
+    since: float
+    reason: str = ""
+    code: Code | None = None
+
+
+class Owner(Protocol):
+    """What the link tells: the network it serves."""
+
+    def server_keys(self) -> Sequence[bytes]:
+        """The keys that the right server may prove."""
+
+    async def handle_admitted(self, membership: bytes) -> None:
+        """The session is open."""
+
+    async def handle_map(self, update: MapUpdate) -> None:
+        """What this node may see has changed."""
+
+    async def handle_signal(self, sender: Identity, sealed: bytes) -> None:
+        """Sealed bytes of a peer (so the server says)."""
+
+    def handle_link(self, state: LinkState) -> None:
+        """The session came or went."""
+
+
+class Link:
+    """One network's session. `run` is its task; `connection` is set while a session is open."""
+
+    def __init__(
+        self,
+        place: ServerPlace,
+        network: NetworkId,
+        identity: SigningKeyPair,
+        owner: Owner,
+        rng: Callable[[], float],
+    ) -> None:
+        """`rng` gives numbers within 0..1, for the jitter between attempts."""
+        self.place = place
+        self._network = network
+        self._identity = identity
+        self._owner = owner
+        self._backoff = Backoff(rng)
+        self._hurry = asyncio.Event()
+        self._answers: dict[int, asyncio.Future[Answered]] = {}
+        self._connection: Connection | None = None
+        self.state = LinkState("connecting", time.time())
+
+    async def run(self, first: Connection | None = None) -> None:
+        """Serve sessions until cancelled; `first` is one that is open already (of a join)."""
+        while True:
+            began_at = time.monotonic()
+            retry_after_s = await self._attempt(first)
+            first = None
+            self._backoff.note_session(time.monotonic() - began_at)
+            wait_s = self._backoff.next_wait_s(retry_after_s)
+            self._hurry.clear()
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._hurry.wait()
+            except TimeoutError:
+                continue
+
+    def hurry(self) -> None:
+        """Something changed (a network came, the user waits): try now, if no session is open."""
+        self._backoff.reset()
+        self._hurry.set()
+
+    def signal(self, to: Identity, sealed: bytes) -> bool:
+        """Send sealed bytes to a peer; False where there is no session to carry them."""
+        if self._connection is None:
+            return False
+        self._connection.signal(to, sealed)
+        return True
+
+    async def publish(self, record: bytes, within_s: float) -> None:
+        """Give the server our newest record; WarrenError where it refuses, or there is no session."""
+        await self._request(lambda connection: connection.publish(record), within_s)
+
+    async def leave(self, within_s: float) -> None:
+        """End the membership; WarrenError where the server refuses, or cannot be told."""
+        await self._request(lambda connection: connection.leave(), within_s)
+
+    async def close(self) -> None:
+        """Say goodbye, if there is anybody to say it to."""
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await connection.close()
+
+    async def _request(self, send: Callable[[Connection], int], within_s: float) -> None:
+        if self._connection is None:
+            raise WarrenError(Code.SERVER_UNREACHABLE, "there is no session with the server")
+        number = send(self._connection)
+        answer: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
+        self._answers[number] = answer
+        try:
+            async with asyncio.timeout(within_s):
+                answered = await answer
+        except TimeoutError as error:
+            raise WarrenError(Code.TIMEOUT, "the server did not answer in time") from error
+        finally:
+            self._answers.pop(number, None)
+        if answered.code:
+            raise WarrenError(_code(answered.code), answered.text)
+
+    async def _attempt(self, first: Connection | None) -> float:
+        """One session from end to end; returns how long the server wants us to stay away, in seconds."""
+        connection = first
+        try:
+            if connection is None:
+                connection = await self._resume()
+            self._connection = connection
+            self._backoff.reset()
+            self._tell(LinkState("connected", time.time()))
+            closed = await self._listen(connection)
+        except UnreachableError as error:
+            self._tell(LinkState("away", time.time(), error.text, error.code))
+            return error.retry_after_s
+        except WarrenError as error:
+            log.warning("the session was refused", code=error.code.value, reason=error.text)
+            self._tell(LinkState("away", time.time(), error.text, error.code))
+            return SERVER_NO_MEMBER_WAIT_S if error.code in _NO_MEMBER else 0.0
+        finally:
+            self._end(connection)
+        self._tell(LinkState("away", time.time(), closed.text, closed.code))
+        wait_s = SERVER_NO_MEMBER_WAIT_S if closed.code in _NO_MEMBER else 0.0
+        return max(float(closed.retry_after_s), wait_s)
+
+    async def _resume(self) -> Connection:
+        connection = await open_connection(self.place, network=self._network)
+        try:
+            await self._prove(connection)
+        except BaseException:
+            connection.abort()
+            raise
+        return connection
+
+    async def _prove(self, connection: Connection) -> None:
+        event = await connection.event()
+        if not isinstance(event, Challenged):
+            raise closed_error(event, self.place)
+        if event.server_key not in self._owner.server_keys():
+            await connection.close(Code.SERVER_IDENTITY, "another server's key")
+            raise WarrenError(
+                Code.SERVER_IDENTITY,
+                f"the server at {self.place.url} is not the one that this network names",
+                "somebody may stand between you and it, or the server lost its keys",
+            )
+        connection.resume(self._identity)
+        event = await connection.event()
+        if not isinstance(event, AdmittedAs):
+            raise closed_error(event, self.place)
+        await self._owner.handle_admitted(event.membership)
+
+    async def _listen(self, connection: Connection) -> Closed:
+        while True:
+            event = await connection.event()
+            match event:
+                case MapChanged():
+                    await self._owner.handle_map(event.update)
+                case SignalArrived():
+                    await self._owner.handle_signal(Identity(event.sender), event.sealed)
+                case Answered():
+                    waiting = self._answers.get(event.id)
+                    if waiting is not None and not waiting.done():
+                        waiting.set_result(event)
+                case Closed():
+                    return event
+                case Challenged() | AdmittedAs():
+                    log.warning("the server repeated what is said once")
+
+    def _end(self, connection: Connection | None) -> None:
+        self._connection = None
+        for number, answer in self._answers.items():
+            if not answer.done():
+                answer.set_result(Answered(number, Code.SERVER_UNREACHABLE.value, "the session ended"))
+        if connection is not None:
+            connection.abort()
+
+    def _tell(self, state: LinkState) -> None:
+        if self.state.state == state.state and self.state.code == state.code:
+            state = LinkState(state.state, self.state.since, state.reason, state.code)  # since it began
+        self.state = state
+        self._owner.handle_link(state)
+
+
+def _code(text: str) -> Code:
+    try:
+        return Code(text)
+    except ValueError:
+        return Code.INTERNAL
