@@ -14,11 +14,12 @@ import msgspec
 
 from warren import limits
 from warren.errors import Code, WarrenError
-from warren.model.ids import Identity
 from warren.model.names import is_host_label, parse_dns_suffix
 
 INTEGER_MAX = 2**63 - 1
 FIRST_EPOCH = 0
+REMOVED_MEMBER = b"m"
+REMOVED_DELEGATE = b"d"
 _URL = re.compile(r"https?://[!-~]{1,512}", re.ASCII)
 
 Natural: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=INTEGER_MAX)]
@@ -212,8 +213,9 @@ BODY_TYPES: dict[Kind, type[Body]] = {
 def subject_of(body: Body, signer: bytes) -> bytes:
     """About whom a document speaks; with its kind the key of its order, its floor and its place in a map.
 
-    A member, a record: the identity. A delegation: delegate, then signer (each signer has a slot of its own). A
-    removal: `m` or `d`, then the key. A head: the authority (then the signer, where it only re-dates). Else empty.
+    A member, a record: the identity. A delegation: delegate, then signer. A removal: `m` or `d`, the key, then signer.
+    A head: the authority (then the signer, where it only re-dates). Else empty. Where the signer is part of it, each
+    signer has a slot of its own, so that what a weaker one says never pushes out what a stronger one said.
     """
     match body:
         case Membership() | NodeRecord():
@@ -221,7 +223,7 @@ def subject_of(body: Body, signer: bytes) -> bytes:
         case Delegation():
             return body.delegate + signer
         case Removal():
-            return (b"m" if body.of == "membership" else b"d") + body.subject
+            return (REMOVED_MEMBER if body.of == "membership" else REMOVED_DELEGATE) + body.subject + signer
         case Head():
             return body.authority if body.authority == signer else body.authority + signer
         case Genesis() | Settings() | Policy():
@@ -298,8 +300,3 @@ def _require(condition: object, field: str) -> None:
 
 def _malformed(field: str) -> WarrenError:
     return WarrenError(Code.MALFORMED, f"the field '{field}' of the document is not well-formed")
-
-
-def as_identity(key: bytes) -> Identity:
-    """A key of a decoded body (its length was checked) as an identity."""
-    return Identity(key)

@@ -1,16 +1,30 @@
 """From authentic documents to what a node believes: one pure function, with reasons.
 
 Decides what counts, in this order: root (genesis), delegations, removals, time, settings, policy, heads, memberships,
-records. Must not know how documents came here or where floors are kept. The answer does not depend on the order of the
-documents, and giving its own `documents` and `floors` back gives the same answer.
+records, names. Must not know how documents came here or where floors are kept. The answer does not depend on the order
+of the documents; giving a View's own `documents` and `floors` back gives the same facts. A removal wins whatever a head
+says. Dates of node records do not move the time: a member could make everybody else expire.
 """
 
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from ipaddress import IPv6Network
+from types import MappingProxyType
 
-from warren.model.ids import NetworkId
+from warren import limits
+from warren.errors import Code, WarrenError
+from warren.model.addresses import member_ipv6
+from warren.model.ids import Identity, NetworkId
 from warren.trust.authenticate import Authentic
-from warren.trust.floors import Floors
-from warren.trust.view import View
+from warren.trust.authority import Authorities, removal_facts, removed_members, resolve
+from warren.trust.documents import Delegation, Genesis, Kind, NodeRecord, Policy, Right, Settings
+from warren.trust.floors import Claim, Floors
+from warren.trust.heads import Freshness, judge_heads
+from warren.trust.ledger import Ledger, digest_order
+from warren.trust.members import Admitted, admit
+from warren.trust.naming import Given, give_names
+from warren.trust.records import choose_records, remembered
+from warren.trust.view import VerifiedMember, View
 
 
 def verify(
@@ -28,4 +42,203 @@ def verify(
     text can be read by this version; an unreadable one does not replace the last good one. WarrenError NETWORK_UNKNOWN
     without this network's genesis, TOO_LARGE for more documents or floors than `limits` allows.
     """
-    raise NotImplementedError
+    ledger = Ledger(floors)
+    by_kind = _sort_out(network, documents, ledger)
+    root = _root(by_kind[Kind.GENESIS], ledger)
+    removals = ledger.in_order(by_kind[Kind.REMOVAL])
+    facts = removal_facts(removals, floors)
+    authorities = resolve(root, by_kind[Kind.DELEGATION], facts, ledger)
+    removed = removed_members(removals, facts, authorities, ledger)
+    now = _effective_now(now, by_kind, authorities)
+    settings = _settings(by_kind[Kind.SETTINGS], authorities, now, ledger)
+    policy = _policy(by_kind[Kind.POLICY], authorities, now, readable, ledger)
+    admitted: dict[Identity, Admitted] = {}
+    freshness = Freshness({}, frozenset(), frozenset(), None)
+    members: dict[Identity, VerifiedMember] = {}
+    if settings is None:
+        ledger.note("no-settings", "the network's settings are not here, so nobody has an address")
+    else:
+        freshness = judge_heads(
+            by_kind[Kind.HEAD], by_kind[Kind.MEMBERSHIP], authorities, settings, now=now, ledger=ledger
+        )
+        admitted = admit(by_kind[Kind.MEMBERSHIP], authorities, removed, freshness, now=now, ledger=ledger)
+        members = _members(network, admitted, by_kind[Kind.RECORD], settings, ledger)
+    return View(
+        network=network,
+        root=root,
+        settings=settings,
+        policy=policy.body if policy is not None and isinstance(policy.body, Policy) else None,
+        policy_digest=policy.digest if policy is not None else None,
+        members=MappingProxyType(members),
+        removed=MappingProxyType(removed),
+        delegations=_live_delegations(authorities, now),
+        heads=MappingProxyType(dict(freshness.heads)),
+        documents=tuple(sorted(ledger.kept.values(), key=digest_order)),
+        refused=ledger.refused(),
+        health=ledger.health(),
+        floors=Floors(MappingProxyType(ledger.orders), floors.claims if settings is None else _claims(members, floors)),
+        effective_now=now,
+        next_change=_next_change(authorities, admitted, freshness, now),
+    )
+
+
+def _sort_out(network: NetworkId, documents: Iterable[Authentic], ledger: Ledger) -> Mapping[Kind, Sequence[Authentic]]:
+    """The documents of this network by kind, each once, in an order that does not depend on how they came."""
+    unique: dict[bytes, Authentic] = {}
+    for document in documents:
+        unique[document.digest] = document
+        if len(unique) > limits.DOCUMENTS_MAX:
+            raise WarrenError(Code.TOO_LARGE, f"more than {limits.DOCUMENTS_MAX} documents")
+    by_kind: defaultdict[Kind, list[Authentic]] = defaultdict(list)
+    for document in sorted(unique.values(), key=digest_order):
+        if document.network == network:
+            by_kind[document.kind].append(document)
+        else:
+            ledger.refuse(document, Code.NETWORK_UNKNOWN, "a document of another network")
+    return by_kind
+
+
+def _root(geneses: Sequence[Authentic], ledger: Ledger) -> Identity:
+    """The root that the genesis names; that it is this network's the document's own check saw (its hash is the id)."""
+    for document in geneses:
+        if isinstance(document.body, Genesis):
+            ledger.accept(document)
+            return Identity(document.body.root)
+    raise WarrenError(Code.NETWORK_UNKNOWN, "the genesis of the network is not among the documents")
+
+
+def _effective_now(now: int, by_kind: Mapping[Kind, Sequence[Authentic]], authorities: Authorities) -> int:
+    """The newest date that somebody trusted with dates put on a document, if that is later than `now`.
+
+    Trusted with dates: the root, and keys that may attest. One pass is enough: a later now can only silence signers.
+    """
+    newest = now
+    for kind, documents in by_kind.items():
+        if kind == Kind.RECORD:
+            continue
+        for document in documents:
+            body = document.body
+            if isinstance(body, Genesis) or body.date <= newest:
+                continue
+            if authorities.grants_for(document, Right.ATTEST, now) is not None:
+                newest = body.date
+    return newest
+
+
+def _settings(documents: Sequence[Authentic], authorities: Authorities, now: int, ledger: Ledger) -> Settings | None:
+    chosen = ledger.newest(_permitted(documents, Right.SETTINGS, authorities, now, ledger))
+    if chosen is None or not isinstance(chosen.body, Settings):
+        return None
+    ledger.accept(chosen)
+    return chosen.body
+
+
+def _policy(
+    documents: Sequence[Authentic],
+    authorities: Authorities,
+    now: int,
+    readable: Callable[[bytes], bool],
+    ledger: Ledger,
+) -> Authentic | None:
+    """The policy in force: of those that replace the same one the lowest digest, of the rest the newest."""
+    permitted = ledger.in_order(_permitted(documents, Right.POLICY, authorities, now, ledger))
+    usable: dict[bytes, Authentic] = {}
+    for document in permitted:  # by rising digest
+        body = document.body
+        if not isinstance(body, Policy):
+            continue
+        if not readable(body.text):
+            ledger.refuse(document, Code.UNSUPPORTED, "this version cannot read the policy; the one before stays")
+            ledger.note("policy-unreadable", "a policy was set that this version cannot read")
+            ledger.keep(document)
+        elif body.replaces and body.replaces in usable:
+            ledger.refuse(document, Code.CONFLICT, "another policy that replaces the same one has the lower digest")
+            ledger.note("policy-conflict", "two policies replace the same one; the one with the lower digest is used")
+            ledger.keep(document)
+        else:
+            usable[body.replaces or document.digest] = document
+    chosen = ledger.newest(list(usable.values()))
+    if chosen is not None:
+        ledger.accept(chosen)
+    return chosen
+
+
+def _permitted(
+    documents: Iterable[Authentic], right: Right, authorities: Authorities, now: int, ledger: Ledger
+) -> list[Authentic]:
+    permitted = []
+    for document in documents:
+        if authorities.grants_for(document, right, now) is None:
+            ledger.refuse(document, Code.FORBIDDEN, f"its signer has no right '{right}', or not any more")
+        else:
+            permitted.append(document)
+    return permitted
+
+
+def _members(
+    network: NetworkId,
+    admitted: Mapping[Identity, Admitted],
+    records: Sequence[Authentic],
+    settings: Settings,
+    ledger: Ledger,
+) -> dict[Identity, VerifiedMember]:
+    held = {Identity(document.subject) for document in ledger.kept.values() if document.kind == Kind.MEMBERSHIP}
+    chosen = choose_records(records, admitted, held, ledger)
+    names = give_names(admitted, settings, ledger)
+    prefix = IPv6Network(settings.prefix6)
+    return {
+        identity: _member(network, one, chosen.get(identity), names[identity], prefix)
+        for identity, one in admitted.items()
+    }
+
+
+def _member(
+    network: NetworkId, admitted: Admitted, record: NodeRecord | None, given: Given, prefix: IPv6Network
+) -> VerifiedMember:
+    identity = Identity(admitted.membership.identity)
+    return VerifiedMember(
+        identity=identity,
+        membership=admitted.membership,
+        record=record,
+        hostname=given.hostname,
+        ipv4=given.ipv4,
+        ipv6=member_ipv6(network, identity, prefix),
+        signer=admitted.document.signer,
+    )
+
+
+def _claims(members: Mapping[Identity, VerifiedMember], floors: Floors) -> Mapping[Identity, Claim]:
+    """What members hold by having been first; who is no member any more holds nothing."""
+    claims = {}
+    for identity, member in members.items():
+        earlier = floors.claims.get(identity, Claim())
+        owns_name = member.hostname == member.membership.hostname
+        claims[identity] = Claim(
+            wireguard=remembered(earlier.wireguard, member.record),
+            hostname=member.hostname if owns_name else "",
+            ipv4="" if member.ipv4 is None else str(member.ipv4),
+        )
+    return MappingProxyType(claims)
+
+
+def _live_delegations(authorities: Authorities, now: int) -> Mapping[Identity, tuple[Delegation, ...]]:
+    live = {
+        key: tuple(grant.delegation for grant in grants if grant.is_live(now))
+        for key, grants in authorities.grants.items()
+    }
+    return MappingProxyType({key: many for key, many in live.items() if many})
+
+
+def _next_change(
+    authorities: Authorities, admitted: Mapping[Identity, Admitted], freshness: Freshness, now: int
+) -> int | None:
+    """The first second at which the same documents give another answer."""
+    changes = [one.membership.expires for one in admitted.values() if one.membership.expires is not None]
+    changes += [
+        ends + 1
+        for grants in authorities.grants.values()
+        for ends in (grant.ends() for grant in grants)
+        if ends is not None
+    ]
+    changes += [] if freshness.next_change is None else [freshness.next_change]
+    return min((change for change in changes if change > now), default=None)

@@ -18,9 +18,9 @@ from warren.trust.floors import Floors
 class VerifiedMember:
     """A member of the network now.
 
-    `hostname` is what it is called here: as given, or with a suffix where an earlier member has that name ("" if none
-    was given). `ipv4` is None if none was given or an earlier member has it. `record` is None until one verifies; the
-    WireGuard keys in it belong to this identity alone. `signer` admitted it.
+    `hostname` is what it is called here: as given, or with a suffix where an earlier member has that name or none was
+    given. `ipv4` is None if none was given, an earlier member has it, or it is outside the network's prefix. `record`
+    is None until one verifies; the WireGuard keys in it belong to this identity alone. `signer` admitted it.
     """
 
     identity: Identity
@@ -53,8 +53,9 @@ class View:
     """One network as verified. What is absent is not so: no member, no policy, no right.
 
     `policy` None: deny all. `removed`: identities whose membership ended, with the epoch. `delegations`: the live
-    ones by delegate. `documents`: those in force, to be kept on disk. `floors`: to be on disk before anything here is
-    used. `effective_now`: Unix seconds; pass max(clock, this + monotonic seconds since) to the next `verify`.
+    ones by delegate. `documents`: those worth keeping on disk, by digest; giving them back with `floors` gives the same
+    facts. `floors`: to be on disk before anything here is used. `effective_now`: Unix seconds; pass max(clock, this +
+    monotonic seconds since) to the next `verify`. `next_change`: when time alone changes the answer (None: never).
     """
 
     network: NetworkId

@@ -1,0 +1,98 @@
+"""What one run of `verify` writes down while it decides: refusals, notes on health, and the rising floors.
+
+Decides which of several documents about one subject is in force: the highest (epoch, counter), not behind the floor; of
+two with the same one the lower digest, which is what every node picks. Lives within one call and is not shared.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from warren import limits
+from warren.errors import Code, WarrenError
+from warren.trust.authenticate import Authentic, Refusal
+from warren.trust.documents import Genesis
+from warren.trust.floors import Floors, Order, reason_against
+from warren.trust.view import HealthNote
+
+
+def order_of(document: Authentic) -> Order:
+    """The (epoch, counter) of a document; a genesis has none and counts as the first."""
+    body = document.body
+    return (0, 0) if isinstance(body, Genesis) else (body.epoch, body.counter)
+
+
+def digest_order(document: Authentic) -> bytes:
+    """The key by which sets of documents are put into one order."""
+    return document.digest
+
+
+class Ledger:
+    """Collects what a run finds out; `floors` are those that the caller came with."""
+
+    def __init__(self, floors: Floors) -> None:
+        self.floors = floors
+        self.orders = dict(floors.orders)
+        self.kept: dict[bytes, Authentic] = {}
+        self._refused: list[tuple[bytes, Refusal]] = []
+        self._health: set[tuple[str, str]] = set()
+
+    def refuse(self, document: Authentic, code: Code, text: str) -> None:
+        """The document does not count, and why."""
+        self._refused.append((document.digest, Refusal(document.kind, document.subject, code, text)))
+
+    def note(self, code: str, text: str) -> None:
+        """A person should look at this."""
+        self._health.add((code, text))
+
+    def accept(self, document: Authentic) -> None:
+        """The document holds: it is kept, and nothing older about its subject will be taken."""
+        self.keep(document)
+        self.raise_floor(document.kind, document.subject, order_of(document))
+
+    def keep(self, document: Authentic) -> None:
+        """The document is worth keeping, in force or not, but moves no floor."""
+        self.kept[document.digest] = document
+
+    def raise_floor(self, kind: str, subject: bytes, order: Order) -> None:
+        """The floor of a subject is at least this; WarrenError TOO_LARGE when the table is full."""
+        key = (str(kind), subject)
+        if key not in self.orders and len(self.orders) >= limits.FLOORS_MAX:
+            raise WarrenError(Code.TOO_LARGE, "more subjects than a node remembers")
+        self.orders[key] = max(order, self.orders.get(key, order))
+
+    def in_order(self, documents: Iterable[Authentic]) -> list[Authentic]:
+        """Those that neither fall behind the floor of their subject nor jump; the others are refused."""
+        kept = []
+        for document in documents:
+            reason = reason_against(order_of(document), self.floors.order(document.kind, document.subject))
+            if reason is None:
+                kept.append(document)
+            else:
+                self.refuse(document, Code.OUT_OF_ORDER, reason)
+        return kept
+
+    def newest(self, documents: Sequence[Authentic]) -> Authentic | None:
+        """The one in force among documents about one subject; the others are refused. Does not accept it yet."""
+        kept = sorted(self.in_order(documents), key=lambda document: (order_of(document), _descending(document)))
+        if not kept:
+            return None
+        chosen = kept.pop()
+        for other in kept:
+            if order_of(other) == order_of(chosen):
+                self.refuse(other, Code.CONFLICT, f"another document with the same order {order_of(other)} is taken")
+                self.note("conflict", f"two documents of kind {chosen.kind} with the same order {order_of(chosen)}")
+            else:
+                reason = reason_against(order_of(other), order_of(chosen))
+                self.refuse(other, Code.OUT_OF_ORDER, reason or "older than what was seen")
+        return chosen
+
+    def refused(self) -> tuple[Refusal, ...]:
+        """The refusals, in an order that does not depend on how the documents came."""
+        return tuple(refusal for _, refusal in sorted(self._refused, key=lambda entry: entry[0]))
+
+    def health(self) -> tuple[HealthNote, ...]:
+        """The notes, sorted."""
+        return tuple(HealthNote(code, text) for code, text in sorted(self._health))
+
+
+def _descending(document: Authentic) -> int:
+    return -int.from_bytes(document.digest, "big")

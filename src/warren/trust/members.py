@@ -1,0 +1,188 @@
+"""Who is a member: which membership of each identity is in force.
+
+Decides, in this order: may the signer admit (delegation, its limits), was the identity removed (epoch), is it behind
+the floor, which of several is the newest, may it replace the one of another signer, has it run out, is the signer's
+head fresh enough, is there room within the delegation's count. Must not know names' clashes (`naming`) nor records.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+
+from warren.errors import Code
+from warren.model.ids import Identity
+from warren.trust.authenticate import Authentic
+from warren.trust.authority import Authorities, Grant
+from warren.trust.documents import FIRST_EPOCH, AdmissionLimits, Kind, Membership, Right
+from warren.trust.heads import Freshness
+from warren.trust.ledger import Ledger, order_of
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A membership in force and the delegations that it rests on (none: the root's own)."""
+
+    document: Authentic
+    membership: Membership
+    grant: Grant | None
+
+    def seniority(self) -> tuple[int, bytes]:
+        """Sorts members by who was there first; the same on every node."""
+        return (self.membership.joined or self.membership.date, self.membership.identity)
+
+
+def admit(
+    memberships: Iterable[Authentic],
+    authorities: Authorities,
+    removed: Mapping[Identity, int],
+    freshness: Freshness,
+    *,
+    now: int,
+    ledger: Ledger,
+) -> dict[Identity, Admitted]:
+    """The members at `now` (Unix seconds), in the order of seniority; all other memberships are refused."""
+    candidates: defaultdict[Identity, list[Admitted]] = defaultdict(list)
+    for document in memberships:
+        candidate = _authorised(document, authorities, removed, now, ledger)
+        if candidate is not None:
+            candidates[Identity(candidate.membership.identity)].append(candidate)
+    chosen = []
+    for identity in sorted(candidates):
+        newest = _newest(candidates[identity], now, ledger)
+        if newest is not None and _is_in_force(newest, freshness, now, ledger):
+            chosen.append(newest)
+    return _within_counts(sorted(chosen, key=Admitted.seniority), ledger)
+
+
+def _authorised(
+    document: Authentic, authorities: Authorities, removed: Mapping[Identity, int], now: int, ledger: Ledger
+) -> Admitted | None:
+    body = document.body
+    if not isinstance(body, Membership):
+        return None
+    reason = _reason_against(document, body, authorities, removed, now)
+    if reason is not None:
+        ledger.refuse(document, *reason)
+        return None
+    grants = authorities.grants_for(document, Right.ADMIT, now)
+    if not grants:
+        return Admitted(document, body, None)
+    reasons = [_reason_outside(grant, body) for grant in grants]
+    for grant, outside in zip(grants, reasons, strict=True):
+        if outside is None:
+            return Admitted(document, body, grant)
+    ledger.refuse(document, Code.FORBIDDEN, f"outside the limits of the delegation: {reasons[0]}")
+    return None
+
+
+def _reason_against(
+    document: Authentic, body: Membership, authorities: Authorities, removed: Mapping[Identity, int], now: int
+) -> tuple[Code, str] | None:
+    """Why nobody with these rights may say this about this identity; None if somebody may."""
+    if authorities.grants_for(document, Right.ADMIT, now) is None:
+        return Code.FORBIDDEN, "its signer may not admit members, or not any more"
+    ended = removed.get(Identity(body.identity))
+    if ended is not None and body.epoch <= ended:
+        return Code.REMOVED, f"the membership ended with epoch {ended}"
+    if body.epoch > FIRST_EPOCH and authorities.grants_for(document, Right.READMIT, now) is None:
+        return Code.FORBIDDEN, "only the root or an admin's key admits again after a removal"
+    return None
+
+
+def _reason_outside(grant: Grant, membership: Membership) -> str | None:
+    for link in grant.chain():
+        reason = reason_outside(link.delegation.limits, membership)
+        if reason is not None:
+            return reason
+    return None
+
+
+def reason_outside(admission: AdmissionLimits, membership: Membership) -> str | None:
+    """Why this membership is not within these limits (tags, hostname, IPv4 pool); None if it is."""
+    if admission.tags is not None and not set(membership.tags) <= set(admission.tags):
+        return "a tag that it may not give"
+    if admission.hostname and not matches(admission.hostname, membership.hostname):
+        return "a hostname that it may not give"
+    if admission.ipv4 and membership.ipv4 and IPv4Address(membership.ipv4) not in IPv4Network(admission.ipv4):
+        return "an IPv4 address that it may not give"
+    return None
+
+
+def matches(pattern: str, label: str) -> bool:
+    """Whether the label is what the pattern describes; `*` stands for any run of characters, also none.
+
+    Greedy from the left with one place to go back to, so at most len(pattern) * len(label) steps.
+    """
+    at, start, star, resume = 0, 0, -1, 0
+    while start < len(label):
+        if at < len(pattern) and pattern[at] == "*":
+            star, resume, at = at, start, at + 1
+        elif at < len(pattern) and pattern[at] == label[start]:
+            at, start = at + 1, start + 1
+        elif star >= 0:
+            resume += 1
+            at, start = star + 1, resume
+        else:
+            return False
+    return all(char == "*" for char in pattern[at:])
+
+
+def _newest(candidates: Sequence[Admitted], now: int, ledger: Ledger) -> Admitted | None:
+    """The one in force of one identity's memberships.
+
+    A key without the right to remove may not push out what another signer gave (it would be a removal by another
+    name) unless that has run out.
+    """
+    if len({candidate.document.signer for candidate in candidates}) > 1:
+        strong = [candidate for candidate in candidates if _may_replace(candidate)]
+        best = max(strong, key=lambda candidate: order_of(candidate.document), default=None)
+        if best is not None and not _has_run_out(best.membership, now):
+            for weak in (candidate for candidate in candidates if not _may_replace(candidate)):
+                ledger.refuse(weak.document, Code.FORBIDDEN, "its signer may not replace the membership of another")
+            candidates = strong
+    chosen = ledger.newest([candidate.document for candidate in candidates])
+    return next((candidate for candidate in candidates if candidate.document is chosen), None)
+
+
+def _may_replace(candidate: Admitted) -> bool:
+    return candidate.grant is None or Right.REMOVE in candidate.grant.delegation.rights
+
+
+def _has_run_out(membership: Membership, now: int) -> bool:
+    return membership.expires is not None and now >= membership.expires
+
+
+def _is_in_force(candidate: Admitted, freshness: Freshness, now: int, ledger: Ledger) -> bool:
+    document, signer = candidate.document, candidate.document.signer
+    if _has_run_out(candidate.membership, now):
+        # kept, with its floor: an older one without an end must not come back in its place
+        ledger.accept(document)
+        ledger.refuse(document, Code.EXPIRED, "the membership has run out")
+        return False
+    is_known = ledger.floors.order(Kind.MEMBERSHIP, document.subject) is not None
+    if signer in freshness.cut or (signer in freshness.stale and not is_known):
+        ledger.keep(document)  # it may count when the news arrives, but must not become 'known' by waiting
+        ledger.refuse(document, Code.EXPIRED, "the news of its signer is too old to admit on")
+        return False
+    return True
+
+
+def _within_counts(chosen: Sequence[Admitted], ledger: Ledger) -> dict[Identity, Admitted]:
+    """Of those a delegation admitted, the first `count`; a limit binds all that was signed beneath it."""
+    used: Counter[bytes] = Counter()
+    members: dict[Identity, Admitted] = {}
+    for candidate in chosen:
+        limited = [
+            link
+            for link in (candidate.grant.chain() if candidate.grant is not None else ())
+            if link.delegation.limits.count is not None
+        ]
+        if any(used[link.document.subject] >= (link.delegation.limits.count or 0) for link in limited):
+            ledger.keep(candidate.document)
+            ledger.refuse(candidate.document, Code.FORBIDDEN, "its delegation admits no more members")
+            continue
+        used.update(link.document.subject for link in limited)
+        ledger.accept(candidate.document)
+        members[Identity(candidate.membership.identity)] = candidate
+    return members
