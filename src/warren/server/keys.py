@@ -16,12 +16,17 @@ from warren.server.files import write_private
 KEY_BYTES = 32
 
 
+def generate() -> bytes:
+    """32 fresh private bytes of an Ed25519 key."""
+    return os.urandom(KEY_BYTES)
+
+
 def load_or_make(path: Path) -> SigningKeyPair:
     """Read the Ed25519 key of `path`, or make it. Raises WarrenError STATE_DAMAGED; never replaces a damaged key."""
     try:
         private = path.read_bytes()
     except FileNotFoundError:
-        private = os.urandom(KEY_BYTES)
+        private = generate()
         write_private(path, private)
     return _checked(path, private)
 

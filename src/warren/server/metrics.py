@@ -28,7 +28,7 @@ class Metrics:
             buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0),
             registry=self._registry,
         )
-        self.maps = Counter("warren_maps_sent", "Maps sent, whole or difference", ["kind"], registry=self._registry)
+        self.maps = Counter("warren_maps_sent", "Maps sent, whole or difference", registry=self._registry)
         self.signals = Counter("warren_signals", "Sealed signals, by outcome", ["outcome"], registry=self._registry)
         self.records = Counter(
             "warren_records", "Published node records, by outcome", ["code"], registry=self._registry

@@ -7,10 +7,23 @@ was freed a minute ago does not reach the wrong machine through somebody's cache
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network
+from typing import Protocol, TypeVar
 
 from warren.errors import Code, WarrenError
-from warren.model.ids import Identity, short_identity
-from warren.model.names import HostLabel, parse_host_label
+from warren.model.ids import SHORT_HEX_DIGITS, Identity, short_identity, show_identity
+from warren.model.names import HostLabel, parse_host_label, printable
+
+
+class Named(Protocol):
+    """What finding a member needs of it."""
+
+    @property
+    def hostname(self) -> str | None: ...  # noqa: D102 - the field of a member's row
+    @property
+    def identity(self) -> Identity: ...  # noqa: D102 - the field of a member's row
+
+
+MemberT = TypeVar("MemberT", bound=Named)
 
 FIRST_OFFSET = 2  # .0 names the network, .1 is kept for services of the network itself
 LAST_RESERVED = 1  # the broadcast address, which some systems refuse to reach
@@ -49,7 +62,7 @@ def next_offset(prefix: IPv4Network, start: int, taken: Sequence[int]) -> int:
     """
     last = prefix.num_addresses - 1 - LAST_RESERVED
     occupied = set(taken)
-    if not FIRST_OFFSET <= start <= last:
+    if not is_usable(prefix, start):
         start = FIRST_OFFSET
     candidate: int
     for candidate in (*range(start, last + 1), *range(FIRST_OFFSET, start)):
@@ -61,3 +74,28 @@ def next_offset(prefix: IPv4Network, start: int, taken: Sequence[int]) -> int:
 def address_at(prefix: IPv4Network, offset: int) -> IPv4Address:
     """The address at a place of the prefix."""
     return prefix.network_address + offset
+
+
+def is_usable(prefix: IPv4Network, offset: int) -> bool:
+    """Whether a machine may have this place."""
+    return FIRST_OFFSET <= offset <= prefix.num_addresses - 1 - LAST_RESERVED
+
+
+def pick_member(members: Sequence[MemberT], name: str) -> MemberT:
+    """The one member of this hostname, or whose identity begins so in hex. Raises WarrenError NOT_FOUND or CONFLICT."""
+    lowered = name.lower()
+    for member in members:
+        if member.hostname == lowered:
+            return member
+    found = [
+        member
+        for member in members
+        if len(lowered) >= SHORT_HEX_DIGITS and show_identity(member.identity).startswith(lowered)
+    ]
+    if len(found) > 1:
+        raise WarrenError(Code.CONFLICT, "several members' identities begin so", "give more of its digits")
+    if not found:
+        raise WarrenError(
+            Code.NOT_FOUND, f"there is no member {printable(name[:80])!r}", "warren member list shows who there is"
+        )
+    return found[0]

@@ -1,0 +1,307 @@
+"""The only door to members: admission, their records, and the end of a membership.
+
+Decides the order of an admission: proof of the key, then one transaction that consumes the key, takes a name and an
+address, lets the registrar sign and stores all of it; only after its commit is anything told to anybody. A node that
+did not hear the answer asks again with the same identity and is given the membership that it has: the key is not used
+twice. Must not know sessions or HTTP. SECURITY.md rules 14, 15, 20 and 22.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from warren.errors import Code, WarrenError
+from warren.limits import EPHEMERAL_LIFETIME_S, JOIN_ATTEMPTS_MAX, MEMBERS_PER_NETWORK_MAX
+from warren.model.ids import Identity, NetworkId, show_identity
+from warren.protocol.control.messages import Join
+from warren.server.audit.service import Action, record
+from warren.server.completions import Completions
+from warren.server.db.engine import Database
+from warren.server.devices import rules, store
+from warren.server.devices.records import check_record
+from warren.server.devices.store import MemberRow
+from warren.server.invites import service as invites
+from warren.server.invites import store as key_store
+from warren.server.networks import store as network_store
+from warren.server.networks.live import Change, LiveNetwork
+from warren.server.networks.service import Networks
+from warren.server.networks.store import DocumentRow, NetworkRow
+from warren.server.registrar import Registrar
+from warren.trust import admission_key
+from warren.trust.documents import FIRST_EPOCH, Kind, Membership, Removal, subject_of
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """Who was removed, and the key that was revoked with it."""
+
+    member: MemberRow
+    revoked_key: str | None
+
+
+class Devices:
+    """Members of every network. `on_removed` hears of each one after the commit, to end its session."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        networks: Networks,
+        registrar: Registrar,
+        completions: Completions,
+        clock: Callable[[], float],
+        on_removed: Callable[[NetworkId, Identity], None],
+    ) -> None:
+        """`clock`: Unix seconds."""
+        self._database = database
+        self._networks = networks
+        self._registrar = registrar
+        self._completions = completions
+        self._clock = clock
+        self._on_removed = on_removed
+
+    async def join(self, network: LiveNetwork, join: Join, key_challenge: bytes) -> bytes:
+        """Admit a node that proved its identity; returns its membership document, committed and told to its peers.
+
+        Raises WarrenError KEY_*, HOSTNAME_TAKEN, INVALID_HOSTNAME, FORBIDDEN (a tag), ADDRESSES_EXHAUSTED, REMOVED,
+        MALFORMED (the record) or STORE_UNAVAILABLE; then nothing has changed.
+        """
+        identity = Identity(join.identity)
+        await self._check_key(network, join, key_challenge)
+        check_record(network, identity, join.record)
+        hostname = rules.wanted_hostname(join.hostname, identity)
+        for _attempt in range(JOIN_ATTEMPTS_MAX):
+            try:
+                return await self._completions.finish(self._admit_and_tell(network, join, identity, hostname))
+            except IntegrityError:
+                continue  # another server of the same database took the name or address; look again
+        raise WarrenError(Code.BUSY, "too many machines join at the same moment", "try again")
+
+    async def publish(self, network: LiveNetwork, identity: Identity, raw: bytes) -> None:
+        """Store a member's newest record and let its peers have it.
+
+        Raises WarrenError MALFORMED, BAD_SIGNATURE, OUT_OF_ORDER, FORBIDDEN, NOT_A_MEMBER or STORE_UNAVAILABLE.
+        """
+        if not network.state.is_member(identity):
+            raise WarrenError(Code.NOT_A_MEMBER, "this node is not a member of the network")
+        if network.state.document(Kind.RECORD, identity) == raw:
+            return
+        check_record(network, identity, raw)
+        await self._completions.finish(self._publish(network, identity, raw))
+
+    async def _publish(self, network: LiveNetwork, identity: Identity, raw: bytes) -> None:
+        change = DocumentRow(Kind.RECORD.value, identity, raw)
+        now = int(self._clock())
+        async with self._database.write() as connection:
+            row = await self._networks.advance(connection, network)
+            check_record(network, identity, raw)  # again: another one may have come in while we waited for our turn
+            await network_store.put(connection, network.id, [change], now)
+        if network.state.is_member(identity):  # not removed meanwhile; a stray row admits nobody
+            self._networks.apply(network, row, [(change.kind, change.subject, change.raw)])
+
+    async def all(self, network: LiveNetwork) -> list[MemberRow]:
+        """Every member by hostname."""
+        async with self._database.read() as connection:
+            return await store.read_all(connection, network.id)
+
+    async def find(self, network: LiveNetwork, name: str) -> MemberRow:
+        """The member of this hostname or (beginning of) identity in hex. Raises WarrenError NOT_FOUND."""
+        return rules.pick_member(await self.all(network), name)
+
+    async def remove(
+        self, network: LiveNetwork, identity: Identity, *, actor: str, revoke_key: bool, left: bool = False
+    ) -> Removed:
+        """End a membership with a signed removal, told to every peer at once. Raises WarrenError NOT_FOUND."""
+        return await self._completions.finish(
+            self._remove(network, identity, actor=actor, revoke_key=revoke_key, left=left)
+        )
+
+    async def _remove(
+        self, network: LiveNetwork, identity: Identity, *, actor: str, revoke_key: bool, left: bool
+    ) -> Removed:
+        now = int(self._clock())
+        async with self._database.write() as connection:
+            row = await self._networks.advance(connection, network)
+            member = await store.mark_removed(connection, network.id, identity, now)
+            if member is None:
+                raise WarrenError(Code.NOT_FOUND, "there is no such member", "warren member list shows who there is")
+            changes = await self._removal(network, identity, row, now)
+            await network_store.drop(connection, network.id, Kind.MEMBERSHIP, identity)
+            await network_store.drop(connection, network.id, Kind.RECORD, identity)
+            await network_store.put(connection, network.id, _stored(changes), now)
+            revoked = None
+            if revoke_key and member.key_id is not None:
+                key = await invites.revoke_within(connection, network.id, member.key_id, actor=actor, now=now)
+                revoked = None if key is None else key.id
+            await record(
+                connection,
+                Action.MEMBER_LEFT if left else Action.MEMBER_REMOVED,
+                actor=actor,
+                at=now,
+                network=network.id,
+                subject=show_identity(identity),
+                detail={"hostname": member.hostname, "revoked_key": revoked},
+            )
+        network.state.drop_presence(identity)
+        self._networks.apply(network, row, changes)
+        self._on_removed(network.id, identity)
+        return Removed(member, revoked)
+
+    async def renew_ephemeral(self, network: LiveNetwork, identity: Identity) -> None:
+        """Give an ephemeral member that is here a later end, once half of its time is over."""
+        now = int(self._clock())
+        body = network.membership(identity)
+        if body is None or body.expires is None or body.expires - now > EPHEMERAL_LIFETIME_S / 2:
+            return
+        await self._completions.finish(self._renew(network, identity, body, now))
+
+    async def _renew(self, network: LiveNetwork, identity: Identity, body: Membership, now: int) -> None:
+        async with self._database.write() as connection:
+            row = await self._networks.advance(connection, network)
+            later = msgspec.structs.replace(
+                body, counter=row.sequence, date=now, expires=now + EPHEMERAL_LIFETIME_S, heads=network.head_marks()
+            )
+            raw = await self._registrar.admit(network.id, later, network.prefix4)
+            changes = await self._with_head(network, [(Kind.MEMBERSHIP.value, identity, raw)], row, now)
+            await network_store.put(connection, network.id, _stored(changes), now)
+        if network.state.is_member(identity):
+            self._networks.apply(network, row, changes)
+
+    async def write_last_seen(self, seen: dict[tuple[NetworkId, Identity], int]) -> None:
+        """Store when members had a session last (Unix seconds)."""
+        async with self._database.write() as connection:
+            await store.write_last_seen(connection, seen)
+
+    async def _check_key(self, network: LiveNetwork, join: Join, key_challenge: bytes) -> None:
+        """Whether the node holds the key's secret, before anything waits for the write lock. Raises KEY_UNKNOWN."""
+        async with self._database.read() as connection:
+            key = await key_store.read(connection, join.key_id)
+        if (
+            key is None
+            or key.network != network.id
+            or not admission_key.verify_join(
+                key.public, Identity(join.identity), network.id, key_challenge, join.key_signature
+            )
+        ):
+            raise invites.unknown_key()
+
+    async def _admit_and_tell(self, network: LiveNetwork, join: Join, identity: Identity, hostname: str) -> bytes:
+        admitted = await self._admit(network, join, identity, hostname)
+        if admitted.row is not None:
+            self._networks.apply(network, admitted.row, admitted.changes)
+        return admitted.membership
+
+    async def _admit(self, network: LiveNetwork, join: Join, identity: Identity, hostname: str) -> "_Admitted":
+        """The transaction of an admission."""
+        now = int(self._clock())
+        async with self._database.write() as connection:
+            row = await self._networks.advance(connection, network)
+            before = await store.read(connection, network.id, identity)
+            if before is not None:
+                return await self._again(connection, before)
+            key = await invites.consume(connection, network.id, join.key_id, now)
+            tags = rules.granted_tags(join.tags, msgspec.json.decode(key.tags, type=list[str]))
+            offset = await self._place(connection, network, row, hostname)
+            ephemeral = key.ephemeral or join.ephemeral
+            body = Membership(
+                epoch=FIRST_EPOCH,
+                counter=row.sequence,
+                date=now,
+                identity=identity,
+                tags=tags,
+                hostname=hostname,
+                ipv4=str(rules.address_at(network.prefix4, offset)),
+                expires=now + EPHEMERAL_LIFETIME_S if ephemeral else None,
+                joined=now,
+                heads=network.head_marks(),
+            )
+            membership = await self._registrar.admit(network.id, body, network.prefix4)
+            changes = await self._with_head(network, [(Kind.MEMBERSHIP.value, identity, membership)], row, now)
+            changes.append((Kind.RECORD.value, identity, join.record))
+            member = MemberRow(
+                network=network.id,
+                identity=identity,
+                hostname=hostname,
+                offset=offset,
+                user="",
+                tags=msgspec.json.encode(tags).decode(),
+                os=join.os[:255],
+                ephemeral=ephemeral,
+                key_id=key.id,
+                joined_at=now,
+                last_seen=now,
+                removed_at=None,
+            )
+            await store.add(connection, member)
+            await network_store.set_next_offset(connection, network.id, offset + 1)
+            await network_store.put(connection, network.id, _stored(changes), now)
+            await record(
+                connection,
+                Action.MEMBER_JOINED,
+                actor=f"key:{key.id}",
+                at=now,
+                network=network.id,
+                subject=show_identity(identity),
+                detail={"hostname": hostname, "ipv4": body.ipv4, "tags": tags, "ephemeral": ephemeral},
+            )
+        return _Admitted(membership, row, changes)
+
+    async def _again(self, connection: AsyncConnection, member: MemberRow) -> "_Admitted":
+        """The same identity once more: its membership, if it has not ended."""
+        stored = await network_store.read_document(connection, member.network, Kind.MEMBERSHIP, member.identity)
+        if member.removed_at is not None or stored is None:
+            raise removed_error()
+        return _Admitted(stored, None, [])
+
+    async def _place(self, connection: AsyncConnection, network: LiveNetwork, row: NetworkRow, hostname: str) -> int:
+        """The address's place; raises HOSTNAME_TAKEN or ADDRESSES_EXHAUSTED."""
+        if await store.taken_hostnames(connection, network.id, [hostname]):
+            raise rules.hostname_taken(hostname)
+        if rules.is_usable(network.prefix4, row.next_offset) and await store.is_offset_free(
+            connection, network.id, row.next_offset
+        ):
+            return row.next_offset
+        taken = await store.taken_offsets(connection, network.id)
+        if len(taken) >= MEMBERS_PER_NETWORK_MAX:
+            raise WarrenError(
+                Code.ADDRESSES_EXHAUSTED, f"a network has at most {MEMBERS_PER_NETWORK_MAX} members", "make another one"
+            )
+        return rules.next_offset(network.prefix4, row.next_offset, taken)
+
+    async def _removal(self, network: LiveNetwork, identity: Identity, row: NetworkRow, now: int) -> list[Change]:
+        membership = network.membership(identity)
+        epoch = FIRST_EPOCH if membership is None else membership.epoch
+        body = Removal(epoch=epoch, counter=row.sequence, date=now, of="membership", subject=identity)
+        raw = await self._registrar.remove(network.id, body)
+        changes: list[Change] = [
+            (Kind.REMOVAL.value, subject_of(body, self._registrar.public), raw),
+            (Kind.MEMBERSHIP.value, identity, None),
+            (Kind.RECORD.value, identity, None),
+        ]
+        return await self._with_head(network, changes, row, now)
+
+    async def _with_head(self, network: LiveNetwork, changes: list[Change], row: NetworkRow, now: int) -> list[Change]:
+        """The changes, and the registrar's head over what is in force with them."""
+        head = await self._networks.registrar_head(network, changes, counter=row.sequence, now=now)
+        return [*changes, (head.kind, head.subject, head.raw)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Admitted:
+    membership: bytes
+    row: NetworkRow | None
+    changes: list[Change]
+
+
+def removed_error() -> WarrenError:
+    """The refusal for an identity whose membership has ended."""
+    return WarrenError(
+        Code.REMOVED, "this machine was removed from the network", "join anew: warren leave, then warren up with a key"
+    )
+
+
+def _stored(changes: list[Change]) -> list[DocumentRow]:
+    return [DocumentRow(kind, subject, raw) for kind, subject, raw in changes if raw is not None]

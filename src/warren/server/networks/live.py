@@ -1,0 +1,178 @@
+"""One network in this process: its settings, policy and state, and what its registrar's head covers.
+
+Decides who may see whom (by asking the policy) and keeps the values that every change needs at hand, so that a change
+costs the same in a network of ten and of ten thousand. Must not know the database, sessions or sockets; `service.py`
+puts in what was committed.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from ipaddress import IPv4Network, IPv6Network
+from typing import TypeVar
+
+import msgspec
+
+from warren.model.addresses import member_ipv6
+from warren.model.ids import Identity, NetworkId, UserId
+from warren.policy.language import Policy, parse
+from warren.policy.verdict import Party, allows
+from warren.protocol.control.messages import Presence
+from warren.server.networks.founding import REGISTRAR_KINDS, digest_of_digests
+from warren.server.networks.state import NetworkState
+from warren.server.networks.store import DocumentRow, NetworkRow
+from warren.trust.documents import Head, HeadMark, Kind, Membership, NodeRecord, Settings
+from warren.trust.documents import Policy as PolicyBody
+from warren.trust.signing import Envelope
+
+BodyT = TypeVar("BodyT", bound=msgspec.Struct)
+Change = tuple[str, bytes, bytes | None]
+"""(kind, subject, the document or None where it is gone)"""
+
+
+class LiveNetwork:
+    """What this server knows of a network without asking the database."""
+
+    def __init__(self, row: NetworkRow, documents: Iterable[DocumentRow]) -> None:
+        self.id: NetworkId = row.id
+        self.row = row
+        self.settings: Settings = Settings(version=0, counter=0, date=0, name="", prefix4="", prefix6="", suffix="")
+        self.policy: Policy | None = None
+        self._everyone_sees_everyone = False
+        self._digests: dict[tuple[str, bytes], bytes] = {}
+        self._heads: dict[bytes, Head] = {}
+        self._key_owners: dict[bytes, Identity] = {}
+        self._keys_of: dict[Identity, tuple[bytes, ...]] = {}
+        documents = list(documents)
+        self.state = NetworkState(row.id, row.genesis, ((one.kind, one.subject, one.raw) for one in documents))
+        for one in documents:
+            self._take(one.kind, one.subject, one.raw)
+
+    @property
+    def prefix4(self) -> IPv4Network:
+        """The IPv4 prefix of the network."""
+        return IPv4Network(self.settings.prefix4)
+
+    @property
+    def prefix6(self) -> IPv6Network:
+        """The /64 of the network."""
+        return IPv6Network(self.settings.prefix6)
+
+    def ipv6_of(self, identity: Identity) -> str:
+        """A member's IPv6 address as text."""
+        return str(member_ipv6(self.id, identity, self.prefix6))
+
+    def apply(self, row: NetworkRow, changes: Iterable[Change]) -> None:
+        """Take what was committed, as one change."""
+        changes = list(changes)
+        self.row = row
+        self.state.put(changes)
+        for kind, subject, raw in changes:
+            self._take(kind, subject, raw)
+
+    def set_presence(self, identity: Identity, *, online: bool, last_seen: int) -> None:
+        """Take whether a member has a session; `last_seen` in Unix seconds."""
+        self.state.put_presence(Presence(identity=identity, online=online, last_seen=last_seen))
+
+    def registrar_digest(self, changes: Iterable[Change]) -> bytes:
+        """The digest for the registrar's next head, as it will be once these changes are in force."""
+        digests = dict(self._digests)
+        for kind, subject, raw in changes:
+            if kind in REGISTRAR_KINDS:
+                if raw is None:
+                    digests.pop((kind, subject), None)
+                else:
+                    digests[kind, subject] = hashlib.sha256(raw).digest()
+        return digest_of_digests(digests)
+
+    def heads(self) -> list[Head]:
+        """Every head in force."""
+        return list(self._heads.values())
+
+    def head_marks(self) -> tuple[HeadMark, ...]:
+        """How far each authority is: the first floors of a fresh node."""
+        return tuple(
+            HeadMark(authority=head.authority, epoch=head.epoch, counter=head.counter) for head in self.heads()
+        )
+
+    def membership(self, identity: Identity) -> Membership | None:
+        """What the membership in force says of an identity."""
+        raw = self.state.document(Kind.MEMBERSHIP, identity)
+        return None if raw is None else read_body(raw, Membership)
+
+    def record(self, identity: Identity) -> NodeRecord | None:
+        """A member's newest record."""
+        raw = self.state.document(Kind.RECORD, identity)
+        return None if raw is None else read_body(raw, NodeRecord)
+
+    def owner_of_key(self, wireguard_key: bytes) -> Identity | None:
+        """Which member's record shows this WireGuard key."""
+        return self._key_owners.get(wireguard_key)
+
+    def sight_of(self, me: Identity) -> Callable[[bytes], bool] | None:
+        """Of which members this one may learn: those that it may reach or be reached by. None: of all."""
+        if self._everyone_sees_everyone:
+            return None
+        mine = self._party(me)
+
+        def may_see(other: bytes) -> bool:
+            if other == me:
+                return True
+            theirs = self._party(Identity(other))
+            if mine is None or theirs is None:
+                return False
+            return allows(self.policy, mine, theirs).allowed or allows(self.policy, theirs, mine).allowed
+
+        return may_see
+
+    def may_signal(self, sender: Identity, receiver: Identity) -> bool:
+        """Whether sealed bytes may go from one to the other: both members, and one may reach the other."""
+        if sender == receiver or not self.state.is_member(sender) or not self.state.is_member(receiver):
+            return False
+        sight = self.sight_of(sender)
+        return sight is None or sight(receiver)
+
+    def _party(self, identity: Identity) -> Party | None:
+        body = self.membership(identity)
+        if body is None:
+            return None
+        return Party(identity, UserId(body.user), body.groups, body.role, body.tags)
+
+    def _take(self, kind: str, subject: bytes, raw: bytes | None) -> None:
+        if kind in REGISTRAR_KINDS:
+            if raw is None:
+                self._digests.pop((kind, subject), None)
+            else:
+                self._digests[kind, subject] = hashlib.sha256(raw).digest()
+        if kind == Kind.SETTINGS and raw is not None:
+            self.settings = read_body(raw, Settings)
+        elif kind == Kind.POLICY and raw is not None:
+            self.policy = parse(read_body(raw, PolicyBody).text)
+            # The one kind of rule there is speaks of all members alike, so one answer holds for every pair.
+            self._everyone_sees_everyone = any(
+                rule.members == "reach-each-other" and not rule.unknown for rule in self.policy.rules
+            )
+        elif kind == Kind.HEAD and raw is not None:
+            self._heads[subject] = read_body(raw, Head)
+        elif kind == Kind.RECORD:
+            self._take_record(Identity(subject), raw)
+
+    def _take_record(self, identity: Identity, raw: bytes | None) -> None:
+        for key in self._keys_of.pop(identity, ()):
+            self._key_owners.pop(key, None)
+        if raw is not None:
+            keys = wireguard_keys(read_body(raw, NodeRecord))
+            self._keys_of[identity] = keys
+            self._key_owners.update(dict.fromkeys(keys, identity))
+
+
+_ENVELOPES = msgspec.msgpack.Decoder(Envelope)
+
+
+def wireguard_keys(record: NodeRecord) -> tuple[bytes, ...]:
+    """The WireGuard keys that a record shows: the present one and the next."""
+    return (record.wireguard, record.next_wireguard) if record.next_wireguard else (record.wireguard,)
+
+
+def read_body(raw: bytes, kind: type[BodyT]) -> BodyT:
+    """The body of a document that this server verified before it stored it; strangers' bytes never come here."""
+    return msgspec.msgpack.decode(_ENVELOPES.decode(raw).body, type=kind)

@@ -1,0 +1,278 @@
+"""The only door to networks: made, found, renamed, deleted, and kept in memory for live sessions.
+
+Decides what is signed when a network is made or changed, and in which order: sign, store, commit, then tell (`apply`).
+Must not know sessions or HTTP. Roots that were made here lie in the data folder, and `root` says 'this server'.
+Invariant: nothing is told to a node that is not committed.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable, Mapping
+from ipaddress import IPv4Network
+
+import msgspec
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from warren.errors import Code, WarrenError
+from warren.limits import HEAD_REDATE_S, NETWORKS_MAX
+from warren.model.ids import NetworkId, short_identity, show_network_id
+from warren.model.keys import SigningKeyPair
+from warren.model.names import NetworkName, parse_network_name, printable
+from warren.server import keys
+from warren.server.audit.service import Action, record
+from warren.server.completions import Completions
+from warren.server.db.engine import Database
+from warren.server.devices import store as member_store
+from warren.server.files import Folder, write_private
+from warren.server.networks import rules, store
+from warren.server.networks.founding import ROOT_KINDS, found, root_head, signed_row, suffix_of
+from warren.server.networks.live import Change, LiveNetwork
+from warren.server.networks.store import DocumentRow, NetworkRow
+from warren.server.registrar import Registrar
+from warren.trust.documents import Head, Kind, ServerPlace, Settings
+
+DEFAULT_NAME = "default"
+ROOT_HERE = "this server"
+SHORTEST_ID_DIGITS = 10
+
+
+class Networks:
+    """Every network of this server. `load` before anything else; `on_change` hears of each change after its commit."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        folder: Folder,
+        registrar: Registrar,
+        place: ServerPlace,
+        completions: Completions,
+        clock: Callable[[], float],
+        on_change: Callable[[NetworkId], None],
+    ) -> None:
+        """`place`: this server's URL and key as settings name it; `clock`: Unix seconds."""
+        self._database = database
+        self._folder = folder
+        self._registrar = registrar
+        self._place = place
+        self._completions = completions
+        self._clock = clock
+        self._on_change = on_change
+        self._live: dict[NetworkId, LiveNetwork] = {}
+        self._order = asyncio.Lock()  # one change of a network's root documents at a time
+
+    async def load(self) -> None:
+        """Read every network; make the default one where there is none; follow a changed URL."""
+        async with self._database.read() as connection:
+            rows = await store.read_all(connection)
+            found_documents = [await store.read_documents(connection, row.id) for row in rows]
+        for row, documents in zip(rows, found_documents, strict=True):
+            self._live[row.id] = LiveNetwork(row, documents)
+        if not self._live:
+            await self._create(parse_network_name(DEFAULT_NAME), self._draw_prefix(), actor="server")
+        for network in list(self._live.values()):
+            if network.settings.servers != (self._place,) and network.row.root == ROOT_HERE:
+                await self._change_settings(
+                    network, Action.SETTINGS_CHANGED, "server", {"url": self._place.url}, servers=(self._place,)
+                )
+
+    def all(self) -> list[LiveNetwork]:
+        """Every network, the oldest first."""
+        return list(self._live.values())
+
+    def get(self, network: bytes) -> LiveNetwork | None:
+        """The network with this id."""
+        return self._live.get(NetworkId(network))
+
+    def find(self, name_or_id: str) -> LiveNetwork:
+        """The network of this name or (beginning of) id in hex. Raises WarrenError NETWORK_UNKNOWN."""
+        lowered = name_or_id.lower()
+        for network in self._live.values():
+            if network.row.name == lowered:
+                return network
+        by_id = [
+            network
+            for network in self._live.values()
+            if len(lowered) >= SHORTEST_ID_DIGITS and show_network_id(network.id).startswith(lowered)
+        ]
+        if len(by_id) != 1:
+            raise WarrenError(
+                Code.NETWORK_UNKNOWN,
+                f"this server has no network {printable(name_or_id[:80])!r}",
+                "warren network list shows what there is",
+            )
+        return by_id[0]
+
+    async def create(self, name: str, prefix: str | None, *, actor: str) -> LiveNetwork:
+        """Make a network whose root is in this server's data folder.
+
+        Raises WarrenError INVALID_ARGUMENT, CONFLICT (name taken), BUSY (too many) or STORE_UNAVAILABLE.
+        """
+        label = parse_network_name(name)
+        prefix4 = rules.parse_prefix(prefix) if prefix is not None else self._draw_prefix()
+        if len(self._live) >= NETWORKS_MAX:
+            raise WarrenError(Code.BUSY, f"this server has {NETWORKS_MAX} networks already", "delete one")
+        return await self._completions.finish(self._create(label, prefix4, actor=actor))
+
+    async def _create(self, label: NetworkName, prefix4: IPv4Network, *, actor: str) -> LiveNetwork:
+        private = keys.generate()
+        root = SigningKeyPair(private)
+        now = int(self._clock())
+        founded = found(
+            root,
+            random=os.urandom(16),
+            name=label,
+            prefix4=prefix4,
+            prefix6=rules.make_ipv6(os.urandom(5)),
+            server=self._place,
+            registrar=self._registrar.public,
+            now=now,
+        )
+        row = NetworkRow(
+            id=founded.network,
+            name=label,
+            genesis=founded.genesis,
+            root=ROOT_HERE,
+            root_key=root.public,
+            sequence=1,
+            next_offset=0,
+            created_at=now,
+        )
+        network = LiveNetwork(row, founded.documents)
+        head = await self.registrar_head(network, (), counter=1, now=now)
+        # The root's key is on disk before the network exists: a crash between leaves a file that nothing names.
+        key_file = self._folder.root_key(short_identity(founded.network))
+        await asyncio.to_thread(write_private, key_file, private)
+        try:
+            async with self._database.write() as connection:
+                await store.add(connection, row)
+                await store.put(connection, row.id, [*founded.documents, head], now)
+                await record(connection, Action.NETWORK_CREATED, actor=actor, at=now, network=row.id, subject=label)
+        except IntegrityError as error:
+            key_file.unlink(missing_ok=True)
+            raise _name_taken(label) from error
+        network.apply(row, [(head.kind, head.subject, head.raw)])
+        self._live[row.id] = network
+        return network
+
+    async def rename(self, network: LiveNetwork, name: str, *, actor: str) -> None:
+        """Give another name, and with it another DNS suffix. Raises WarrenError INVALID_ARGUMENT or CONFLICT."""
+        label = parse_network_name(name)
+        if label == network.row.name:
+            return
+        detail = {"from": network.row.name, "to": label}
+        try:
+            await self._completions.finish(
+                self._change_settings(
+                    network, Action.NETWORK_RENAMED, actor, detail, name=label, suffix=suffix_of(label)
+                )
+            )
+        except IntegrityError as error:
+            raise _name_taken(label) from error
+
+    async def delete(self, network: LiveNetwork, *, actor: str) -> None:
+        """Forget the network, its members and keys; the root key's file goes last. Raises STORE_UNAVAILABLE."""
+        await self._completions.finish(self._delete(network, actor=actor))
+
+    async def _delete(self, network: LiveNetwork, *, actor: str) -> None:
+        now = int(self._clock())
+        async with self._database.write() as connection:
+            await store.remove(connection, network.id)
+            await record(
+                connection, Action.NETWORK_DELETED, actor=actor, at=now, network=network.id, subject=network.row.name
+            )
+        self._live.pop(network.id, None)
+        self._folder.root_key(short_identity(network.id)).unlink(missing_ok=True)
+        self._on_change(network.id)
+
+    async def member_counts(self) -> Mapping[bytes, int]:
+        """How many members each network has."""
+        async with self._database.read() as connection:
+            return await member_store.count(connection)
+
+    async def advance(self, connection: AsyncConnection, network: LiveNetwork) -> NetworkRow:
+        """Within a transaction: take the next sequence number. Raises WarrenError NETWORK_UNKNOWN."""
+        row = await store.advance(connection, network.id)
+        if row is None:
+            raise WarrenError(Code.NETWORK_UNKNOWN, "this network was deleted")
+        return row
+
+    async def registrar_head(
+        self, network: LiveNetwork, changes: Iterable[Change], *, counter: int, now: int
+    ) -> DocumentRow:
+        """The registrar's head as it is with these changes."""
+        body = Head(
+            counter=counter, date=now, authority=self._registrar.public, digest=network.registrar_digest(changes)
+        )
+        return DocumentRow(Kind.HEAD.value, self._registrar.public, await self._registrar.attest(network.id, body))
+
+    def apply(self, network: LiveNetwork, row: NetworkRow, changes: Iterable[Change]) -> None:
+        """After a commit: let sessions see the change."""
+        network.apply(row, changes)
+        self._on_change(network.id)
+
+    async def redate_heads(self) -> None:
+        """Date the heads anew that are older than HEAD_REDATE_S, so that no node has to think it is cut off."""
+        now = int(self._clock())
+        for network in list(self._live.values()):
+            if all(now - head.date < HEAD_REDATE_S for head in network.heads()):
+                continue
+            async with self._order:
+                async with self._database.write() as connection:
+                    row = await self.advance(connection, network)
+                    heads = [await self.registrar_head(network, (), counter=row.sequence, now=now)]
+                    if row.root == ROOT_HERE:
+                        in_force = await self._root_documents(connection, network)
+                        heads.append(
+                            root_head(self._root(network), network.id, in_force, counter=row.sequence, now=now)
+                        )
+                    await store.put(connection, network.id, heads, now)
+                self.apply(network, row, [(head.kind, head.subject, head.raw) for head in heads])
+
+    async def _change_settings(
+        self, network: LiveNetwork, action: Action, actor: str, detail: Mapping[str, object], **fields: object
+    ) -> None:
+        """Sign and store new settings and the root's head over them."""
+        now = int(self._clock())
+        root = self._root(network)
+        async with self._order:
+            async with self._database.write() as connection:
+                row = await self.advance(connection, network)
+                settings: Settings = msgspec.structs.replace(network.settings, counter=row.sequence, date=now, **fields)
+                if settings.name != row.name:
+                    await store.rename(connection, network.id, settings.name)
+                    row = NetworkRow(**{**{name: getattr(row, name) for name in row.__slots__}, "name": settings.name})
+                signed = signed_row(Kind.SETTINGS, network.id, settings, root)
+                others = [one for one in await self._root_documents(connection, network) if one.kind != Kind.SETTINGS]
+                head = root_head(root, network.id, [*others, signed], counter=row.sequence, now=now)
+                await store.put(connection, network.id, [signed, head], now)
+                await record(
+                    connection,
+                    action,
+                    actor=actor,
+                    at=now,
+                    network=network.id,
+                    subject=settings.name,
+                    detail=detail,
+                )
+            self.apply(network, row, [(one.kind, one.subject, one.raw) for one in (signed, head)])
+
+    async def _root_documents(self, connection: AsyncConnection, network: LiveNetwork) -> list[DocumentRow]:
+        return [one for one in await store.read_documents(connection, network.id) if one.kind in ROOT_KINDS]
+
+    def _root(self, network: LiveNetwork) -> SigningKeyPair:
+        """The root key, from this server's folder. Raises WarrenError FORBIDDEN where it lives elsewhere."""
+        if network.row.root != ROOT_HERE:
+            raise WarrenError(
+                Code.FORBIDDEN, "this network's root is not on this server", "its owner changes it from their device"
+            )
+        return keys.load(self._folder.root_key(short_identity(network.id)))
+
+    def _draw_prefix(self) -> IPv4Network:
+        in_use = [network.prefix4 for network in self._live.values()]
+        return rules.draw_ipv4(int.from_bytes(os.urandom(4), "big"), in_use)
+
+
+def _name_taken(name: str) -> WarrenError:
+    return WarrenError(Code.CONFLICT, f"this server has a network {name!r} already", "choose another name")

@@ -1,0 +1,244 @@
+"""The shell of one node's session: bytes of a WebSocket in, the protocol's machine, bytes out.
+
+Decides nothing of the protocol; it feeds the machine, answers its events through `admission.py` and the hub, and ends a
+reader that takes nothing. Two tasks a session: one reads and acts, one writes and keeps the machine's deadlines. What
+fails here ends this session only.
+Invariant: after the machine is closed and its last frame is sent, the socket is closed and the hub has forgotten it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from warren.errors import Code, WarrenError
+from warren.limits import SESSION_WRITE_MAX_S, SIGNALS_PER_S
+from warren.model.ids import Identity
+from warren.protocol.control.events import (
+    Closed,
+    Greeted,
+    JoinWanted,
+    LeaveWanted,
+    RecordPublished,
+    ResumeWanted,
+    ServerEvent,
+    SignalWanted,
+)
+from warren.server.log import logger
+from warren.server.metrics import Metrics
+from warren.server.networks.live import LiveNetwork
+from warren.server.sessions.admission import Admission
+from warren.server.sessions.hub import Hub
+from warren.server.sessions.streaming import StreamingSession
+
+log = logger("sessions")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A WebSocket as a session needs it.
+
+    `receive` returns the next binary message, None at its end. `ready` returns when the socket's buffer has room, `send`
+    fills it. `close` says goodbye. `abort` drops the connection at once. `proven` tells those in front of us that this
+    is no stranger.
+    """
+
+    receive: Callable[[], Awaitable[bytes | None]]
+    ready: Callable[[], Awaitable[object]]
+    send: Callable[[bytes], Awaitable[None]]
+    close: Callable[[], Awaitable[None]]
+    abort: Callable[[], None]
+    proven: Callable[[], None]
+
+
+class Connection:
+    """One session from accept to close."""
+
+    def __init__(self, line: Line, machine: StreamingSession, admission: Admission, hub: Hub, metrics: Metrics) -> None:
+        self._line = line
+        self._machine = machine
+        self._admission = admission
+        self._hub = hub
+        self._metrics = metrics
+        self._clock = asyncio.get_running_loop().time
+        self._wake = asyncio.Event()
+        self._network: LiveNetwork | None = None
+        self._identity: Identity | None = None
+        self._signals_free_at = 0.0
+
+    # --- what the hub calls ---
+
+    def wake(self) -> None:
+        """There may be something to send."""
+        self._wake.set()
+
+    def take_signal(self, sender: Identity, sealed: bytes) -> None:
+        """Sealed bytes for this node; the machine bounds how many wait."""
+        if self._machine.is_open:
+            self._machine.signal(sender, sealed)
+            self._wake.set()
+
+    def end(self, code: Code, text: str, fix: str = "") -> None:
+        """Refuse the session and close it."""
+        self._machine.refuse(code, text, fix=fix)
+        self._wake.set()
+
+    # --- the two tasks ---
+
+    async def run(self) -> None:
+        """Serve until either side ends it."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._write())
+                await self._read()
+                self._wake.set()
+        finally:
+            self._forget()
+
+    async def _read(self) -> None:
+        while (frame := await self._line.receive()) is not None:
+            self._machine.handle_bytes(frame, self._clock())
+            await self._act()
+            self._wake.set()
+        self._machine.handle_disconnect(self._clock())
+        await self._act()
+
+    async def _write(self) -> None:
+        """Send what the machine has, keep its deadlines, and close the socket when it is done."""
+        machine = self._machine
+        try:
+            while True:
+                before = machine.maps_sent
+                while (frame := await self._next_frame()) is not None:
+                    await self._line.send(frame)
+                self._metrics.maps.inc(machine.maps_sent - before)
+                if machine.is_closed:
+                    async with asyncio.timeout(SESSION_WRITE_MAX_S):
+                        await self._line.close()
+                    return
+                await self._wait()
+        except (TimeoutError, OSError):
+            self._machine.handle_disconnect(self._clock())
+            self._line.abort()
+
+    async def _next_frame(self) -> bytes | None:
+        """The next frame, made only when the reader took the last: a slow one then gets the newest map, once."""
+        async with asyncio.timeout(SESSION_WRITE_MAX_S):
+            await self._line.ready()
+        self._machine.at(self._clock())
+        return self._machine.poll_transmit()
+
+    async def _wait(self) -> None:
+        """Until there may be something to send, or a deadline of the machine or of a held map."""
+        due = self._machine.poll_timeout()
+        held = self._machine.held_until()
+        at = min(time for time in (due[0] if due else None, held) if time is not None)
+        try:
+            async with asyncio.timeout_at(at):
+                await self._wake.wait()
+        except TimeoutError:
+            self._machine.handle_timeout(self._clock())
+        self._wake.clear()
+
+    # --- events of the machine ---
+
+    async def _act(self) -> None:
+        while (event := self._machine.poll_event()) is not None:
+            try:
+                await self._answer(event)
+            except WarrenError as error:
+                self._machine.refuse(error.code, error.text, fix=error.fix)
+            except Exception:
+                log.exception("a session failed", state=self._machine.state.value)
+                self._machine.refuse(Code.INTERNAL, "the server failed on this session")
+
+    async def _answer(self, event: ServerEvent) -> None:
+        match event:
+            case Greeted():
+                self._network, challenge = await self._admission.greet(event)
+                if not self._machine.is_closed:
+                    challenge(self._machine, self._clock())
+            case ResumeWanted():
+                self._line.proven()
+                membership = self._admission.resume(self._known_network(), Identity(event.identity))
+                self._open(Identity(event.identity), membership)
+            case JoinWanted():
+                self._line.proven()
+                membership = await self._admission.join(self._known_network(), event)
+                self._open(Identity(event.join.identity), membership)
+            case RecordPublished():
+                await self._request(
+                    event.id, self._admission.publish(self._known_network(), self._me(), event.document)
+                )
+            case LeaveWanted():
+                await self._leave(event.id)
+            case SignalWanted():
+                self._forward(Identity(event.to), event.sealed)
+            case Closed():
+                self._forget()
+                self._metrics.sessions_ended.labels(event.code.value).inc()
+                log.debug("a session ended", code=event.code.value, by=event.by.value)
+
+    def _open(self, identity: Identity, membership: bytes) -> None:
+        if self._machine.is_closed:  # the node went, or took too long, while its admission was written
+            return
+        network = self._known_network()
+        self._identity = identity
+        self._machine.admit(membership, self._clock())
+        sight = network.sight_of
+        self._machine.stream(lambda since: network.state.difference(since, sight(identity)))
+        self._hub.attach(network.id, identity, self)
+        self._metrics.sessions.set(self._hub.count)
+
+    async def _request(self, request: int, work: Awaitable[None]) -> None:
+        """Carry out a request and answer it."""
+        try:
+            await work
+        except WarrenError as error:
+            self._metrics.records.labels(error.code.value).inc()
+            if self._machine.is_open:
+                self._machine.failed(request, error.code, error.text)
+        else:
+            self._metrics.records.labels("ok").inc()
+            if self._machine.is_open:
+                self._machine.done(request)
+
+    async def _leave(self, request: int) -> None:
+        """End the membership; the node hears that it was done before its session ends."""
+        network, identity = self._known_network(), self._me()
+        self._hub.detach(network.id, identity, self)
+        self._identity = None
+        await self._admission.leave(network, identity)
+        if self._machine.is_open:
+            self._machine.done(request)
+            self._machine.refuse(Code.REMOVED, "this machine left the network")
+
+    def _forward(self, receiver: Identity, sealed: bytes) -> None:
+        """Hand a signal on within the sender's budget; who may not or cannot hear it costs the sender nothing else."""
+        now = self._clock()
+        network = self._known_network()
+        if self._signals_free_at - now > 1.0:
+            self._metrics.signals.labels("too many").inc()
+            return
+        self._signals_free_at = max(self._signals_free_at, now) + 1.0 / SIGNALS_PER_S
+        if not network.may_signal(self._me(), receiver):
+            self._metrics.signals.labels("not allowed").inc()
+        elif self._hub.signal(network.id, self._me(), receiver, sealed):
+            self._metrics.signals.labels("forwarded").inc()
+        else:
+            self._metrics.signals.labels("not here").inc()
+
+    def _forget(self) -> None:
+        if self._network is not None and self._identity is not None:
+            self._hub.detach(self._network.id, self._identity, self)
+            self._identity = None
+            self._metrics.sessions.set(self._hub.count)
+
+    def _known_network(self) -> LiveNetwork:
+        if self._network is None:
+            raise WarrenError(Code.INTERNAL, "the session has no network")
+        return self._network
+
+    def _me(self) -> Identity:
+        if self._identity is None:
+            raise WarrenError(Code.NOT_A_MEMBER, "this session has ended")
+        return self._identity

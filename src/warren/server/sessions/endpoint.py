@@ -1,0 +1,105 @@
+"""`/node/v1`: from an ASGI WebSocket to a session.
+
+Decides what of a handshake is refused before a session exists. Must not know the protocol. The front's header says which
+of its connections this is; clients cannot set it, since the front strips it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from warren.model.keys import SigningKeyPair
+from warren.server.log import logger
+from warren.server.metrics import Metrics
+from warren.server.serving import LINE_EXTENSION, NodeSocket, Receive, Scope, Send
+from warren.server.sessions.admission import Admission
+from warren.server.sessions.connection import Connection, Line
+from warren.server.sessions.hub import Hub
+from warren.server.sessions.streaming import StreamingSession
+from warren.trust.ed25519 import is_signed
+
+PATH = "/node/v1"
+CONNECTION_HEADER = b"x-warren-connection"
+NUMBER_MAX_DIGITS = 20  # an unsigned 64-bit number
+
+log = logger("sessions")
+
+
+@dataclass(frozen=True, slots=True)
+class NodeEndpoint:
+    """The ASGI application of node sessions. `prove`: tell the front that a connection has proved a key."""
+
+    admission: Admission
+    hub: Hub
+    metrics: Metrics
+    server_key: SigningKeyPair
+    now: Callable[[], float]
+    prove: Callable[[int], None]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one WebSocket. Never raises for what a node does."""
+        if scope["type"] != "websocket":
+            await _refuse_http(send, 426, b"this path speaks WebSocket")
+            return
+        await receive()  # websocket.connect
+        if self.hub.is_full:
+            await _refuse_websocket(send, 503)
+            return
+        await send({"type": "websocket.accept"})
+        socket: NodeSocket = scope["extensions"][LINE_EXTENSION]
+        machine = StreamingSession(
+            server_key=self.server_key.public, sign=self.server_key.sign, verify=is_signed, now=self.now()
+        )
+        line = self._line(scope, socket, receive, send)
+        try:
+            await Connection(line, machine, self.admission, self.hub, self.metrics).run()
+        except Exception:  # the root of this connection's tasks: others live on
+            log.exception("a session's task failed")
+            socket.abort()
+
+    def _line(self, scope: Scope, socket: NodeSocket, receive: Receive, send: Send) -> Line:
+        number = _connection_number(scope)
+
+        async def next_message() -> bytes | None:
+            event = await receive()
+            if event["type"] != "websocket.receive":
+                return None
+            data = event.get("bytes")
+            return data if data is not None else b""  # text is no message of ours; an empty one is refused as such
+
+        async def send_message(frame: bytes) -> None:
+            await send({"type": "websocket.send", "bytes": frame})
+
+        async def close() -> None:
+            await send({"type": "websocket.close", "code": 1000})
+
+        def proven() -> None:
+            socket.lift_limit()
+            if number is not None:
+                self.prove(number)
+
+        return Line(
+            receive=next_message,
+            ready=socket.writable.wait,
+            send=send_message,
+            close=close,
+            abort=socket.abort,
+            proven=proven,
+        )
+
+
+def _connection_number(scope: Scope) -> int | None:
+    for name, value in scope["headers"]:
+        if name == CONNECTION_HEADER and value.isdigit() and len(value) <= NUMBER_MAX_DIGITS:
+            return int(value)
+    return None
+
+
+async def _refuse_http(send: Send, status: int, text: bytes) -> None:
+    headers = [(b"content-type", b"text/plain"), (b"upgrade", b"websocket")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": text})
+
+
+async def _refuse_websocket(send: Send, status: int) -> None:
+    await send({"type": "websocket.http.response.start", "status": status, "headers": [(b"retry-after", b"5")]})
+    await send({"type": "websocket.http.response.body", "body": b""})
