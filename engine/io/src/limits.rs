@@ -1,0 +1,40 @@
+//! Every maximum of the worker, with its reason. A queue, batch, buffer or retry names one of these.
+
+/// Packets that one system call may bring or take. 64 keep a turn of the worker under a millisecond on a slow core
+/// (about 10 µs a packet with cryptography), which bounds what one source can delay the others.
+pub const BATCH_SLOTS: usize = 64;
+
+/// Largest UDP payload there is (RFC 768 under IPv4), so that no peer's MTU is too large to be received.
+pub const DATAGRAM_MAX_BYTES: usize = 65_507;
+
+/// Bytes from one receive slot to the next: a whole datagram, and 192 more so that slot starts do not all fall into
+/// the same cache set. Pages that no datagram touches are never resident.
+pub const RECEIVE_SLOT_BYTES: usize = 65_536 + 192;
+
+/// Smallest MTU of a TUN that IPv4 allows every host to expect (RFC 791, 3.2).
+pub const MTU_MIN: usize = 576;
+
+/// Largest MTU whose packets, with WireGuard's 32 bytes and padding, still fit one UDP datagram.
+pub const MTU_MAX: usize = DATAGRAM_MAX_BYTES - 32 - 15;
+
+/// What we ask of the kernel for each UDP buffer: 7 MiB hold about 20 ms at 3 Gbit/s, so a worker that the scheduler
+/// left out for one slice loses nothing.
+pub const SOCKET_BUFFER_BYTES: i32 = 7 << 20;
+
+/// Tries to find a port that is free for IPv4 and IPv6 alike; each fails only if another program took that very port.
+pub const PORT_TRIES: usize = 32;
+
+/// Commands that may wait for the worker. A caller beyond it is told that the worker is busy.
+pub const COMMANDS_MAX: usize = 1024;
+
+/// Commands taken in one turn, so that a flood of them does not starve packets.
+pub const COMMANDS_PER_TURN: usize = 64;
+
+/// How long a caller waits for the worker's answer; a turn takes about a millisecond, so this is a bug or a dead machine.
+pub const ANSWER_MAX_S: u64 = 10;
+
+/// Events that may wait for Python; more are counted as lost. At some 100 bytes each this is about 400 KiB at most.
+pub const EVENTS_MAX: usize = 4096;
+
+/// Packets or datagrams that wait in one direction of an in-memory device; more are dropped, as a kernel does.
+pub const MEMORY_QUEUE_MAX: usize = 1024;

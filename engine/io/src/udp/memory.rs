@@ -1,0 +1,133 @@
+//! A network in memory: UDP sockets that reach each other by address, for tests of whole workers in one process.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::RawFd;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use warren_proto::{Endpoint, Incoming};
+
+use super::{Family, Outgoing, Sent, Udp};
+use crate::arena::Arena;
+use crate::memory::Inbox;
+
+type Datagram = (SocketAddr, Vec<u8>);
+type Wire = dyn Fn(SocketAddr, SocketAddr, &[u8]) -> bool + Send + Sync;
+
+/// The network: who is where. Cloning gives another handle of the same one.
+#[derive(Clone, Default)]
+pub struct MemoryNet {
+    hosts: Arc<Mutex<BTreeMap<SocketAddr, Arc<Inbox<Datagram>>>>>,
+    wire: Option<Arc<Wire>>,
+}
+
+impl MemoryNet {
+    /// A network that carries only the datagrams for which `wire(sender, receiver, bytes)` holds; a test also watches
+    /// through it what is on the wire.
+    #[must_use]
+    pub fn watched(
+        wire: impl Fn(SocketAddr, SocketAddr, &[u8]) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            hosts: Arc::default(),
+            wire: Some(Arc::new(wire)),
+        }
+    }
+
+    /// A socket at `address`. Fails when the process has no descriptor left.
+    pub fn socket(&self, address: SocketAddr) -> io::Result<MemoryUdp> {
+        let inbox = Arc::new(Inbox::new()?);
+        self.hosts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(address, Arc::clone(&inbox));
+        Ok(MemoryUdp {
+            address,
+            inbox,
+            net: self.clone(),
+        })
+    }
+
+    /// 0 if it was carried or lost on the way, else the errno that a kernel would give.
+    fn carry(&self, sender: SocketAddr, receiver: SocketAddr, bytes: &[u8]) -> i32 {
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(inbox) = hosts.get(&receiver) else {
+            return libc::ENETUNREACH;
+        };
+        if self
+            .wire
+            .as_ref()
+            .is_none_or(|wire| wire(sender, receiver, bytes))
+        {
+            inbox.put((sender, bytes.to_vec()));
+        }
+        0
+    }
+}
+
+/// A socket of one address, hence of one family.
+pub struct MemoryUdp {
+    address: SocketAddr,
+    inbox: Arc<Inbox<Datagram>>,
+    net: MemoryNet,
+}
+
+impl Udp for MemoryUdp {
+    fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    fn fd(&self, family: Family) -> RawFd {
+        if family == Family::of(self.address) {
+            self.inbox.fd()
+        } else {
+            -1
+        }
+    }
+
+    fn receive(
+        &mut self,
+        family: Family,
+        arena: &mut Arena,
+        datagrams: &mut Vec<Incoming>,
+    ) -> io::Result<u64> {
+        let mut unfit = 0;
+        while family == Family::of(self.address) && datagrams.len() < arena.slots() {
+            let Some((remote, bytes)) = self.inbox.take() else {
+                break;
+            };
+            let source = Endpoint::Udp { remote };
+            match arena.copy_in(datagrams.len(), 0, &bytes) {
+                Some(span) => datagrams.push(Incoming { source, span }),
+                None => unfit += 1,
+            }
+        }
+        Ok(unfit)
+    }
+
+    fn send(
+        &mut self,
+        arena: &Arena,
+        datagrams: &[Outgoing],
+        failed: &mut dyn FnMut(&Outgoing, i32),
+    ) -> Sent {
+        for datagram in datagrams {
+            let errno = self.net.carry(self.address, datagram.remote, arena.get(datagram.span));
+            if errno != 0 {
+                failed(datagram, errno);
+            }
+        }
+        Sent::All
+    }
+}
+
+impl Drop for MemoryUdp {
+    fn drop(&mut self) {
+        self.net
+            .hosts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.address);
+    }
+}
