@@ -68,8 +68,15 @@ mod tests {
     #[test]
     fn a_packet_is_found_where_it_was_put() {
         let mut arena = Arena::new(2, 32);
-        let spans = [arena.copy_in(0, 16, b"first"), arena.copy_in(1, 0, b"second")];
-        let seen: Vec<&[u8]> = spans.iter().flatten().map(|span| arena.get(*span)).collect();
+        let spans = [
+            arena.copy_in(0, 16, b"first"),
+            arena.copy_in(1, 0, b"second"),
+        ];
+        let seen: Vec<&[u8]> = spans
+            .iter()
+            .flatten()
+            .map(|span| arena.get(*span))
+            .collect();
         assert_eq!(seen, [b"first".as_slice(), b"second"]);
     }
 

@@ -114,12 +114,15 @@ mod tests {
 
     fn is_readable(queue: &EventQueue) -> bool {
         let mut interests = [Interest::new(queue.fd(), false)];
-        wait(&mut interests, Some(Duration::ZERO)).is_ok() && interests.iter().all(|i| i.is_readable())
+        wait(&mut interests, Some(Duration::ZERO)).is_ok()
+            && interests.iter().all(|i| i.is_readable())
     }
 
     #[test]
     fn the_descriptor_is_readable_exactly_while_something_waits() {
-        let Ok(queue) = EventQueue::new() else { panic!("no descriptor") };
+        let Ok(queue) = EventQueue::new() else {
+            panic!("no descriptor")
+        };
         assert!(!is_readable(&queue));
         queue.push(TunnelEvent::WorkerFailed { errno: 1 });
         queue.push(TunnelEvent::WorkerFailed { errno: 2 });
@@ -132,7 +135,9 @@ mod tests {
 
     #[test]
     fn what_did_not_fit_is_told_once_behind_what_was_kept() {
-        let Ok(queue) = EventQueue::new() else { panic!("no descriptor") };
+        let Ok(queue) = EventQueue::new() else {
+            panic!("no descriptor")
+        };
         for _ in 0..EVENTS_MAX + 7 {
             queue.push(TunnelEvent::WorkerFailed { errno: 1 });
         }

@@ -1,12 +1,30 @@
 //! What touches the world: TUN, UDP, the packet worker, the front.
 //!
 //! Decides when bytes move, never what they mean: WireGuard is `warren-proto`'s. All `unsafe` of the engine stands in
-//! this crate, at the system calls. Start reading at `tunnel`.
-pub mod batch;
+//! this crate, at the system calls. Start reading at `tunnel`, then `worker`.
+mod arena;
+mod clock;
+mod error;
+mod events;
+mod failures;
 pub mod front;
 pub mod limits;
+mod losses;
 mod memory;
+mod outbox;
 mod poll;
 pub mod tun;
+mod tunnel;
 pub mod udp;
 mod wake;
+mod worker;
+
+pub use arena::Arena;
+pub use error::Error;
+pub use events::TunnelEvent;
+pub use losses::Losses;
+pub use outbox::Outbox;
+pub use tunnel::Tunnel;
+pub use worker::Desk;
+// What a caller has to name to configure a tunnel and read its events.
+pub use warren_proto as proto;

@@ -38,3 +38,12 @@ pub const EVENTS_MAX: usize = 4096;
 
 /// Packets or datagrams that wait in one direction of an in-memory device; more are dropped, as a kernel does.
 pub const MEMORY_QUEUE_MAX: usize = 1024;
+
+/// Failed sends told to Python in a second, whatever their number; enough for the candidates of a few peers.
+pub const SEND_FAILED_PER_S: usize = 32;
+
+/// Destinations whose failure was told within the current second.
+pub const SEND_FAILED_REMEMBERED: usize = 8;
+
+/// Largest datagram that a caller may send from the tunnel's port: one packet of the usual Ethernet.
+pub const CALLER_DATAGRAM_MAX_BYTES: usize = 1_500;

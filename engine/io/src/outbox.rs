@@ -1,13 +1,17 @@
 //! Datagrams on their way out: where they lie, and how far the socket took them. What the socket refuses for want of
 //! room stays and is sent first when there is room again; meanwhile nothing new is read from the TUN.
 
-use warren_proto::Span;
+use std::net::SocketAddr;
+
+use warren_proto::Instant;
 
 use crate::arena::Arena;
 use crate::events::{EventQueue, TunnelEvent};
+use crate::failures::Failures;
+use crate::losses::Losses;
 use crate::udp::{Family, Outgoing, Sent, Udp};
 
-/// One arena and the datagrams in it.
+/// One arena and the datagrams in it, one a slot.
 pub struct Outbox {
     /// Where they lie.
     pub arena: Arena,
@@ -15,33 +19,16 @@ pub struct Outbox {
     next: usize,
 }
 
-/// What happened to datagrams outside the pure engine, since the tunnel was made.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Losses {
-    /// The kernel refused to send.
-    pub drop_send_failed: u64,
-    /// Larger than any datagram may be, or from no IP address.
-    pub drop_datagram_unfit: u64,
-    /// From the TUN, longer than its MTU was when it was made.
-    pub drop_packet_too_long: u64,
-    /// The TUN refused it (down, or full).
-    pub drop_tun_refused: u64,
-    /// For a relay, which this device has not.
-    pub drop_no_relay: u64,
-}
-
-impl Losses {
-    /// Each counter with its name.
-    pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        [
-            ("drop_send_failed", self.drop_send_failed),
-            ("drop_datagram_unfit", self.drop_datagram_unfit),
-            ("drop_packet_too_long", self.drop_packet_too_long),
-            ("drop_tun_refused", self.drop_tun_refused),
-            ("drop_no_relay", self.drop_no_relay),
-        ]
-        .into_iter()
-    }
+/// Where the failures of sending go.
+pub struct Failing<'a> {
+    /// Counted here,
+    pub losses: &'a mut Losses,
+    /// told if they are news,
+    pub failures: &'a mut Failures,
+    /// and told there.
+    pub events: &'a EventQueue,
+    /// When this turn began.
+    pub now: Instant,
 }
 
 impl Outbox {
@@ -59,12 +46,7 @@ impl Outbox {
         self.datagrams.is_empty()
     }
 
-    /// How many slots are free, one a datagram.
-    pub fn room(&self) -> usize {
-        self.arena.slots() - self.datagrams.len()
-    }
-
-    /// The slot that the next `push` is about, with its place in the arena.
+    /// The memory of the slot that the next `push` is about, with its place; `None` if all are taken.
     pub fn spare(&mut self) -> Option<(usize, &mut [u8])> {
         self.arena.slots_from(self.datagrams.len()).next()
     }
@@ -75,35 +57,37 @@ impl Outbox {
     }
 
     /// Appends a copy of `bytes`; false if there is no room.
-    pub fn push_copy(&mut self, bytes: &[u8], remote: std::net::SocketAddr) -> bool {
-        let span: Option<Span> = self.arena.copy_in(self.datagrams.len(), 0, bytes);
-        let datagram = span.map(|span| Outgoing {
+    pub fn push_copy(&mut self, bytes: &[u8], remote: SocketAddr) -> bool {
+        let span = self.arena.copy_in(self.datagrams.len(), 0, bytes);
+        self.datagrams.extend(span.map(|span| Outgoing {
             remote,
             span,
             peer: None,
-        });
-        self.datagrams.extend(datagram);
-        datagram.is_some()
+        }));
+        span.is_some()
     }
 
     /// Sends as much as the socket takes; the family that it is full for, if any.
-    pub fn flush(
-        &mut self,
-        udp: &mut impl Udp,
-        losses: &mut Losses,
-        events: &EventQueue,
-    ) -> Option<Family> {
+    pub fn flush(&mut self, udp: &mut impl Udp, failing: Failing<'_>) -> Option<Family> {
         let waiting = self.datagrams.get(self.next..).unwrap_or_default();
         if waiting.is_empty() {
             return None;
         }
+        let Failing {
+            losses,
+            failures,
+            events,
+            now,
+        } = failing;
         let sent = udp.send(&self.arena, waiting, &mut |datagram, errno| {
             losses.drop_send_failed += 1;
-            events.push(TunnelEvent::SendFailed {
-                peer: datagram.peer,
-                errno,
-                remote: datagram.remote,
-            });
+            if failures.is_news(datagram.remote, errno, now) {
+                events.push(TunnelEvent::SendFailed {
+                    peer: datagram.peer,
+                    errno,
+                    remote: datagram.remote,
+                });
+            }
         });
         match sent {
             Sent::All => {

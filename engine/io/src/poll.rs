@@ -11,7 +11,7 @@ use std::time::Duration;
 pub struct Interest(libc::pollfd);
 
 impl Interest {
-    /// Waits for reading, or for writing too; a negative descriptor is passed over.
+    /// Waits for reading, or for writing too (then a turn tries again, whatever came); a negative descriptor is passed over.
     #[must_use]
     pub fn new(fd: RawFd, wants_writing: bool) -> Self {
         let events = if wants_writing {
@@ -30,12 +30,6 @@ impl Interest {
     #[must_use]
     pub fn is_readable(self) -> bool {
         self.0.revents & (libc::POLLIN | libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) != 0
-    }
-
-    /// Whether something can be written.
-    #[must_use]
-    pub fn is_writable(self) -> bool {
-        self.0.revents & (libc::POLLOUT | libc::POLLERR) != 0
     }
 }
 

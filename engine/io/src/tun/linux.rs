@@ -33,7 +33,10 @@ impl LinuxTun {
             .custom_flags(libc::O_CLOEXEC | libc::O_NONBLOCK)
             .open(CLONE_DEVICE)?;
         ioctl(file.as_raw_fd(), libc::TUNSETIFF, &mut request)?;
-        let name: Vec<u8> = request.ifr_name.iter().map(|&c| c as u8)
+        let name: Vec<u8> = request
+            .ifr_name
+            .iter()
+            .map(|&c| c as u8)
             .take_while(|&c| c != 0)
             .collect();
         set_mtu(&name, mtu)?;

@@ -84,7 +84,9 @@ impl Tun for MemoryTun {
     }
 
     fn write(&mut self, arena: &Arena, packets: &[Opened]) -> io::Result<u64> {
-        let taken = packets.iter().map(|packet| self.to_host.put(arena.get(packet.span).to_vec()));
+        let taken = packets
+            .iter()
+            .map(|packet| self.to_host.put(arena.get(packet.span).to_vec()));
         Ok(taken.map(|taken| u64::from(!taken)).sum())
     }
 }

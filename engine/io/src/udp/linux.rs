@@ -83,8 +83,11 @@ impl Udp for LinuxUdp {
         datagrams: &mut Vec<Incoming>,
     ) -> io::Result<u64> {
         let fd = self.fd(family);
-        let mut soft_errors = 0;
-        while fd >= 0 {
+        if fd < 0 {
+            return Ok(0);
+        }
+        // The first try, then one for each error about something that we sent.
+        for _ in 0..=SOFT_ERRORS_MAX {
             let error = match self.scratch.receive(fd, arena, datagrams) {
                 Ok(unfit) => return Ok(unfit),
                 Err(error) => error,
@@ -94,8 +97,7 @@ impl Udp for LinuxUdp {
                 Some(libc::EBADF | libc::ENOTSOCK | libc::EFAULT | libc::EINVAL) => {
                     return Err(error);
                 }
-                _ if soft_errors == SOFT_ERRORS_MAX => break,
-                _ => soft_errors += 1,
+                Some(_) | None => {}
             }
         }
         Ok(0)

@@ -113,7 +113,9 @@ impl Udp for MemoryUdp {
         failed: &mut dyn FnMut(&Outgoing, i32),
     ) -> Sent {
         for datagram in datagrams {
-            let errno = self.net.carry(self.address, datagram.remote, arena.get(datagram.span));
+            let errno = self
+                .net
+                .carry(self.address, datagram.remote, arena.get(datagram.span));
             if errno != 0 {
                 failed(datagram, errno);
             }

@@ -1,0 +1,30 @@
+//! What was lost outside the pure engine, one counter a reason; the engine's own stand in `warren_proto::Counters`.
+
+/// Sums since the tunnel was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Losses {
+    /// Datagrams that the kernel refused to send.
+    pub drop_send_failed: u64,
+    /// Datagrams larger than their slot, or from no IP address.
+    pub drop_datagram_unfit: u64,
+    /// Packets from the TUN that are longer than its MTU was when it was made.
+    pub drop_packet_too_long: u64,
+    /// Packets that the TUN refused (it is down, or full).
+    pub drop_tun_refused: u64,
+    /// Datagrams for a relay, which this device has not.
+    pub drop_no_relay: u64,
+}
+
+impl Losses {
+    /// Each counter with its name.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        [
+            ("drop_send_failed", self.drop_send_failed),
+            ("drop_datagram_unfit", self.drop_datagram_unfit),
+            ("drop_packet_too_long", self.drop_packet_too_long),
+            ("drop_tun_refused", self.drop_tun_refused),
+            ("drop_no_relay", self.drop_no_relay),
+        ]
+        .into_iter()
+    }
+}

@@ -1,0 +1,153 @@
+//! The handle of one tunnel: starts the worker, passes commands down and events up, ends the worker. Any thread may use
+//! it; the worker alone touches the devices.
+
+use std::os::fd::RawFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use warren_proto::{Device, DeviceConfig};
+
+use crate::clock::Entropy;
+use crate::error::Error;
+use crate::events::{EventQueue, TunnelEvent};
+use crate::limits::{ANSWER_MAX_S, COMMANDS_MAX, MTU_MAX, MTU_MIN};
+use crate::tun::{LinuxTun, Tun};
+use crate::udp::{LinuxUdp, Udp};
+use crate::wake::Wake;
+use crate::worker::{Command, Desk, Shared, Worker};
+
+/// A running tunnel; dropping it closes it.
+pub struct Tunnel {
+    name: Vec<u8>,
+    port: u16,
+    shared: Arc<Shared>,
+    commands: SyncSender<Command>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Tunnel {
+    /// Makes the TUN (`pattern` as for `LinuxTun::open`), binds the port (0: any) and starts to carry.
+    ///
+    /// # Errors
+    /// `Argument`, `Config`, `Tun`, `Udp`, `Resources`; then nothing is left behind.
+    pub fn open(pattern: &[u8], port: u16, config: DeviceConfig) -> Result<Self, Error> {
+        if !(MTU_MIN..=MTU_MAX).contains(&config.mtu) {
+            return Err(Error::Argument("the MTU is not within 576 and 65460 bytes"));
+        }
+        let udp = LinuxUdp::bind(port).map_err(Error::Udp)?;
+        let tun = LinuxTun::open(pattern, config.mtu).map_err(Error::Tun)?;
+        Self::start(tun, udp, config)
+    }
+
+    /// Starts to carry between these devices.
+    ///
+    /// # Errors
+    /// `Config`, `Resources`.
+    pub fn start<T, U>(tun: T, udp: U, config: DeviceConfig) -> Result<Self, Error>
+    where
+        T: Tun + 'static,
+        U: Udp + 'static,
+    {
+        let (name, port, mtu) = (tun.name().to_vec(), udp.port(), config.mtu);
+        let device = Device::new(config, Box::new(Entropy))?;
+        let shared = Arc::new(Shared {
+            events: EventQueue::new().map_err(Error::Resources)?,
+            wake: Wake::new().map_err(Error::Resources)?,
+            is_stopping: AtomicBool::new(false),
+        });
+        let (commands, waiting) = sync_channel(COMMANDS_MAX);
+        let of_worker = Arc::clone(&shared);
+        let thread = Builder::new().name("warren-tunnel".into()).spawn(move || {
+            let events = Arc::clone(&of_worker);
+            let worker = || Worker::new(tun, udp, device, mtu, of_worker, waiting).run();
+            // A bug of ours must not cross into Python, nor end its process: it ends this tunnel.
+            let errno = match catch_unwind(AssertUnwindSafe(worker)) {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => error.raw_os_error().unwrap_or(libc::EIO),
+                Err(_) => libc::EIO,
+            };
+            events.events.push_last(TunnelEvent::WorkerFailed { errno });
+        });
+        Ok(Self {
+            name,
+            port,
+            shared,
+            commands,
+            thread: Mutex::new(Some(thread.map_err(Error::Resources)?)),
+        })
+    }
+
+    /// The interface's name.
+    #[must_use]
+    pub fn name(&self) -> &[u8] {
+        &self.name
+    }
+
+    /// The UDP port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Polls as readable while events wait; valid as long as this value.
+    #[must_use]
+    pub fn event_fd(&self) -> RawFd {
+        self.shared.events.fd()
+    }
+
+    /// The oldest events, at most `most`; also of a tunnel that ended.
+    #[must_use]
+    pub fn take_events(&self, most: usize) -> Vec<TunnelEvent> {
+        self.shared.events.take(most)
+    }
+
+    /// Has the worker do something between two batches, and waits for what comes of it.
+    ///
+    /// # Errors
+    /// `Closed` if the worker ended, `Busy` if it has too much to do.
+    pub fn call<R, F>(&self, work: F) -> Result<R, Error>
+    where
+        R: Send + 'static,
+        F: FnOnce(&mut Desk<'_>) -> R + Send + 'static,
+    {
+        let (answer, answered) = sync_channel(1);
+        let command: Command = Box::new(move |desk| {
+            // The caller waits, or has given up; either way there is nobody to tell.
+            let _ = answer.send(work(desk));
+        });
+        if self.shared.is_stopping.load(Ordering::Acquire) {
+            return Err(Error::Closed);
+        }
+        self.commands
+            .try_send(command)
+            .map_err(|error| match error {
+                TrySendError::Full(_) => Error::Busy,
+                TrySendError::Disconnected(_) => Error::Closed,
+            })?;
+        self.shared.wake.signal();
+        answered
+            .recv_timeout(Duration::from_secs(ANSWER_MAX_S))
+            .map_err(|_| Error::Closed)
+    }
+
+    /// Ends the worker and waits for it; sockets and TUN are closed then. Nothing happens the second time.
+    pub fn close(&self) {
+        self.shared.is_stopping.store(true, Ordering::Release);
+        self.shared.wake.signal();
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = thread.take() {
+            // The thread catches its panics, so there is no result to look at.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Tunnel {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

@@ -1,0 +1,299 @@
+//! The packet worker: one thread that runs each batch to completion. Decides the order in which sources are served
+//! and when to sleep, nothing else; what packets mean is the pure engine's.
+//!
+//! A turn serves each source that is ready once, one batch at most, so that none starves the others and none waits
+//! longer than a turn (about a millisecond under load). A socket that takes no more stops the reading of the TUN,
+//! never the receiving. No allocation and no lock on the way of a packet: arenas and lists are made once; the event
+//! queue's lock is taken for events only.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+use warren_proto::{
+    Device, Endpoint, HEADROOM, Incoming, Now, Opened, Sealed, Span, TAILROOM, TRANSMIT_MIN,
+    TRANSMIT_OVERHEAD,
+};
+
+use crate::arena::Arena;
+use crate::clock;
+use crate::events::{EventQueue, TunnelEvent};
+use crate::failures::Failures;
+use crate::limits::{
+    BATCH_SLOTS, CALLER_DATAGRAM_MAX_BYTES, COMMANDS_PER_TURN, RECEIVE_SLOT_BYTES,
+};
+use crate::losses::Losses;
+use crate::outbox::{Failing, Outbox};
+use crate::poll::{Interest, wait};
+use crate::tun::Tun;
+use crate::udp::{FAMILIES, Family, Outgoing, Udp};
+use crate::wake::Wake;
+
+/// Something that the caller wants done between two batches.
+pub type Command = Box<dyn FnOnce(&mut Desk<'_>) + Send>;
+
+/// What a command may touch.
+pub struct Desk<'a> {
+    /// The pure engine.
+    pub device: &'a mut Device,
+    /// Datagrams of the caller's own.
+    pub answers: &'a mut Outbox,
+    /// What was lost outside the engine.
+    pub losses: Losses,
+    /// When this turn began.
+    pub now: Now,
+}
+
+/// What the worker shares with its handle.
+pub struct Shared {
+    /// What goes up.
+    pub events: EventQueue,
+    /// Says that commands wait, or that it is time to stop.
+    pub wake: Wake,
+    /// Set once, to stop.
+    pub is_stopping: AtomicBool,
+}
+
+/// The thread's state.
+pub struct Worker<T, U> {
+    tun: T,
+    udp: U,
+    device: Device,
+    shared: Arc<Shared>,
+    commands: Receiver<Command>,
+    now: Now,
+    mtu: usize,
+    received: Arena,
+    incoming: Vec<Incoming>,
+    opened: Vec<Opened>,
+    packets: Vec<Span>,
+    sealed: Vec<Sealed>,
+    /// Packets of the TUN, sealed where they were read.
+    bulk: Outbox,
+    /// What the engine and the caller send by themselves.
+    answers: Outbox,
+    blocked: Option<Family>,
+    /// A source had more than a batch: do not sleep.
+    has_more: bool,
+    losses: Losses,
+    failures: Failures,
+}
+
+/// Which sources a turn has to serve.
+struct Ready {
+    commands: bool,
+    tun: bool,
+    families: [bool; FAMILIES.len()],
+}
+
+impl<T: Tun, U: Udp> Worker<T, U> {
+    /// A worker for these devices; `mtu` is the TUN's.
+    pub fn new(
+        tun: T,
+        udp: U,
+        device: Device,
+        mtu: usize,
+        shared: Arc<Shared>,
+        commands: Receiver<Command>,
+    ) -> Self {
+        // One byte more than the MTU tells a packet that is too long; 64 keep slots on cache lines of their own.
+        let bulk_slot = (HEADROOM + mtu + 1 + TAILROOM).next_multiple_of(64);
+        let answer_slot = TRANSMIT_MIN
+            .max(mtu + TRANSMIT_OVERHEAD)
+            .max(CALLER_DATAGRAM_MAX_BYTES);
+        Self {
+            tun,
+            udp,
+            device,
+            shared,
+            commands,
+            now: clock::now(),
+            mtu,
+            received: Arena::new(BATCH_SLOTS, RECEIVE_SLOT_BYTES),
+            incoming: Vec::with_capacity(BATCH_SLOTS),
+            opened: Vec::with_capacity(BATCH_SLOTS),
+            packets: Vec::with_capacity(BATCH_SLOTS),
+            sealed: Vec::with_capacity(BATCH_SLOTS),
+            bulk: Outbox::new(BATCH_SLOTS, bulk_slot),
+            answers: Outbox::new(BATCH_SLOTS, answer_slot.next_multiple_of(64)),
+            blocked: None,
+            has_more: false,
+            losses: Losses::default(),
+            failures: Failures::default(),
+        }
+    }
+
+    /// Serves until told to stop, or until a device fails.
+    pub fn run(&mut self) -> io::Result<()> {
+        loop {
+            let ready = self.wait()?;
+            self.now = clock::now();
+            self.has_more = false;
+            if ready.commands {
+                self.take_commands();
+            }
+            if self.shared.is_stopping.load(Ordering::Acquire) {
+                return Ok(());
+            }
+            for (family, is_ready) in FAMILIES.into_iter().zip(ready.families) {
+                if is_ready {
+                    self.receive(family)?;
+                }
+            }
+            self.keep_time();
+            self.answer();
+            if ready.tun && self.bulk.is_empty() {
+                self.seal()?;
+            }
+            self.flush();
+            self.tell();
+        }
+    }
+
+    /// Sleeps until a source is ready or the engine's deadline; not at all if the last turn left something behind.
+    fn wait(&self) -> io::Result<Ready> {
+        let socket = |family| Interest::new(self.udp.fd(family), self.blocked == Some(family));
+        let tun = if self.bulk.is_empty() {
+            self.tun.fd()
+        } else {
+            -1
+        };
+        let mut interests = [
+            Interest::new(self.shared.wake.fd(), false),
+            Interest::new(tun, false),
+            socket(Family::V4),
+            socket(Family::V6),
+        ];
+        wait(&mut interests, self.patience())?;
+        let [commands, tun, v4, v6] = interests.map(Interest::is_readable);
+        Ok(Ready {
+            commands,
+            tun,
+            families: [v4, v6],
+        })
+    }
+
+    /// How long to sleep at most; `None`: until something comes.
+    fn patience(&self) -> Option<Duration> {
+        if self.has_more {
+            return Some(Duration::ZERO);
+        }
+        let (deadline, _) = self.device.poll_timeout()?;
+        Some(deadline.since(clock::now().mono))
+    }
+
+    fn take_commands(&mut self) {
+        self.shared.wake.clear();
+        for _ in 0..COMMANDS_PER_TURN {
+            let Ok(command) = self.commands.try_recv() else {
+                return;
+            };
+            command(&mut Desk {
+                device: &mut self.device,
+                answers: &mut self.answers,
+                losses: self.losses,
+                now: self.now,
+            });
+        }
+        self.shared.wake.signal();
+    }
+
+    /// One batch from the network to the TUN.
+    fn receive(&mut self, family: Family) -> io::Result<()> {
+        self.incoming.clear();
+        self.opened.clear();
+        let unfit = self
+            .udp
+            .receive(family, &mut self.received, &mut self.incoming)?;
+        self.losses.drop_datagram_unfit += unfit;
+        self.has_more |= self.incoming.len() >= BATCH_SLOTS;
+        let arena = self.received.bytes_mut();
+        self.device
+            .open_batch(self.now, arena, &self.incoming, &mut self.opened);
+        self.losses.drop_tun_refused += self.tun.write(&self.received, &self.opened)?;
+        Ok(())
+    }
+
+    /// One batch from the TUN, sealed where it lies, ready to be sent.
+    fn seal(&mut self) -> io::Result<()> {
+        self.packets.clear();
+        self.sealed.clear();
+        let too_long = self
+            .tun
+            .read(&mut self.bulk.arena, self.mtu, &mut self.packets)?;
+        self.losses.drop_packet_too_long += too_long;
+        self.has_more |= self.packets.len() >= BATCH_SLOTS;
+        let arena = self.bulk.arena.bytes_mut();
+        self.device
+            .seal_batch(self.now, arena, &self.packets, &mut self.sealed);
+        for sealed in &self.sealed {
+            match sealed.endpoint {
+                Endpoint::Udp { remote } => self.bulk.push(Outgoing {
+                    remote,
+                    span: sealed.span,
+                    peer: Some(sealed.peer),
+                }),
+                Endpoint::Relay { .. } => self.losses.drop_no_relay += 1,
+            }
+        }
+        Ok(())
+    }
+
+    fn keep_time(&mut self) {
+        let deadline = self.device.poll_timeout();
+        if deadline.is_some_and(|(deadline, _)| deadline <= self.now.mono) {
+            self.device.handle_timeout(self.now);
+        }
+    }
+
+    /// Sends what the engine makes by itself, as much as there is room for.
+    fn answer(&mut self) {
+        loop {
+            while let Some((start, slot)) = self.answers.spare() {
+                let Some(transmit) = self.device.poll_transmit(self.now, slot) else {
+                    return;
+                };
+                match transmit.endpoint {
+                    Endpoint::Udp { remote } => self.answers.push(Outgoing {
+                        remote,
+                        span: Span {
+                            start,
+                            len: transmit.len,
+                        },
+                        peer: transmit.peer,
+                    }),
+                    Endpoint::Relay { .. } => self.losses.drop_no_relay += 1,
+                }
+            }
+            self.flush();
+            if !self.answers.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Answers before bulk: they are few, and sessions wait for them.
+    fn flush(&mut self) {
+        self.blocked = None;
+        for outbox in [&mut self.answers, &mut self.bulk] {
+            let failing = Failing {
+                losses: &mut self.losses,
+                failures: &mut self.failures,
+                events: &self.shared.events,
+                now: self.now.mono,
+            };
+            self.blocked = outbox.flush(&mut self.udp, failing);
+            if self.blocked.is_some() {
+                return;
+            }
+        }
+    }
+
+    fn tell(&mut self) {
+        while let Some(event) = self.device.poll_event() {
+            self.shared.events.push(TunnelEvent::Engine(event));
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! A tunnel as Python sees it: each method parses its bytes, has the worker do one thing, and raises what came of it.
+//!
+//! Every wait happens without Python's lock; dropping the object ends the worker, which never needs that lock.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+use warren_io::proto::{
+    ConfigError, DeviceConfig, Endpoint, Mode, PeerConfig, PeerId, StampWindow, Unix, limits,
+};
+use warren_io::{Desk, Error};
+
+use crate::errors::raise;
+use crate::events::{Tuple, show};
+use crate::values::{
+    array, parse_prefix, parse_preshared_keys, parse_private_keys, parse_public_keys, parse_remote,
+    show_endpoint,
+};
+
+const ENDPOINT_ROAM: u8 = 0;
+const ENDPOINT_MANAGED: u8 = 1;
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// (rx bytes, tx bytes, last handshake, last authenticated packet, session alive, endpoint)
+type PeerStatsTuple<'py> = (u64, u64, u64, u64, u8, Bound<'py, PyBytes>);
+
+/// One WireGuard device with its TUN, its UDP sockets and its worker thread.
+#[pyclass(frozen, module = "warren.engine._native")]
+pub struct Tunnel {
+    inner: warren_io::Tunnel,
+}
+
+impl Tunnel {
+    /// Has the worker do something, without Python's lock.
+    fn call<R, F>(&self, py: Python<'_>, work: F) -> PyResult<R>
+    where
+        R: Send + 'static,
+        F: FnOnce(&mut Desk<'_>) -> R + Send + 'static,
+    {
+        py.detach(|| self.inner.call(work)).map_err(raise)
+    }
+
+    /// The same for what the engine may refuse.
+    fn configure<F>(&self, py: Python<'_>, work: F) -> PyResult<()>
+    where
+        F: FnOnce(&mut Desk<'_>) -> Result<(), ConfigError> + Send + 'static,
+    {
+        self.call(py, work)?.map_err(|error| raise(error.into()))
+    }
+}
+
+#[pymethods]
+impl Tunnel {
+    #[new]
+    fn new(
+        py: Python<'_>,
+        ifname: &[u8],
+        mtu: usize,
+        listen_port: u16,
+        private_keys: &[u8],
+        stamp_floor_s: u64,
+        stamp_ceiling_s: u64,
+    ) -> PyResult<Self> {
+        let config = DeviceConfig {
+            private_keys: parse_private_keys(private_keys).map_err(raise)?,
+            mtu,
+            stamps: stamp_window(stamp_floor_s, stamp_ceiling_s),
+            handshakes_per_s: limits::HANDSHAKES_PER_S,
+            owner: warren_io::proto::Owner::default(),
+        };
+        let inner = py.detach(|| warren_io::Tunnel::open(ifname, listen_port, config));
+        Ok(Self {
+            inner: inner.map_err(raise)?,
+        })
+    }
+
+    fn ifname<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.inner.name())
+    }
+
+    fn listen_port(&self) -> u16 {
+        self.inner.port()
+    }
+
+    fn event_fd(&self) -> i32 {
+        self.inner.event_fd()
+    }
+
+    fn take_events<'py>(&self, py: Python<'py>, most: usize) -> Vec<Tuple<'py>> {
+        let events = self.inner.take_events(most);
+        events.into_iter().map(|event| show(py, event)).collect()
+    }
+
+    fn set_private_keys(&self, py: Python<'_>, private_keys: &[u8]) -> PyResult<()> {
+        let keys = parse_private_keys(private_keys).map_err(raise)?;
+        self.configure(py, move |desk| desk.device.set_private_keys(desk.now, keys))
+    }
+
+    fn set_stamp_window(&self, py: Python<'_>, floor_s: u64, ceiling_s: u64) -> PyResult<()> {
+        let window = stamp_window(floor_s, ceiling_s);
+        self.call(py, move |desk| desk.device.set_stamp_window(window))
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a peer is set as a whole; Python names each argument"
+    )]
+    fn set_peer(
+        &self,
+        py: Python<'_>,
+        peer: u64,
+        public_keys: &[u8],
+        preshared_keys: &[u8],
+        allowed: Vec<Vec<u8>>,
+        mode: u8,
+        keepalive_s: u16,
+    ) -> PyResult<()> {
+        let prefixes: Result<Vec<_>, Error> =
+            allowed.iter().map(|prefix| parse_prefix(prefix)).collect();
+        let config = PeerConfig {
+            public_keys: parse_public_keys(public_keys).map_err(raise)?,
+            preshared_keys: parse_preshared_keys(preshared_keys).map_err(raise)?,
+            allowed: prefixes.map_err(raise)?,
+            mode: parse_mode(mode).map_err(raise)?,
+            keepalive_s,
+        };
+        self.configure(py, move |desk| {
+            desk.device.set_peer(desk.now, PeerId(peer), config)
+        })
+    }
+
+    fn set_gate(&self, py: Python<'_>, peer: u64, is_open: u8) -> PyResult<()> {
+        self.configure(py, move |desk| {
+            desk.device.set_gate(PeerId(peer), is_open != 0)
+        })
+    }
+
+    fn set_endpoint(&self, py: Python<'_>, peer: u64, endpoint: &[u8]) -> PyResult<()> {
+        let endpoint = match endpoint {
+            [] => None,
+            bytes => Some(Endpoint::Udp {
+                remote: parse_remote(bytes).map_err(raise)?,
+            }),
+        };
+        self.configure(py, move |desk| {
+            desk.device.set_endpoint(desk.now, PeerId(peer), endpoint)
+        })
+    }
+
+    fn set_endpoint_relay(
+        &self,
+        py: Python<'_>,
+        peer: u64,
+        relay: u64,
+        channel: u32,
+    ) -> PyResult<()> {
+        let endpoint = Some(Endpoint::Relay { relay, channel });
+        self.configure(py, move |desk| {
+            desk.device.set_endpoint(desk.now, PeerId(peer), endpoint)
+        })
+    }
+
+    fn remove_peer(&self, py: Python<'_>, peer: u64) -> PyResult<()> {
+        self.configure(py, move |desk| {
+            match desk.device.remove_peer(PeerId(peer)) {
+                true => Ok(()),
+                false => Err(ConfigError::UnknownPeer),
+            }
+        })
+    }
+
+    fn initiate(&self, py: Python<'_>, peer: u64) -> PyResult<()> {
+        self.configure(py, move |desk| desk.device.initiate(desk.now, PeerId(peer)))
+    }
+
+    fn ping(&self, py: Python<'_>, peer: u64, token: u64) -> PyResult<()> {
+        self.configure(py, move |desk| {
+            desk.device.ping(desk.now, PeerId(peer), token)
+        })
+    }
+
+    fn set_probe_key(&self, py: Python<'_>, hint: &[u8], key: &[u8], peer: u64) -> PyResult<()> {
+        let hint = array(hint, "a hint is 8 bytes").map_err(raise)?;
+        let key = array(key, "a probe key is 32 bytes").map_err(raise)?;
+        self.configure(py, move |desk| {
+            desk.device.set_probe_key(hint, key, PeerId(peer))
+        })
+    }
+
+    fn remove_probe_key(&self, py: Python<'_>, hint: &[u8]) -> PyResult<()> {
+        let hint = array(hint, "a hint is 8 bytes").map_err(raise)?;
+        self.call(py, move |desk| desk.device.remove_probe_key(hint))?;
+        Ok(())
+    }
+
+    fn expect_stun(&self, py: Python<'_>, transaction: &[u8], for_ms: u64) -> PyResult<()> {
+        let transaction = array(transaction, "a STUN transaction is 12 bytes").map_err(raise)?;
+        self.call(py, move |desk| {
+            desk.device.expect_stun(desk.now, transaction, for_ms)
+        })
+    }
+
+    fn send(&self, py: Python<'_>, endpoint: &[u8], datagram: &[u8]) -> PyResult<()> {
+        let remote = parse_remote(endpoint).map_err(raise)?;
+        if datagram.len() > warren_io::limits::CALLER_DATAGRAM_MAX_BYTES {
+            return Err(raise(Error::Argument("a datagram is at most 1500 bytes")));
+        }
+        let datagram = datagram.to_vec();
+        let had_room = self.call(py, move |desk| desk.answers.push_copy(&datagram, remote))?;
+        if had_room {
+            Ok(())
+        } else {
+            Err(raise(Error::Busy))
+        }
+    }
+
+    fn peer_stats<'py>(&self, py: Python<'py>, peer: u64) -> PyResult<PeerStatsTuple<'py>> {
+        let stats = self.call(py, move |desk| {
+            desk.device.peer_stats(desk.now, PeerId(peer))
+        })?;
+        let stats = stats.ok_or_else(|| raise(ConfigError::UnknownPeer.into()))?;
+        let time = |at: Option<Unix>| at.map_or(0, |at| at.0);
+        let endpoint = stats.endpoint.map(show_endpoint).unwrap_or_default();
+        Ok((
+            stats.rx_bytes,
+            stats.tx_bytes,
+            time(stats.last_handshake),
+            time(stats.last_authenticated),
+            u8::from(stats.alive),
+            PyBytes::new(py, &endpoint),
+        ))
+    }
+
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let (counters, losses) =
+            self.call(py, |desk| (desk.device.counters().clone(), desk.losses))?;
+        let stats = PyDict::new(py);
+        for (name, count) in counters.named().chain(losses.named()) {
+            stats.set_item(PyBytes::new(py, name.as_bytes()), count)?;
+        }
+        Ok(stats)
+    }
+
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| self.inner.close());
+    }
+}
+
+fn stamp_window(floor_s: u64, ceiling_s: u64) -> StampWindow {
+    StampWindow {
+        floor: Unix(floor_s.saturating_mul(SECOND_NS)),
+        ceiling: Unix(ceiling_s.saturating_mul(SECOND_NS)),
+    }
+}
+
+fn parse_mode(mode: u8) -> Result<Mode, Error> {
+    match mode {
+        ENDPOINT_ROAM => Ok(Mode::Roam),
+        ENDPOINT_MANAGED => Ok(Mode::Managed),
+        _ => Err(Error::Argument(
+            "a mode is ENDPOINT_ROAM or ENDPOINT_MANAGED",
+        )),
+    }
+}
+
+/// Adds the class and its constants to the module.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("ENDPOINT_ROAM", ENDPOINT_ROAM)?;
+    module.add("ENDPOINT_MANAGED", ENDPOINT_MANAGED)?;
+    module.add_class::<Tunnel>()
+}
