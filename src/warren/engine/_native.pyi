@@ -1,33 +1,82 @@
 """All that crosses between Python and Rust: bytes and integers, nothing else.
 
-Endpoints are bytes: 4 or 16 bytes of address, then 2 bytes of port, big-endian (IPv6 link-local: 4 more bytes of scope).
+Endpoints are bytes: 4 or 16 bytes of address, then 2 bytes of port, big-endian (IPv6 link-local: 4 more bytes of scope;
+in events and stats also 12 bytes: a relay's number and channel).
 Allowed prefixes are bytes: 4 or 16 bytes of address, then 1 byte of prefix length.
-Keys are 32 bytes. Peers are named by a 64-bit number that the caller chose. Times are nanoseconds unless said otherwise.
+Keys are 32 bytes. Peers are named by a 64-bit number that the caller chose; 0 in an event is nobody. Times are
+nanoseconds unless said otherwise. Every call may raise ClosedError, BusyError, and InvalidError for bytes of a wrong
+length; calls about a peer that is not there raise UnknownPeerError.
 """
 
-EVENT_UNKNOWN_INITIATOR: int  # data: the initiator's public key; endpoint: where it came from (rate-limited)
-EVENT_HANDSHAKE: int  # peer; number: 1 we initiated, 2 we responded; data: the peer's public key in use; endpoint
-EVENT_HANDSHAKE_GAVE_UP: int  # peer: no answer for 90 s (WireGuard, 6.4)
-EVENT_PONG: int  # peer; number: round trip in ns; data: the token, 8 bytes big-endian; endpoint of the answer
-EVENT_ELSEWHERE: int  # managed peer: an authenticated packet came from another endpoint (rate-limited)
-EVENT_PROBE: int  # peer registered with the hint; data: the whole valid probe; endpoint of the sender
-EVENT_STUN: int  # data: the whole answer to a live transaction; endpoint
-EVENT_SEND_FAILED: int  # peer; number: errno; endpoint
-EVENT_WORKER_FAILED: int  # number: errno; the tunnel carries nothing any more
-EVENT_LOST: int  # number: how many events the bounded queue had to drop
+from typing import Final, final
 
-ENDPOINT_ROAM: int
-ENDPOINT_MANAGED: int
+__all__ = [
+    "ENDPOINT_MANAGED",
+    "ENDPOINT_ROAM",
+    "EVENT_ELSEWHERE",
+    "EVENT_HANDSHAKE",
+    "EVENT_HANDSHAKE_GAVE_UP",
+    "EVENT_LOST",
+    "EVENT_PONG",
+    "EVENT_PROBE",
+    "EVENT_SEND_FAILED",
+    "EVENT_STUN",
+    "EVENT_UNKNOWN_INITIATOR",
+    "EVENT_WORKER_FAILED",
+    "BusyError",
+    "ClosedError",
+    "EngineError",
+    "InvalidError",
+    "PortError",
+    "TunError",
+    "Tunnel",
+    "UnknownPeerError",
+    "front_run",
+]
 
-class EngineError(OSError): ...
+EVENT_UNKNOWN_INITIATOR: Final[int]  # data: the initiator's public key; endpoint: where it came from (rate-limited)
+EVENT_HANDSHAKE: Final[int]  # peer; number: 1 we initiated, 2 we responded; data: the peer's public key; endpoint
+EVENT_HANDSHAKE_GAVE_UP: Final[int]  # peer: no answer for 90 s (WireGuard, 6.4)
+EVENT_PONG: Final[int]  # peer; number: round trip in ns; data: the token, 8 bytes big-endian; endpoint of the answer
+EVENT_ELSEWHERE: Final[int]  # managed peer: an authenticated packet came from another endpoint (rate-limited)
+EVENT_PROBE: Final[int]  # peer registered with the hint; data: the whole valid probe; endpoint of the sender
+EVENT_STUN: Final[int]  # data: the whole answer to a live transaction; endpoint
+EVENT_SEND_FAILED: Final[int]  # peer or 0; number: errno; endpoint (rate-limited; the counter has all)
+EVENT_WORKER_FAILED: Final[int]  # number: errno; the tunnel carries nothing any more
+EVENT_LOST: Final[int]  # number: how many events a bounded queue had to drop
 
+ENDPOINT_ROAM: Final[int]
+ENDPOINT_MANAGED: Final[int]
+
+class EngineError(OSError):
+    """The world refused: errno says why."""
+
+class TunError(EngineError):
+    """The TUN could not be made: EPERM no right to, ENOENT or ENODEV no TUN in this kernel, EBUSY the name is taken."""
+
+class PortError(EngineError):
+    """The UDP port could not be bound; EADDRINUSE: taken."""
+
+class ClosedError(EngineError):
+    """The tunnel was closed or has failed (EBADF)."""
+
+class BusyError(EngineError):
+    """More waits for the worker than may wait (EAGAIN)."""
+
+class InvalidError(ValueError):
+    """An argument cannot mean anything."""
+
+class UnknownPeerError(KeyError):
+    """No peer has this number."""
+
+@final
 class Tunnel:
     """One WireGuard device with its TUN, its UDP sockets and its worker thread; starts carrying at once."""
 
     def __new__(
         cls,
         ifname: bytes,  # as for TUNSETIFF: b"warren%d" lets the kernel choose
-        mtu: int,
+        mtu: int,  # 576 to 65460
         listen_port: int,  # 0: the kernel chooses
         private_keys: bytes,  # 32 or 64 bytes: the one in use, then the next one
         stamp_floor_s: int,  # TAI64N stamps are max(last + 1, min(now, ceiling)), never below the floor; Unix seconds
@@ -37,7 +86,7 @@ class Tunnel:
     def listen_port(self) -> int: ...
     def event_fd(self) -> int: ...
     def take_events(self, most: int) -> list[tuple[int, int, int, bytes, bytes]]:
-        """(kind, peer, number, data, endpoint) each; clears the eventfd when the queue is empty."""
+        """(kind, peer, number, data, endpoint) each; clears the eventfd when the queue is empty. Never raises."""
     def set_private_keys(self, private_keys: bytes) -> None: ...
     def set_stamp_window(self, floor_s: int, ceiling_s: int) -> None: ...
     def set_peer(
@@ -62,13 +111,16 @@ class Tunnel:
     def remove_probe_key(self, hint: bytes) -> None: ...
     def expect_stun(self, transaction: bytes, for_ms: int) -> None: ...
     def send(self, endpoint: bytes, datagram: bytes) -> None:
-        """One datagram from the tunnel's own port (probes, STUN)."""
+        """One datagram of at most 1500 bytes from the tunnel's own port (probes, STUN)."""
     def peer_stats(self, peer: int) -> tuple[int, int, int, int, int, bytes]:
-        """(rx bytes, tx bytes, last handshake in Unix ns or 0, last authenticated packet in Unix ns or 0, session alive 0/1, endpoint)."""
+        """(rx bytes, tx bytes, last handshake, last authenticated packet, session alive 0/1, endpoint).
+
+        Both times in Unix nanoseconds, 0: never; the endpoint empty: nowhere.
+        """
     def stats(self) -> dict[bytes, int]:
         """Every counter of the device by name: packets, bytes, and one for each reason of a drop."""
     def close(self) -> None:
-        """Stop the worker, close the sockets and the TUN (the link goes with it)."""
+        """Stop the worker, close the sockets and the TUN (the link goes with it). Harmless when done twice."""
 
 def front_run(
     *,

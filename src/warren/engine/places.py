@@ -1,0 +1,46 @@
+"""Where a datagram came from or goes to, and which addresses a peer has, as the border's bytes and back.
+
+Pure mapping. An endpoint is address and port, big-endian, with 4 more bytes of scope for link-local IPv6; the scope is
+left out on the way up, since an `Endpoint` means the same on every machine. 12 bytes name a relay's channel.
+"""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+from warren.model.addresses import Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class RelayChannel:
+    """The way to a peer through a relay: the relay by the caller's number, and the channel that it gave."""
+
+    relay: int
+    channel: int
+
+
+Place = Endpoint | RelayChannel
+
+
+def show_endpoint(endpoint: Endpoint) -> bytes:
+    """The endpoint as the engine takes it: 6 or 18 bytes."""
+    return endpoint.address.packed + endpoint.port.to_bytes(2, "big")
+
+
+def parse_place(place: bytes) -> Place | None:
+    """What the engine said; None for no bytes. ValueError for a length that it never gives."""
+    match len(place):
+        case 0:
+            return None
+        case 6:
+            return Endpoint(IPv4Address(place[:4]), int.from_bytes(place[4:], "big"))
+        case 18 | 22:
+            return Endpoint(IPv6Address(place[:16]), int.from_bytes(place[16:18], "big"))
+        case 12:
+            return RelayChannel(int.from_bytes(place[:8], "big"), int.from_bytes(place[8:], "big"))
+        case length:
+            raise ValueError(f"no place has {length} bytes")
+
+
+def show_prefix(prefix: IPv4Network | IPv6Network) -> bytes:
+    """The prefix as the engine takes it: 5 or 17 bytes."""
+    return prefix.network_address.packed + bytes([prefix.prefixlen])

@@ -1,0 +1,172 @@
+"""One tunnel in the field's words: endpoints, prefixes and seconds instead of bytes and nanoseconds.
+
+Pure mapping over `_native.Tunnel`, which has the worker thread; no event loop, no decision. Calls take effect between
+two batches of packets (about a millisecond) and raise what `errors.py` lists. Peers are numbers from 1 that the caller
+chooses.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from ipaddress import IPv4Network, IPv6Network
+from typing import Self, final
+
+from warren.engine import _native
+from warren.engine.events import Event, PeerNumber, decode
+from warren.engine.places import Place, RelayChannel, parse_place, show_endpoint, show_prefix
+from warren.model.addresses import Endpoint
+from warren.model.keys import ExchangeKeyPair, Secret
+
+_NS_PER_S = 1_000_000_000
+
+
+class Mode(IntEnum):
+    """Who may change a peer's endpoint: WireGuard's own rule (stock peers), or only `Tunnel.set_endpoint`."""
+
+    ROAM = _native.ENDPOINT_ROAM
+    MANAGED = _native.ENDPOINT_MANAGED
+
+
+@dataclass(frozen=True, slots=True)
+class PeerStats:
+    """What is known of one peer. Bytes are WireGuard's, header and tag included; times are Unix seconds, None: never.
+
+    `place` None: nowhere to send.
+    """
+
+    rx_bytes: int
+    tx_bytes: int
+    last_handshake_s: float | None
+    last_received_s: float | None
+    session_alive: bool
+    place: Place | None
+
+
+@final
+class Tunnel:
+    """A WireGuard device with its link, port and worker thread; carries since it was made."""
+
+    __slots__ = ("_native", "event_fd", "link", "port")
+
+    def __init__(
+        self,
+        link: str,
+        *,
+        mtu: int,
+        port: int,
+        keys: Sequence[ExchangeKeyPair],
+        stamp_floor_s: int,
+        stamp_ceiling_s: int,
+    ) -> None:
+        """Make the link (`warren%d`: the kernel chooses the number) and bind the port (0: any).
+
+        `keys`: the one in use, then the next one if there is one. TAI64N stamps stay within floor and ceiling (Unix
+        seconds). TunError, PortError or InvalidError; then nothing is left behind.
+        """
+        self._native = _native.Tunnel(link.encode(), mtu, port, _private_bytes(keys), stamp_floor_s, stamp_ceiling_s)
+        self.link = self._native.ifname().decode()
+        self.port = self._native.listen_port()
+        self.event_fd = self._native.event_fd()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def take_events(self, most: int) -> list[Event]:
+        """What happened, oldest first; `event_fd` polls as readable while more waits. Never blocks."""
+        return [decode(raw) for raw in self._native.take_events(most)]
+
+    def set_keys(self, keys: Sequence[ExchangeKeyPair]) -> None:
+        """Change the private keys; sessions of a key that stays go on."""
+        self._native.set_private_keys(_private_bytes(keys))
+
+    def set_stamp_window(self, floor_s: int, ceiling_s: int) -> None:
+        """Move the bounds of the TAI64N stamps (Unix seconds)."""
+        self._native.set_stamp_window(floor_s, ceiling_s)
+
+    def set_peer(
+        self,
+        peer: PeerNumber,
+        public_keys: Iterable[bytes],
+        allowed: Iterable[IPv4Network | IPv6Network],
+        *,
+        preshared_keys: Iterable[Secret[bytes]] = (),
+        mode: Mode = Mode.MANAGED,
+        keepalive_s: int = 0,
+    ) -> None:
+        """Add or change a peer; the gate of a new one is shut. Live sessions of keys that stay go on."""
+        self._native.set_peer(
+            peer,
+            b"".join(public_keys),
+            b"".join(key.reveal() for key in preshared_keys),
+            [show_prefix(prefix) for prefix in allowed],
+            mode,
+            keepalive_s,
+        )
+
+    def set_gate(self, peer: PeerNumber, *, is_open: bool) -> None:
+        """Let inner packets of this peer pass, both ways, or none of them; handshakes work either way."""
+        self._native.set_gate(peer, is_open)
+
+    def set_endpoint(self, peer: PeerNumber, place: Place | None) -> None:
+        """Where to send; None: nowhere, packets wait in a bounded queue."""
+        match place:
+            case None:
+                self._native.set_endpoint(peer, b"")
+            case Endpoint():
+                self._native.set_endpoint(peer, show_endpoint(place))
+            case RelayChannel(relay, channel):
+                self._native.set_endpoint_relay(peer, relay, channel)
+
+    def remove_peer(self, peer: PeerNumber) -> None:
+        """Forget a peer with its sessions, prefixes and probe keys."""
+        self._native.remove_peer(peer)
+
+    def initiate(self, peer: PeerNumber) -> None:
+        """Begin a handshake now, also to replace a living session (which goes on until the new one stands)."""
+        self._native.initiate(peer)
+
+    def ping(self, peer: PeerNumber, token: int) -> None:
+        """Ask for an `events.Pong` with this token (64 bits) through the session; a stock peer never answers."""
+        self._native.ping(peer, token)
+
+    def set_probe_key(self, hint: bytes, key: bytes, peer: PeerNumber) -> None:
+        """Let probes with this hint (8 bytes) through, as this peer's, if their tag verifies under `key` (32 bytes)."""
+        self._native.set_probe_key(hint, key, peer)
+
+    def remove_probe_key(self, hint: bytes) -> None:
+        """Drop probes with this hint; nothing happens if it was not known."""
+        self._native.remove_probe_key(hint)
+
+    def expect_stun(self, transaction: bytes, for_s: float) -> None:
+        """Let one answer to this STUN transaction (12 bytes) through, for so long."""
+        self._native.expect_stun(transaction, round(for_s * 1000))
+
+    def send(self, endpoint: Endpoint, datagram: bytes) -> None:
+        """One datagram of at most 1500 bytes from the tunnel's own port; a failure comes as `events.SendFailed`."""
+        self._native.send(show_endpoint(endpoint), datagram)
+
+    def peer_stats(self, peer: PeerNumber) -> PeerStats:
+        """What is known of one peer."""
+        rx_bytes, tx_bytes, handshake_ns, received_ns, alive, place = self._native.peer_stats(peer)
+        return PeerStats(
+            rx_bytes, tx_bytes, _seconds(handshake_ns), _seconds(received_ns), alive != 0, parse_place(place)
+        )
+
+    def counters(self) -> dict[str, int]:
+        """Every counter by name: packets, bytes, and one `drop_...` for each reason of a drop."""
+        return {name.decode(): count for name, count in self._native.stats().items()}
+
+    def close(self) -> None:
+        """Stop carrying: worker, port and link are gone when it returns. Harmless when done twice."""
+        self._native.close()
+
+
+def _private_bytes(keys: Sequence[ExchangeKeyPair]) -> bytes:
+    return b"".join(pair.private_bytes().reveal() for pair in keys)
+
+
+def _seconds(time_ns: int) -> float | None:
+    return time_ns / _NS_PER_S if time_ns else None
