@@ -5,6 +5,7 @@ Scalars and strings are read by the standard library; only the structure is walk
 forgets where things stood. Must not know policies.
 """
 
+import bisect
 import json
 import re
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ class _Reader:
     def __init__(self, text: str, max_depth: int) -> None:
         self.text = text
         self.max_depth = max_depth
+        self.line_starts = [0, *(found.end() for found in re.finditer("\n", text))]
 
     def value(self, at: int, depth: int) -> tuple[Node, int]:
         first = self.text[at : at + 1]
@@ -113,8 +115,8 @@ class _Reader:
         return at if found is None else found.end()
 
     def node(self, value: Value, at: int) -> Node:
-        start = self.text.rfind("\n", 0, at)
-        return Node(value, self.text.count("\n", 0, at) + 1, at - start)
+        line = bisect.bisect_right(self.line_starts, at)
+        return Node(value, line, at - self.line_starts[line - 1] + 1)
 
     def wrong(self, reason: str, at: int) -> json.JSONDecodeError:
         return json.JSONDecodeError(reason, self.text, at)
