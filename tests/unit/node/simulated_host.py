@@ -1,0 +1,79 @@
+"""A host in memory that behaves as Linux does where reconciling depends on it, and refuses where Linux refuses.
+
+A link that goes takes its addresses and routes along; an address that goes takes the routes that prefer it as source;
+a route wants its link up and its source present. It also holds the rule that must hold at every moment: while a tunnel
+has a peer or a route, the blackholes of that prefix are there.
+"""
+
+import errno
+import itertools
+import os
+from collections.abc import Callable
+from ipaddress import ip_interface
+
+from warren.node.host.facts import HostAddress, HostFacts, HostItem, HostLink, HostRoute
+from warren.node.plan import BLACKHOLE_METRIC
+
+
+class SimulatedHost:
+    """`reconcile.Host` without a kernel. `before_change` may raise, or stand for a crash."""
+
+    def __init__(self) -> None:
+        self.links: dict[str, HostLink] = {}
+        self.items: set[HostItem] = set()
+        self.before_change: Callable[[object], None] = lambda _: None
+        self.after_change: Callable[[object], None] = lambda _: None
+        self._indices = itertools.count(2)
+
+    async def facts(self) -> HostFacts:
+        return HostFacts(
+            tuple(self.links.values()),
+            tuple(item for item in self.items if isinstance(item, HostAddress)),
+            tuple(item for item in self.items if isinstance(item, HostRoute)),
+        )
+
+    async def put(self, item: HostItem) -> None:
+        self.before_change(item)
+        self.add(item)
+        self.after_change(item)
+
+    async def drop(self, item: HostItem) -> None:
+        self.before_change(item)
+        self.remove(item)
+        self.after_change(item)
+
+    async def raise_link(self, name: str, mtu: int) -> None:
+        self.before_change(name)
+        if name not in self.links:
+            raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+        self.links[name] = HostLink(name, self.links[name].index, mtu, up=True)
+        self.after_change(name)
+
+    def add_link(self, name: str, *, mtu: int = 1500, up: bool = True) -> None:
+        assert name not in self.links
+        self.links[name] = HostLink(name, next(self._indices), mtu, up)
+
+    def remove_link(self, name: str) -> None:
+        del self.links[name]
+        self.items = {item for item in self.items if item.link != name}
+
+    def add(self, item: HostItem) -> None:
+        if item.link and item.link not in self.links:
+            raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+        if isinstance(item, HostRoute):
+            self._check_route(item)
+        self.items.add(item)
+
+    def remove(self, item: HostItem) -> None:
+        self.items.discard(item)
+        if isinstance(item, HostAddress):
+            gone = item.interface.ip
+            self.items = {i for i in self.items if not (isinstance(i, HostRoute) and i.source == gone)}
+
+    def _check_route(self, route: HostRoute) -> None:
+        if route.link and not self.links[route.link].up:
+            raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
+        if route.source and HostAddress(route.link, ip_interface(route.source)) not in self.items:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        if route.link.startswith("warren"):
+            assert HostRoute(route.prefix, "blackhole", metric=BLACKHOLE_METRIC) in self.items, "route before blackhole"
