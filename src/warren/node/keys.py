@@ -31,10 +31,16 @@ class NodeKeys:
     path_previous: ExchangeKeyPair | None = None
     path_previous_until: float = 0.0
 
-    def engine_keys(self) -> bytes:
-        """What the engine's tunnel takes: 32 private bytes, or 64 where the next key is made."""
-        following = self.wireguard_next.private_bytes().reveal() if self.wireguard_next is not None else b""
-        return self.wireguard.private_bytes().reveal() + following
+    @property
+    def tunnel_keys(self) -> tuple[ExchangeKeyPair, ...]:
+        """What a tunnel takes: the WireGuard key in use, then the next one where it is made."""
+        return (self.wireguard,) if self.wireguard_next is None else (self.wireguard, self.wireguard_next)
+
+    def path_keys(self, now: float) -> tuple[ExchangeKeyPair, ...]:
+        """The path keys that count at `now` (Unix seconds): the one in use, then the previous one."""
+        if self.path_previous is None or now >= self.path_previous_until:
+            return (self.path,)
+        return (self.path, self.path_previous)
 
 
 Hex = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", max_length=2 * KEY_BYTES)]

@@ -1,14 +1,15 @@
 """The path agent of one peer: which endpoints to probe, when, and which one the engine sends to. Pure.
 
 Decides the schedule. A candidate that never answered gets at most PROBES_UNANSWERED_MAX probes a round, within the
-network's budget, and one more for each fresh thing heard from there; an answer (a pong with the transaction of a ping of ours, from the endpoint it went to) makes it a
-path. The path in use is verified every KEEPALIVE_S, at once when the engine or the network gives a reason; when it does
-not answer, all candidates are tried again, and after VERIFY_AT ran out it is lost. While there is no path, rounds go on
-with growing gaps: candidates are exchanged anew and probed by both sides at the same time.
+network's budget, and one more for each fresh thing heard from there; an answer (a pong with the transaction of a ping
+of ours, from the endpoint it went to) makes it a path. The path in use is verified every KEEPALIVE_S, at once when the
+engine or the network gives a reason; when it does not answer, all candidates are tried again, and after VERIFY_AT ran
+out it is lost. While there is no path, rounds go on with growing gaps: candidates are exchanged anew and probed by both
+sides at the same time.
 
 Must not know sockets, keys, datagrams or clocks: `now` is monotonic seconds, `rng` gives random bytes. Shape of every
 state machine of ours: `handle_*`, then `poll_transmit`, `poll_event`, `poll_timeout`. A ping that a stranger replays is
-answered (a pong is no longer than its ping) but teaches nothing.
+answered by the shell (a pong is as long as its ping) but teaches nothing.
 """
 
 from collections import deque
@@ -41,14 +42,6 @@ class Ping:
 
 
 @dataclass(frozen=True, slots=True)
-class Pong:
-    """Answer a ping, and tell its sender the address it is seen with (the endpoint)."""
-
-    endpoint: Endpoint
-    transaction: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class UsePath:
     """Send to this endpoint from here on: it answered."""
 
@@ -71,7 +64,7 @@ class SendCandidates:
     reply_wanted: bool
 
 
-Transmit = Ping | Pong
+Transmit = Ping
 Event = UsePath | PathLost | SendCandidates
 
 
@@ -141,9 +134,8 @@ class PathAgent:
             else:
                 self._verify(self._candidates[self._current], now)
 
-    def handle_ping(self, endpoint: Endpoint, transaction: bytes, counter: int, now: float) -> None:
-        """A valid ping of the peer came from this endpoint: it is answered, and if fresh it is a candidate."""
-        self._put(Pong(endpoint, transaction))
+    def handle_ping(self, endpoint: Endpoint, counter: int, now: float) -> None:
+        """A valid ping of the peer came from this endpoint (the shell answers it): if fresh, it is a candidate."""
         if counter <= self._highest_counter:
             return
         self._highest_counter = counter

@@ -1,0 +1,121 @@
+"""What a restart needs to find the peers again: the listen port and the endpoints that worked last.
+
+Decides what is kept (ENDPOINTS_KEPT_MAX a peer, newest first) and writes it soon after it changed, in a thread, so that
+a kill -9 loses at most ENDPOINTS_WRITE_AFTER_S. Must not know probes. A damaged file costs a slower start, nothing
+else. File: `endpoints.json`.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+import msgspec
+
+from warren.errors import WarrenError
+from warren.limits import ENDPOINTS_KEPT_MAX, ENDPOINTS_WRITE_AFTER_S
+from warren.model.addresses import Endpoint, parse_endpoint
+from warren.model.ids import Identity, parse_identity, show_identity
+from warren.node.log import Log
+from warren.node.storage import Store
+
+ENDPOINTS_FILE = "endpoints.json"
+log = Log("endpoints")
+
+
+class _File(msgspec.Struct, frozen=True, kw_only=True):
+    port: int = 0
+    contact_at: float = 0.0
+    peers: dict[str, list[str]] = msgspec.field(default_factory=dict)
+
+
+class EndpointBook:
+    """One network's memory of where things were. `port` 0: none yet; `contact_at`: last word of the server, Unix s."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._peers: dict[Identity, tuple[Endpoint, ...]] = {}
+        self._port = 0
+        self._contact_at = 0.0
+        self._changed = asyncio.Event()
+        try:
+            content = store.read(ENDPOINTS_FILE, _parse)
+        except WarrenError as error:
+            log.warning("the last endpoints cannot be read", reason=error.text)
+            return
+        if content is not None:
+            self._port, self._contact_at, self._peers = content.port, content.contact_at, dict(_peers(content.peers))
+
+    @property
+    def port(self) -> int:
+        """The UDP port that was listened on last; 0 where there was none."""
+        return self._port
+
+    @port.setter
+    def port(self, port: int) -> None:
+        if port != self._port:
+            self._port = port
+            self._changed.set()
+
+    @property
+    def contact_at(self) -> float:
+        """When the server last confirmed the map, Unix seconds."""
+        return self._contact_at
+
+    def note_contact(self, now: float) -> None:
+        """The server confirmed the map; written with the next change, or when the session ends."""
+        self._contact_at = now
+
+    def known(self, peer: Identity) -> tuple[Endpoint, ...]:
+        """Endpoints of a peer that worked, the newest first."""
+        return self._peers.get(peer, ())
+
+    def note_good(self, peer: Identity, endpoint: Endpoint) -> None:
+        """This one works now."""
+        known = self.known(peer)
+        if known[:1] == (endpoint,):
+            return
+        others = (one for one in known if one != endpoint)
+        self._peers[peer] = (endpoint, *others)[:ENDPOINTS_KEPT_MAX]
+        self._changed.set()
+
+    def forget_others(self, peers: Mapping[Identity, object]) -> None:
+        """Only these are peers; what was kept of others goes."""
+        if gone := [peer for peer in self._peers if peer not in peers]:
+            for peer in gone:
+                del self._peers[peer]
+            self._changed.set()
+
+    def write_soon(self) -> None:
+        """Write even if no endpoint changed."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Write after changes, until cancelled."""
+        while True:
+            await self._changed.wait()
+            await asyncio.sleep(ENDPOINTS_WRITE_AFTER_S)
+            self._changed.clear()
+            try:
+                await asyncio.to_thread(self._store.write, ENDPOINTS_FILE, self._encode())
+            except WarrenError as error:
+                log.warning("the endpoints cannot be kept", reason=error.text)
+
+    def write_now(self) -> None:
+        """Write what is not on disk yet; for the end of the process."""
+        if self._changed.is_set():
+            self._changed.clear()
+            self._store.write(ENDPOINTS_FILE, self._encode())
+
+    def _encode(self) -> bytes:
+        peers = {show_identity(peer): [str(one) for one in endpoints] for peer, endpoints in self._peers.items()}
+        return msgspec.json.encode(_File(port=self._port, contact_at=self._contact_at, peers=peers))
+
+
+def _parse(content: bytes) -> _File:
+    return msgspec.json.decode(content, type=_File)
+
+
+def _peers(kept: dict[str, list[str]]) -> Mapping[Identity, tuple[Endpoint, ...]]:
+    return {
+        parse_identity(peer): tuple(parse_endpoint(one) for one in endpoints[:ENDPOINTS_KEPT_MAX])
+        for peer, endpoints in kept.items()
+    }
