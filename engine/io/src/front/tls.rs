@@ -1,0 +1,38 @@
+//! TLS of the public port: rustls with ring, versions 1.2 and 1.3, HTTP/1.1 only.
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::TlsAcceptor;
+
+/// An acceptor for the PEM chain and key, `None` where both are empty. The error is a sentence for the operator; it
+/// never holds a byte of the key.
+pub fn acceptor(
+    certificate_chain: &[u8],
+    private_key: &[u8],
+) -> Result<Option<TlsAcceptor>, String> {
+    if certificate_chain.is_empty() && private_key.is_empty() {
+        return Ok(None);
+    }
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(certificate_chain)
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("the certificate is no PEM: {error}"))?;
+    if chain.is_empty() {
+        return Err("the certificate file holds no certificate".to_owned());
+    }
+    let key = PrivateKeyDer::from_pem_slice(private_key)
+        .map_err(|_error| "the key file holds no private key in PEM".to_owned())?;
+    let provider = Arc::new(ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| format!("TLS: {error}"))?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(|error| format!("certificate and key do not go together: {error}"))?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // Tickets instead of a table: a resumption costs the front no memory.
+    config.ticketer = ring::Ticketer::new().map_err(|error| format!("TLS tickets: {error}"))?;
+    Ok(Some(TlsAcceptor::from(Arc::new(config))))
+}
