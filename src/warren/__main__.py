@@ -1,9 +1,31 @@
-"""The dispatcher: `daemon`, `server` and `relay` go to their own main, everything else to the CLI."""
+"""The dispatcher, the one module above all: `daemon`, `server` and `server-front` go to their own mains, the rest to
+the CLI.
+
+Decides only which program the first word names. Imports are within the branches: `warren status` must not pay for
+the server, nor the server for the CLI."""
+
+import sys
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     """Run the program named by the first argument and return its exit code."""
-    return 0
+    words = sys.argv[1:] if argv is None else argv
+    first, rest = (words[0], words[1:]) if words else ("", [])
+    if first == "daemon" and rest[:1] != ["install"]:
+        from warren.node.main import main as daemon  # noqa: PLC0415
+
+        return daemon(rest)
+    if first == "server":
+        from warren.server.main import main as server  # noqa: PLC0415
+
+        return server(rest)
+    if first == "server-front":
+        from warren.server.front import main as front  # noqa: PLC0415
+
+        return front(rest)
+    from warren.cli.main import main as cli  # noqa: PLC0415
+
+    return cli(words)
 
 
 if __name__ == "__main__":

@@ -74,6 +74,15 @@ def has_unit() -> bool:
     return Path("/run/systemd/system").is_dir() and any(Path(folder, UNIT).exists() for folder in _UNIT_FOLDERS)
 
 
+def enable_unit() -> bool:
+    """Make systemd read the unit and start it with the machine; False where systemd does not run here."""
+    if not Path("/run/systemd/system").is_dir():
+        return False
+    _systemctl("daemon-reload", "")
+    _systemctl("enable")
+    return True
+
+
 def wait_until_ended(pid: int, timeout_s: float = DAEMON_END_MAX_S) -> bool:
     """Wait until a process that need not be our child has ended; False where it is still there after the time."""
     try:
@@ -168,12 +177,15 @@ def _end_child(pid: int) -> None:
         os.waitpid(pid, 0)
 
 
-def _systemctl(verb: str) -> None:
+def _systemctl(verb: str, unit: str = UNIT) -> None:
     import subprocess  # noqa: PLC0415 - only where systemd runs the daemon; costs 10 ms
 
     try:
         subprocess.run(  # noqa: S603 - fixed words
-            ["/usr/bin/env", "systemctl", verb, "--", UNIT], check=True, capture_output=True, timeout=DAEMON_START_MAX_S
+            ["/usr/bin/env", "systemctl", verb, *([unit] if unit else [])],
+            check=True,
+            capture_output=True,
+            timeout=DAEMON_START_MAX_S,
         )
     except (subprocess.SubprocessError, OSError) as error:
         raise WarrenError(

@@ -1,0 +1,241 @@
+"""The table of everything that `warren` offers: names, flags, examples. What is not built is not here.
+
+Decides how things are called (CLI.md is the contract for it); the functions named by `run` decide what they do.
+`daemon` and `server` are programs of their own: their mains read their flags, the table lists them for help and
+completion only."""
+
+from warren.cli.grammar import Argument, Command, Flag, Kind
+
+SHARED = (
+    Flag("json", "print JSON instead of text"),
+    Flag("yes", "answer every question with yes"),
+    Flag("network", "the network that is meant, where there are several", Kind.TEXT, "NAME"),
+    Flag("timeout", "how long to wait for an answer", Kind.DURATION, "DURATION", default="30s"),
+    Flag("socket", "the daemon's socket", Kind.PATH, "PATH"),
+)
+"""Flags of every command."""
+
+_SERVER = Flag("server", "the server to act on: its URL, or its data folder on this machine", Kind.TEXT, "URL|DIR")
+_STATE = Flag("state", "the daemon's folder for keys and state", Kind.PATH, "DIR")
+
+_ON = (
+    Command(
+        ("up",),
+        "be on: start the daemon if none runs, join a network, print this node's name and addresses",
+        "up:up",
+        flags=(
+            Flag("server", "the server whose network to join", Kind.TEXT, "URL"),
+            Flag(
+                "auth-key", "pre-auth key to join with (wk.…), file:PATH, or - for standard input", Kind.SECRET, "KEY"
+            ),
+            Flag("hostname", "this node's name; the machine's own name if not given", Kind.TEXT, "NAME"),
+            Flag("tag", "what this machine is for; may be given again", Kind.TEXT, "TAG", is_many=True),
+            Flag("ephemeral", "the membership ends a few hours after this node was last seen", can_be_no=True),
+            Flag("operator", "the user who may change this daemon besides root", Kind.TEXT, "USER"),
+            Flag("port", "the UDP port to listen on; a random one, kept, if not given", Kind.NUMBER, "PORT"),
+            Flag("plan", "only show what would change on this machine"),
+            _STATE,
+        ),
+        examples=(
+            (
+                "warren up --server https://vpn.example.org --auth-key wk.…",
+                "join with a key made by `warren key create`",
+            ),
+            (
+                "warren up --auth-key file:/run/secrets/key --hostname db",
+                "the key from a file; the server from WARREN_SERVER",
+            ),
+            ("warren up", "be on again, as before"),
+        ),
+        text="Running it again is harmless: earlier settings stay unless told otherwise, another server adds its\n"
+        "network. It ends 0 when the network is in force: from the server or, while that is away, from what was\n"
+        "verified before.",
+    ),
+    Command(
+        ("down",),
+        "be off, and stay off: take links, addresses and routes away and end the daemon",
+        "down:down",
+        examples=(("warren down", ""),),
+        text="Keys and memberships stay; `warren up` brings them back.",
+    ),
+    Command(
+        ("leave",),
+        "leave a network for good: end the membership and forget its keys",
+        "down:leave",
+        arguments=(Argument("network", "the network to leave; needed only where there are several", is_optional=True),),
+        examples=(("warren leave default", ""), ("warren leave --yes", "without being asked")),
+    ),
+    Command(
+        ("status",),
+        "show this node and its peers: how each is reached, how fast, and what is wrong",
+        "status:status",
+        examples=(("warren status", ""), ("warren status --json", "for programs; fields are only ever added")),
+    ),
+    Command(
+        ("ping",),
+        "measure the way to a peer, inside the encrypted session",
+        "ping:ping",
+        flags=(
+            Flag("count", "stop after this many answers", Kind.NUMBER, "N", short="c", default="10"),
+            Flag(
+                "until-direct", "stop at the first answer over a direct path", can_be_no=True, default="on, without -c"
+            ),
+        ),
+        arguments=(Argument("host", "a peer's name, NAME.NETWORK, or address"),),
+        examples=(
+            ("warren ping db", "until the path is direct, at most 10 answers"),
+            ("warren ping db -c 3", "three answers, whatever the path"),
+        ),
+    ),
+    Command(
+        ("whoami",),
+        "show who this machine is in its networks, and what you may do with this daemon",
+        "whoami:whoami",
+        examples=(("warren whoami", ""),),
+    ),
+)
+
+_KEYS = (
+    Command(
+        ("key", "create"),
+        "make a pre-auth key; the key, and nothing else, goes to standard output",
+        "key:create",
+        flags=(
+            _SERVER,
+            Flag("reusable", "admits any number of machines until it expires or is revoked"),
+            Flag("ephemeral", "machines that join with it are forgotten a few hours after they were last seen"),
+            Flag(
+                "tag", "machines that join with it carry this tag; may be given again", Kind.TEXT, "TAG", is_many=True
+            ),
+            Flag("expires", "how long it admits", Kind.DURATION, "DURATION", default="1h"),
+        ),
+        examples=(
+            ("warren key create --server /var/lib/warren-server", "on the server's machine, no login needed"),
+            ("warren key create --reusable --expires 7d --tag ci > key", "only the key lands in the file"),
+        ),
+        text="The server keeps the public half only: a lost key cannot be shown again.",
+    ),
+    Command(
+        ("key", "list"),
+        "list keys: what they admit, whether they are used, expired or revoked",
+        "key:list_keys",
+        flags=(_SERVER,),
+        examples=(("warren key list", ""),),
+    ),
+    Command(
+        ("key", "revoke"),
+        "end a key; members that it admitted stay",
+        "key:revoke",
+        flags=(_SERVER,),
+        arguments=(Argument("id", "the key's id, as `warren key list` shows it"),),
+        examples=(("warren key revoke k3jd82hs0a", ""),),
+    ),
+)
+
+_NETWORKS = (
+    Command(
+        ("network", "create"),
+        "make a network on the server",
+        "network:create",
+        flags=(
+            _SERVER,
+            Flag("prefix", "its IPv4 prefix; a random /16 of 100.64.0.0/10 if not given", Kind.TEXT, "PREFIX"),
+        ),
+        arguments=(Argument("name", "the network's name"),),
+        examples=(("warren network create lab --prefix 100.90.0.0/16", ""),),
+    ),
+    Command(
+        ("network", "list"),
+        "list the server's networks",
+        "network:list_networks",
+        flags=(_SERVER,),
+        examples=(("warren network list", ""),),
+    ),
+    Command(
+        ("network", "show"),
+        "show one network: prefixes, where its root key lives, members",
+        "network:show",
+        flags=(_SERVER,),
+        arguments=(Argument("name", "the network; needed only where there are several", is_optional=True),),
+        examples=(("warren network show default", ""),),
+    ),
+    Command(
+        ("network", "rename"),
+        "give a network another name; its members' full names change with it",
+        "network:rename",
+        flags=(_SERVER,),
+        arguments=(Argument("name", "the network"), Argument("new", "its new name")),
+        examples=(("warren network rename default home", ""),),
+    ),
+    Command(
+        ("network", "delete"),
+        "delete a network with all its members and keys",
+        "network:delete",
+        flags=(_SERVER,),
+        arguments=(Argument("name", "the network"),),
+        examples=(("warren network delete lab --yes", ""),),
+    ),
+)
+
+_MEMBERS = (
+    Command(
+        ("member", "list"),
+        "list a network's members as the server knows them",
+        "member:list_members",
+        flags=(_SERVER,),
+        examples=(("warren member list", ""),),
+    ),
+    Command(
+        ("member", "kick"),
+        "end a membership; peers drop the node, and the key that it joined with is revoked",
+        "member:kick",
+        flags=(_SERVER, Flag("keep-key", "leave the key that it joined with as it is")),
+        arguments=(Argument("member", "its name, or its identity (10 hex digits or more)"),),
+        examples=(("warren member kick old-laptop", ""),),
+    ),
+)
+
+_RUN = (
+    Command(
+        ("config", "show"),
+        "show every setting of the daemon",
+        "config:show",
+        flags=(Flag("origin", "also where each value comes from: flag, environment, file or default"),),
+        examples=(("warren config show --origin", ""),),
+    ),
+    Command(
+        ("daemon", "install"),
+        "install the systemd unit, so that the daemon starts with the machine",
+        "daemon:install",
+        examples=(("warren daemon install", "writes /etc/systemd/system/warren.service"),),
+    ),
+    Command(
+        ("completion",),
+        "print completions for a shell",
+        "completion:completion",
+        arguments=(Argument("shell", "bash, zsh or fish"),),
+        examples=(
+            ("warren completion bash > /etc/bash_completion.d/warren", ""),
+            ("warren completion zsh > ~/.zfunc/_warren", ""),
+            ("warren completion fish > ~/.config/fish/completions/warren.fish", ""),
+        ),
+    ),
+)
+
+COMMANDS: tuple[Command, ...] = _ON + _KEYS + _NETWORKS + _MEMBERS + _RUN
+
+GROUPS: dict[str, str] = {
+    "key": "pre-auth keys: make, list, revoke",
+    "network": "the networks of a server",
+    "member": "the members of a network",
+    "config": "the daemon's settings",
+    "daemon": "the daemon: run it here, or install it",
+    "server": "run a server (`warren server --help`)",
+}
+"""First words that have commands below them, or a main of their own."""
+
+PROGRAMS: tuple[tuple[str, str], ...] = (
+    ("daemon", "run the node's daemon in the foreground (`warren up` starts it by itself)"),
+    ("server", "run a server: warren server --data DIR --url URL"),
+)
+"""What `warren.__main__` hands to a main of its own."""

@@ -1,0 +1,136 @@
+"""What a command, a flag and an argument are, as values; what a parsed command line holds.
+
+Decides nothing about any command. Values are text; `Parsed` gives them typed, and says which flag is wrong where
+they are not what the flag takes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from warren.cli.units import parse_duration_s
+
+
+class UsageError(Exception):
+    """The command line is wrong; exit code 2."""
+
+
+class Kind(Enum):
+    """What a flag takes."""
+
+    SWITCH = "nothing"
+    TEXT = "text"
+    NUMBER = "a whole number"
+    DURATION = "a duration (30s, 5m, 12h, 7d)"
+    PATH = "a path"
+    SECRET = "text, file:PATH, or - for standard input"  # noqa: S105 - says what a secret flag takes
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """`--name VALUE`. Every flag has a variable WARREN_NAME; a flag that `is_many` may be given again (its variable:
+    commas)."""
+
+    name: str
+    help: str
+    kind: Kind = Kind.SWITCH
+    value: str = ""
+    short: str = ""
+    default: str = ""
+    is_many: bool = False
+    can_be_no: bool = False
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that gives the flag where the command line does not."""
+        return "WARREN_" + self.name.upper().replace("-", "_")
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A word that belongs to no flag."""
+
+    name: str
+    help: str
+    is_optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command. `run` names its function as `module:function` below `warren.cli`, loaded when it is called."""
+
+    path: tuple[str, ...]
+    summary: str
+    run: str
+    flags: tuple[Flag, ...] = ()
+    arguments: tuple[Argument, ...] = ()
+    examples: tuple[tuple[str, str], ...] = ()
+    text: str = ""
+
+    @property
+    def name(self) -> str:
+        """The words that call it."""
+        return " ".join(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A command line that is well formed: the command, and every value that flags, variables and defaults gave."""
+
+    command: Command
+    values: Mapping[str, tuple[str, ...]]
+    arguments: Mapping[str, str]
+    flags: Mapping[str, Flag]
+
+    def argument(self, name: str) -> str:
+        """The word given for an argument; empty where it is optional and was not given."""
+        return self.arguments.get(name, "")
+
+    def text(self, flag: str) -> str | None:
+        """The value of a flag, None where nothing gave one."""
+        values = self.values.get(flag)
+        return values[-1] if values else None
+
+    def texts(self, flag: str) -> tuple[str, ...] | None:
+        """All values of a flag that may be given again, None where nothing gave one."""
+        return self.values.get(flag)
+
+    def switch(self, flag: str) -> bool | None:
+        """Whether a switch is on, None where nothing said."""
+        text = self.text(flag)
+        return None if text is None else self._switch(flag, text)
+
+    def is_on(self, flag: str) -> bool:
+        """Whether a switch is on; off where nothing said."""
+        return bool(self.switch(flag))
+
+    def number(self, flag: str, least: int, most: int) -> int | None:
+        """A whole number within bounds; raises UsageError."""
+        text = self.text(flag)
+        if text is None:
+            return None
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if not text.isascii() or not least <= number <= most:
+            raise UsageError(f"--{flag} takes a whole number from {least} to {most}, not '{text}'")
+        return number
+
+    def duration_s(self, flag: str) -> float | None:
+        """A duration in seconds; raises UsageError."""
+        text = self.text(flag)
+        if text is None:
+            return None
+        seconds = parse_duration_s(text)
+        if seconds is None:
+            raise UsageError(f"--{flag} takes a duration like 30s, 5m, 12h or 7d, not '{text}'")
+        return seconds
+
+    @staticmethod
+    def _switch(flag: str, text: str) -> bool:
+        lowered = text.lower()
+        if lowered in {"1", "true", "yes", "on"}:
+            return True
+        if lowered in {"0", "false", "no", "off", ""}:
+            return False
+        raise UsageError(f"the switch {flag} is 1 or 0, not '{text}'")

@@ -1,0 +1,68 @@
+"""`warren key`: pre-auth keys of a network."""
+
+import time
+
+from warren.cli import output
+from warren.cli.grammar import Parsed, UsageError
+from warren.cli.server_call import acted_on, network_name, rest_client
+from warren.cli.units import show_duration
+from warren.limits import KEY_LIFETIME_MAX_S
+from warren.protocol.rest.keys import Key, KeyCreate, KeyCreated, Keys
+
+_LIFETIME_S = 3600
+
+
+def create(parsed: Parsed) -> int:
+    """Make a key and print it, alone, on standard output."""
+    wanted = request_of(parsed)
+    client = rest_client(parsed)
+    network = network_name(parsed, client)
+    made = client.post("networks", network, "keys", body=wanted, kind=KeyCreated)
+    if parsed.is_on("json"):
+        output.say_json(made)
+        return output.DONE
+    output.say(made.secret)
+    uses = "any number of machines" if wanted.reusable else "one machine"
+    acted_on(client, f"admits {uses} to {network} for {show_duration(wanted.expires_s)}")
+    return output.DONE
+
+
+def request_of(parsed: Parsed) -> KeyCreate:
+    """Return the request that the flags say; raises UsageError."""
+    given = parsed.duration_s("expires")
+    lifetime_s = _LIFETIME_S if given is None else int(given)
+    if not 1 <= lifetime_s <= KEY_LIFETIME_MAX_S:
+        raise UsageError(f"--expires takes from 1s to {KEY_LIFETIME_MAX_S // 86400}d")
+    return KeyCreate(
+        reusable=parsed.is_on("reusable"),
+        ephemeral=parsed.is_on("ephemeral"),
+        tags=parsed.texts("tag") or (),
+        expires_s=lifetime_s,
+    )
+
+
+def list_keys(parsed: Parsed) -> int:
+    """Print the keys of a network."""
+    client = rest_client(parsed)
+    found = client.get("networks", network_name(parsed, client), "keys", kind=Keys)
+    if parsed.is_on("json"):
+        output.say_json(found)
+    else:
+        now = time.time()
+        output.table(("ID", "ADMITS", "STATE", "USES", "TAGS"), [_row(one, now) for one in found.keys])
+    return output.DONE
+
+
+def revoke(parsed: Parsed) -> int:
+    """End a key."""
+    client = rest_client(parsed)
+    network = network_name(parsed, client)
+    client.delete("networks", network, "keys", parsed.argument("id"))
+    acted_on(client, f"revoked {parsed.argument('id')} of {network}")
+    return output.DONE
+
+
+def _row(key: Key, now: float) -> tuple[str, ...]:
+    admits = ("many" if key.reusable else "one") + (", ephemeral" if key.ephemeral else "")
+    state = f"live for {show_duration(key.expires_at - now)}" if key.state == "live" else key.state
+    return (key.id, admits, state, str(key.uses), ",".join(key.tags))

@@ -1,0 +1,59 @@
+"""The entry of the command line: parse, load the one command's module, run it, turn every outcome into an exit code."""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from warren import __version__
+from warren.cli import output
+from warren.cli.commands import COMMANDS, SHARED
+from warren.cli.grammar import Parsed, UsageError
+from warren.cli.parse import HelpWanted, parse
+from warren.errors import WarrenError
+
+
+def main(words: Sequence[str]) -> int:
+    """Run one command; returns the exit code: 0 done, 1 refused or failed, 2 wrong usage, 3 cannot reach."""
+    try:
+        return _run(words)
+    except KeyboardInterrupt:
+        return output.INTERRUPTED
+    except BrokenPipeError:
+        # who reads has seen enough (`warren status | head -1`); without this Python complains once more at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return output.FAILED
+
+
+def _run(words: Sequence[str]) -> int:
+    if list(words) in (["--version"], ["-V"]):
+        output.say(f"warren {__version__}")
+        return output.DONE
+    try:
+        parsed = parse(words, os.environ, COMMANDS, SHARED)
+        if isinstance(parsed, HelpWanted):
+            return _help(parsed)
+        status = _load(parsed)(parsed)
+        sys.stdout.flush()
+    except UsageError as error:
+        return output.misuse(str(error), "see: warren --help")
+    except WarrenError as error:
+        return output.fail(error, as_json="--json" in words)
+    return status
+
+
+def _load(parsed: Parsed) -> Callable[[Parsed], int]:
+    module, _, function = parsed.command.run.partition(":")
+    run: Callable[[Parsed], int] = getattr(importlib.import_module(f"warren.cli.{module}"), function)
+    return run
+
+
+def _help(wanted: HelpWanted) -> int:
+    from warren.cli.help import help_for  # noqa: PLC0415 - the start-up of other commands does not pay for it
+
+    text = help_for(wanted.path)
+    if wanted.is_asked or not wanted.path:
+        sys.stdout.write(text)
+        return output.DONE
+    sys.stderr.write(text)
+    return output.WRONG_USAGE

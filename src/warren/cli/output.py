@@ -1,0 +1,86 @@
+"""What a command writes: text or JSON to standard output, problems and progress to standard error.
+
+Decides the form of errors and tables and their exit codes. Text that came from a peer or a server passes `printable`
+here or where a line is built, so nothing from outside moves the terminal."""
+
+import sys
+from collections.abc import Sequence
+
+import msgspec
+
+from warren.errors import Code, WarrenError
+from warren.model.names import printable
+
+DONE = 0
+FAILED = 1
+WRONG_USAGE = 2
+UNREACHABLE = 3
+INTERRUPTED = 130
+_UNREACHABLE = frozenset({Code.DAEMON_UNREACHABLE, Code.SERVER_UNREACHABLE})
+
+
+def say(text: str = "") -> None:
+    """Write a line of the answer."""
+    sys.stdout.write(text + "\n")
+
+
+def say_json(value: object) -> None:
+    """Write the answer as JSON, indented for a terminal."""
+    raw = msgspec.json.encode(value)
+    if sys.stdout.isatty():
+        raw = msgspec.json.format(raw, indent=2)
+    sys.stdout.write(raw.decode() + "\n")
+
+
+def note(text: str) -> None:
+    """Write a line that is not the answer: progress, warnings, the server acted on."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def say_now(text: str) -> None:
+    """Write a line of the answer that somebody waits for."""
+    say(text)
+    sys.stdout.flush()
+
+
+def aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table: two blanks between columns, every cell made printable."""
+    lines = [tuple(head), *(tuple(printable(cell) for cell in row) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write a table."""
+    for line in aligned(head, rows):
+        say(line)
+
+
+def fail(error: WarrenError, *, as_json: bool) -> int:
+    """Write why a command failed; returns its exit code."""
+    if as_json:
+        note(msgspec.json.encode({"code": error.code.value, "text": error.text, "fix": error.fix}).decode())
+    else:
+        note(f"warren: {error.code.value}: {printable(error.text)}")
+        if error.fix:
+            note(f"  {printable(error.fix)}")
+    return UNREACHABLE if error.code in _UNREACHABLE else FAILED
+
+
+def misuse(text: str, hint: str) -> int:
+    """Write what is wrong with the command line; returns the exit code."""
+    note(f"warren: {printable(text)}")
+    note(f"  {hint}")
+    return WRONG_USAGE
+
+
+def is_confirmed(question: str, *, is_yes: bool) -> bool:
+    """Return whether the user agrees; without a terminal and without --yes: no."""
+    if is_yes:
+        return True
+    if not sys.stdin.isatty():
+        return False
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}

@@ -1,0 +1,94 @@
+"""`warren status`: self first, a line a node, then what is wrong (CLI.md, Formats).
+
+Decides the words for a path; what is true of it the daemon says. *Connected* is only what has a fresh round trip.
+"""
+
+import time
+
+import msgspec
+
+from warren.cli import output
+from warren.cli.daemon_call import local_client
+from warren.cli.grammar import Parsed
+from warren.cli.units import show_bytes, show_duration, show_latency
+from warren.model.names import printable
+from warren.protocol.local.rights import STATUS
+from warren.protocol.local.status import Network, Peer, Status
+
+_HEAD = ("NAME", "ADDRESS", "STATE", "LATENCY", "RX/TX")
+
+
+def status(parsed: Parsed) -> int:
+    """Print the status; exit code 0 where the daemon answers."""
+    client = local_client(parsed)
+    if parsed.is_on("json"):
+        output.say_json(client.get(STATUS, msgspec.Raw))
+        return output.DONE
+    shown = client.get(STATUS, Status)
+    for line in render(shown, time.time(), parsed.text("network")):
+        output.say(line)
+    return output.DONE
+
+
+def render(shown: Status, now: float, network: str | None = None) -> list[str]:
+    """Return the lines of a status at `now` (Unix seconds), of one network or of all."""
+    networks = [one for one in shown.networks if network in {None, one.name, one.id}]
+    names = {one.name for one in networks}
+    peers = [one for one in shown.peers if one.network in names]
+    if not networks:
+        return ["in no network: join one with  warren up --server URL --auth-key KEY", *_health(shown)]
+    is_long = len(networks) > 1
+    rows = [_own_row(one, is_long=is_long) for one in networks]
+    rows += [_peer_row(one, now, is_long=is_long) for one in peers]
+    away = [_away(one, now) for one in networks if one.server.state != "connected"]
+    return [*output.aligned(_HEAD, rows), *away, *_health(shown)]
+
+
+def state_of(peer: Peer, now: float) -> str:
+    """Return how a peer is reached, in words."""
+    path = peer.path
+    note = f" ({path.note})" if path.note else ""
+    if not peer.allowed:
+        return f"not allowed: {peer.allowed_reason}" if peer.allowed_reason else "not allowed"
+    if path.kind == "direct":
+        silent = " (no answer)" if path.latency_ms is None and not note else note
+        return f"direct {path.endpoint or ''}{silent}"
+    if path.kind == "relay":
+        return f"relay {path.relay or ''}".rstrip() + note
+    if path.kind == "peer-relay":
+        return f"relayed by {path.relay or 'a peer'}{note}"
+    if peer.online:
+        return path.note or "connecting"
+    return "offline" if peer.last_seen is None else f"offline since {show_duration(now - peer.last_seen)}"
+
+
+def _own_row(network: Network, *, is_long: bool) -> tuple[str, ...]:
+    me = network.me
+    return (f"{me.name}.{network.name}" if is_long else me.name, _address(me.addresses), "self", "", "")
+
+
+def _peer_row(peer: Peer, now: float, *, is_long: bool) -> tuple[str, ...]:
+    path = peer.path
+    is_away = path.kind == "none" and not peer.online
+    return (
+        f"{peer.name}.{peer.network}" if is_long else peer.name,
+        _address(peer.addresses),
+        state_of(peer, now),
+        "" if path.latency_ms is None else show_latency(path.latency_ms),
+        "" if is_away else f"{show_bytes(peer.rx_bytes)}/{show_bytes(peer.tx_bytes)}",
+    )
+
+
+def _address(addresses: tuple[str, ...]) -> str:
+    return addresses[0] if addresses else ""
+
+
+def _away(network: Network, now: float) -> str:
+    server = network.server
+    since = "" if server.since is None else f" for {show_duration(now - server.since)}"
+    why = f": {server.reason}" if server.reason else ""
+    return printable(f"! server {server.url} {server.state}{since}{why}")
+
+
+def _health(shown: Status) -> list[str]:
+    return [printable(f"! {one.text}" + (f": {one.fix}" if one.fix else "")) for one in shown.health]

@@ -1,0 +1,114 @@
+"""`warren up`: start the daemon if none runs, ask it to be on, print what came of it.
+
+Decides when a daemon is started and when one that was started here is ended again: whenever `up` fails, so that a
+refused first join leaves no process, folder or link behind. Everything else the daemon decides."""
+
+import time
+from urllib.parse import urlsplit
+
+from warren.cli import output
+from warren.cli.daemon_call import timeout_s
+from warren.cli.grammar import Parsed, UsageError
+from warren.cli.places import Places, places
+from warren.cli.secret import read_secret
+from warren.client.local import LocalClient
+from warren.client.process import Started, start
+from warren.errors import Code, WarrenError
+from warren.model.names import parse_host_label, printable
+from warren.protocol.local.host import HostPlan
+from warren.protocol.local.rights import HOST_PLAN, UP
+from warren.protocol.local.stream import Progress
+from warren.protocol.local.up import UpLine, UpNetwork, UpRequest, UpResult
+
+_MARGIN_S = 5.0  # the daemon keeps to the time itself; only a hung one is cut here
+
+
+def up(parsed: Parsed) -> int:
+    """Be on; exit code 0 where every network that was asked for is in force."""
+    where = places(parsed)
+    request = request_of(parsed)
+    client = LocalClient(where.socket, request.timeout_s + _MARGIN_S)
+    if parsed.is_on("plan"):
+        return _plan(client, parsed)
+    started = None if client.is_answering() else start(client, where.state, is_system=where.is_system)
+    try:
+        result = _ask(client, request, is_quiet=parsed.is_on("json"))
+    except BaseException:
+        if started is not None:
+            started.end()
+        raise
+    _print(result, where, started, parsed)
+    return output.DONE
+
+
+def request_of(parsed: Parsed) -> UpRequest:
+    """Return the request that the flags say; raises UsageError or WarrenError before anything is started."""
+    key, hostname, server = parsed.text("auth-key"), parsed.text("hostname"), parsed.text("server")
+    if key is not None and server is None:
+        raise UsageError("--auth-key needs --server URL")
+    return UpRequest(
+        server=None if server is None else _server(server),
+        auth_key=None if key is None else read_secret(key, "auth key"),
+        hostname=None if hostname is None else parse_host_label(hostname),
+        tags=parsed.texts("tag"),
+        ephemeral=parsed.switch("ephemeral"),
+        operator=parsed.text("operator"),
+        port=parsed.number("port", 1, 65535),
+        timeout_s=timeout_s(parsed),
+    )
+
+
+def _server(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        is_url = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_url = False
+    if not is_url:
+        raise WarrenError(
+            Code.INVALID_ARGUMENT, f"'{printable(url)}' is not a server's URL", "like https://vpn.example.org"
+        )
+    return url
+
+
+def _ask(client: LocalClient, request: UpRequest, *, is_quiet: bool) -> UpResult:
+    for line in client.stream(UP, request, UpLine):
+        if isinstance(line, Progress) and not is_quiet:
+            output.note(printable(line.text))
+        if isinstance(line, UpResult):
+            return line
+    raise WarrenError(Code.DAEMON_UNREACHABLE, "the daemon went away before it was up", "see STATE/daemon.log")
+
+
+def _print(result: UpResult, where: Places, started: Started | None, parsed: Parsed) -> None:
+    if parsed.is_on("json"):
+        output.say_json(result)
+        return
+    for network in result.networks:
+        output.say(describe(network))
+    for warning in result.warnings:
+        output.note(printable(f"! {warning}"))
+    if started is not None and not result.survives_reboot:
+        hint = "; to start it with the machine: warren daemon install" if where.is_system else ""
+        output.note(f"the daemon runs until `warren down` or a reboot{hint}")
+
+
+def describe(network: UpNetwork) -> str:
+    """Return this node's name and addresses in a network, in one line."""
+    away = "" if network.state_of is None else f" (server away, using state of {_clock(network.state_of)})"
+    return printable(f"{network.fqdn}  {'  '.join(network.addresses)}{away}")
+
+
+def _clock(at: float) -> str:
+    moment = time.localtime(at)
+    is_today = moment[:3] == time.localtime()[:3]
+    return time.strftime("%H:%M" if is_today else "%Y-%m-%d %H:%M", moment)
+
+
+def _plan(client: LocalClient, parsed: Parsed) -> int:
+    plan = client.get(HOST_PLAN, HostPlan)
+    if parsed.is_on("json"):
+        output.say_json(plan)
+    else:
+        output.table(("ACTION", "KIND", "WHAT"), [(one.action, one.kind, one.text) for one in plan.items])
+    return output.DONE
