@@ -1,7 +1,7 @@
 """The engine as data plane: WireGuard in this process, on a TUN of the kernel.
 
 Decides nothing. Peers have numbers there; a number is never used twice, so that a late event of a removed peer is told
-from one of a peer that came back. The engine's queue is bounded; it wakes us by its eventfd, and one wake-up takes a
+from one of a peer that came back. The engine's queue is bounded; it wakes us by its descriptor, and one wake-up takes a
 bounded number of events.
 """
 
@@ -11,19 +11,17 @@ import errno
 import itertools
 from collections.abc import AsyncIterator
 
-from warren.engine import _native
+from warren.engine.errors import EngineError, PortError, TunError
+from warren.engine.events import PeerNumber
+from warren.engine.tunnel import Mode
+from warren.engine.tunnel import Tunnel as EngineTunnel
 from warren.errors import Code, WarrenError
 from warren.limits import TUNNEL_EVENTS_TAKE_MAX
 from warren.model.addresses import Endpoint
 from warren.model.ids import Identity
 from warren.model.keys import ExchangeKeyPair
-from warren.node.dataplane.border import (
-    endpoint_bytes,
-    parse_event,
-    parse_stats,
-    prefix_bytes,
-)
 from warren.node.dataplane.interface import Event, PeerStats, StampWindow, Tunnel, TunnelSpec, no_rights
+from warren.node.dataplane.translate import translate, translate_stats
 from warren.node.plan import PeerPlan
 
 # /dev/net/tun may not be opened, is not there, or the kernel has no such driver; TUNSETIFF says EPERM
@@ -34,29 +32,31 @@ class UserspaceDataplane:
     """`interface.Dataplane` over the engine."""
 
     def open(self, link: str, mtu: int, spec: TunnelSpec) -> Tunnel:
-        """Bring up a network's tunnel under exactly that link name."""
+        """Bring up a tunnel under exactly that link name."""
         try:
-            return UserspaceTunnel(_open(link, mtu, spec.port, spec))
-        except OSError as error:
+            return UserspaceTunnel(_make(link, mtu, spec, spec.port))
+        except PortError as error:
             if error.errno != errno.EADDRINUSE or spec.port == 0 or spec.port_fixed:
                 raise _explain(error, link, spec.port) from error
+        except TunError as error:
+            raise _explain(error, link, spec.port) from error
         try:
-            return UserspaceTunnel(_open(link, mtu, 0, spec))
-        except OSError as error:
+            return UserspaceTunnel(_make(link, mtu, spec, 0))
+        except EngineError as error:
             raise _explain(error, link, 0) from error
 
 
 class UserspaceTunnel:
     """`interface.Tunnel` over one device of the engine."""
 
-    def __init__(self, native: _native.Tunnel) -> None:
-        self._native: _native.Tunnel | None = native
-        self._link = native.ifname().decode()
-        self._port = native.listen_port()
+    def __init__(self, engine: EngineTunnel) -> None:
+        self._engine: EngineTunnel | None = engine
+        self._link = engine.link
+        self._port = engine.port
+        self._event_fd = engine.event_fd
         self._plans: dict[Identity, PeerPlan] = {}
-        self._numbers: dict[Identity, int] = {}
+        self._numbers: dict[Identity, PeerNumber] = {}
         self._identities: dict[int, Identity] = {}
-        self._hints: dict[bytes, Identity] = {}
         self._fresh = itertools.count(1)
         self._waiting: asyncio.Future[None] | None = None
 
@@ -72,7 +72,7 @@ class UserspaceTunnel:
 
     def set_keys(self, keys: tuple[ExchangeKeyPair, ...]) -> None:
         """Change the private keys: in use, then the next one."""
-        self._open().set_private_keys(_private(keys))
+        self._open().set_keys(keys)
 
     def set_stamps(self, stamps: StampWindow) -> None:
         """Move the window; a floor below the last stamp has no effect."""
@@ -80,30 +80,26 @@ class UserspaceTunnel:
 
     def set_peer(self, peer: PeerPlan) -> None:
         """Add or change a peer and its gate; live sessions of keys that stay go on."""
-        native = self._open()
+        engine = self._open()
         number = self._numbers.get(peer.identity)
         if number is None:
-            number = next(self._fresh)
+            number = PeerNumber(next(self._fresh))
         elif not peer.gate_open:
-            native.set_gate(number, 0)  # first of all
-        allowed = [prefix_bytes(prefix) for prefix in peer.allowed]
-        native.set_peer(number, b"".join(peer.public_keys), b"", allowed, _native.ENDPOINT_MANAGED, 0)
+            engine.set_gate(number, is_open=False)  # before anything that may fail
+        engine.set_peer(number, peer.public_keys, peer.allowed, mode=Mode.MANAGED)
         self._numbers[peer.identity] = number
         self._identities[number] = peer.identity
-        native.set_gate(number, int(peer.gate_open))
+        engine.set_gate(number, is_open=peer.gate_open)
         self._plans[peer.identity] = peer
 
     def remove_peer(self, identity: Identity) -> None:
         """Forget a peer, its sessions and probe keys; nothing happens if it is not there."""
-        native = self._open()
-        number = self._numbers.pop(identity, None)
+        number = self._numbers.get(identity)
         if number is None:
             return
-        native.remove_peer(number)
-        del self._identities[number]
+        self._open().remove_peer(number)
+        del self._numbers[identity], self._identities[number]
         self._plans.pop(identity, None)
-        for hint in [hint for hint, owner in self._hints.items() if owner == identity]:
-            self.remove_probe_key(hint)
 
     def peers(self) -> dict[Identity, PeerPlan]:
         """What is in force, as it was set."""
@@ -111,7 +107,7 @@ class UserspaceTunnel:
 
     def set_endpoint(self, identity: Identity, endpoint: Endpoint | None) -> None:
         """Where to send; None: nowhere."""
-        self._open().set_endpoint(self._number(identity), endpoint_bytes(endpoint))
+        self._open().set_endpoint(self._number(identity), endpoint)
 
     def initiate(self, identity: Identity) -> None:
         """Begin a handshake now, also to replace a living session."""
@@ -124,64 +120,62 @@ class UserspaceTunnel:
     def set_probe_key(self, identity: Identity, hint: bytes, key: bytes) -> None:
         """Let probes with this hint (8 bytes) and a valid tag under this key (32 bytes) through, as this peer's."""
         self._open().set_probe_key(hint, key, self._number(identity))
-        self._hints[hint] = identity
 
     def remove_probe_key(self, hint: bytes) -> None:
         """Probes with this hint are dropped from here on."""
-        if self._hints.pop(hint, None) is not None:
-            self._open().remove_probe_key(hint)
+        self._open().remove_probe_key(hint)
 
     def send(self, endpoint: Endpoint, datagram: bytes) -> None:
         """One datagram from the tunnel's own port (probes); a network that refuses it is no error."""
-        with contextlib.suppress(OSError):
-            self._open().send(endpoint_bytes(endpoint), datagram)
+        with contextlib.suppress(EngineError):
+            self._open().send(endpoint, datagram)
 
     def stats(self, identity: Identity) -> PeerStats:
         """Counters of one peer."""
-        return parse_stats(self._open().peer_stats(self._number(identity)))
+        return translate_stats(self._open().peer_stats(self._number(identity)))
 
     def counters(self) -> dict[str, int]:
         """Every counter of the device by name: packets, bytes, and one for each reason of a drop."""
-        return {name.decode(): count for name, count in self._open().stats().items()}
+        return self._open().counters()
 
     async def events(self) -> AsyncIterator[Event]:
         """What happens, from now on, until the tunnel is closed; one reader only."""
-        while self._native is not None:
-            batch = self._native.take_events(TUNNEL_EVENTS_TAKE_MAX)
+        while self._engine is not None:
+            batch = self._engine.take_events(TUNNEL_EVENTS_TAKE_MAX)
             for raw in batch:
-                event = parse_event(raw, self._identities)
+                event = translate(raw, self._identities)
                 if event is not None:
                     yield event
             if not batch:
-                await self._wake_up(self._native.event_fd())
+                await self._wake_up()
 
     def close(self) -> None:
         """Stop carrying; the link goes, and with it its addresses and routes. Harmless when done twice."""
-        native, self._native = self._native, None
-        if native is None:
+        engine, self._engine = self._engine, None
+        if engine is None:
             return
         if self._waiting is not None and not self._waiting.done():
             # now, not when the reader wakes up: by then the number may be another descriptor's
-            self._waiting.get_loop().remove_reader(native.event_fd())
+            self._waiting.get_loop().remove_reader(self._event_fd)
             self._waiting.set_result(None)
-        native.close()
+        engine.close()
 
-    async def _wake_up(self, descriptor: int) -> None:
+    async def _wake_up(self) -> None:
         loop = asyncio.get_running_loop()
         self._waiting = loop.create_future()
-        loop.add_reader(descriptor, _wake, self._waiting)
+        loop.add_reader(self._event_fd, _wake, self._waiting)
         try:
             await self._waiting
         finally:
-            if self._native is not None:
-                loop.remove_reader(descriptor)
+            if self._engine is not None:
+                loop.remove_reader(self._event_fd)
 
-    def _open(self) -> _native.Tunnel:
-        if self._native is None:
+    def _open(self) -> EngineTunnel:
+        if self._engine is None:
             raise WarrenError(Code.NOT_UP, f"the tunnel of {self._link} is closed")
-        return self._native
+        return self._engine
 
-    def _number(self, identity: Identity) -> int:
+    def _number(self, identity: Identity) -> PeerNumber:
         number = self._numbers.get(identity)
         if number is None:
             raise WarrenError(Code.NOT_FOUND, "the tunnel has no such peer")
@@ -193,20 +187,18 @@ def _wake(waiting: "asyncio.Future[None]") -> None:
         waiting.set_result(None)
 
 
-def _private(keys: tuple[ExchangeKeyPair, ...]) -> bytes:
-    return b"".join(key.private_bytes().reveal() for key in keys)
-
-
-def _open(link: str, mtu: int, port: int, spec: TunnelSpec) -> _native.Tunnel:
+def _make(link: str, mtu: int, spec: TunnelSpec, port: int) -> EngineTunnel:
     stamps = spec.stamps
-    return _native.Tunnel(link.encode(), mtu, port, _private(spec.keys), stamps.floor_s, stamps.ceiling_s)
+    return EngineTunnel(
+        link, mtu=mtu, port=port, keys=spec.keys, stamp_floor_s=stamps.floor_s, stamp_ceiling_s=stamps.ceiling_s
+    )
 
 
-def _explain(error: OSError, link: str, port: int) -> OSError | WarrenError:
-    if error.errno in _NO_TUN:
-        return no_rights(f"cannot make the tunnel's link {link}: {error.strerror or error}")
-    if error.errno == errno.EADDRINUSE:
-        return WarrenError(Code.CONFLICT, f"UDP port {port} is in use", "choose another with `--port`, or none")
-    if error.errno == errno.EBUSY:
+def _explain(error: EngineError, link: str, port: int) -> EngineError | WarrenError:
+    if isinstance(error, TunError) and error.errno in _NO_TUN:
+        return no_rights(f"cannot make the tunnel's link {link}: {error.strerror}")
+    if isinstance(error, TunError) and error.errno == errno.EBUSY:
         return WarrenError(Code.CONFLICT, f"another program has a link named {link}")
+    if isinstance(error, PortError) and error.errno == errno.EADDRINUSE:
+        return WarrenError(Code.CONFLICT, f"UDP port {port} is in use", "choose another with `--port`, or none")
     return error

@@ -1,0 +1,76 @@
+"""The engine's events and counters in the node's words: numbers of peers become identities. Pure.
+
+What is about a peer that has gone, or came from nowhere that a node could answer, is None.
+"""
+
+from collections.abc import Mapping
+
+from warren.engine import events as raw
+from warren.engine.places import Place
+from warren.engine.tunnel import PeerStats as RawStats
+from warren.model.addresses import Endpoint
+from warren.model.ids import Identity
+from warren.node.dataplane.interface import (
+    Event,
+    EventsLost,
+    HandshakeDone,
+    HandshakeGaveUp,
+    HeardElsewhere,
+    PeerStats,
+    PongReceived,
+    ProbeReceived,
+    SendFailed,
+    TunnelFailed,
+    UnknownInitiator,
+)
+
+
+def translate(event: raw.Event, identities: Mapping[int, Identity]) -> Event | None:
+    """The event, or None where it means nothing here."""
+    match event:
+        case raw.UnknownInitiator(key, place):
+            return UnknownInitiator(key, endpoint_of(place))
+        case raw.WorkerFailed(number):
+            return TunnelFailed(number)
+        case raw.EventsLost(count):
+            return EventsLost(count)
+        case raw.StunAnswer():
+            return None
+    if event.peer is None or (peer := identities.get(event.peer)) is None:
+        return None
+    return _of_peer(event, peer)
+
+
+def _of_peer(event: raw.Event, peer: Identity) -> Event | None:  # noqa: PLR0911 - one a kind of event
+    match event:
+        case raw.HandshakeDone(_, initiated_by_us, key, place):
+            return HandshakeDone(peer, initiated_by_us, key, endpoint_of(place))
+        case raw.HandshakeGaveUp():
+            return HandshakeGaveUp(peer)
+        case raw.Pong(_, token, rtt_s, place):
+            return PongReceived(peer, token, rtt_s, endpoint_of(place))
+        case raw.SendFailed(_, number, place):
+            return SendFailed(peer, number, endpoint_of(place))
+        case raw.Elsewhere(_, Endpoint() as endpoint):
+            return HeardElsewhere(peer, endpoint)
+        case raw.Probe(_, datagram, Endpoint() as endpoint):
+            return ProbeReceived(peer, datagram, endpoint)
+        case _:
+            return None
+
+
+def translate_stats(stats: RawStats) -> PeerStats:
+    """Counters of one peer."""
+    return PeerStats(
+        rx_bytes=stats.rx_bytes,
+        tx_bytes=stats.tx_bytes,
+        last_handshake_s=stats.last_handshake_s,
+        last_received_s=stats.last_received_s,
+        session_alive=stats.session_alive,
+        endpoint=endpoint_of(stats.place),
+    )
+
+
+def endpoint_of(place: Place | None) -> Endpoint | None:
+    """The address and port, if that is what it is."""
+    return place if isinstance(place, Endpoint) else None
