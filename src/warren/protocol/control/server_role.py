@@ -22,7 +22,6 @@ from warren.protocol.control.events import (
     Side,
     SignalWanted,
 )
-from warren.protocol.control.map_slot import MapSlot, MapState
 from warren.protocol.control.session import LocalError, Session
 from warren.protocol.control.states import Role, State
 from warren.protocol.control.transcript import challenge_statement, key_challenge, session_statement
@@ -30,6 +29,8 @@ from warren.protocol.control.transcript import challenge_statement, key_challeng
 Verify = Callable[[bytes, bytes, bytes], bool]
 """(public key, message, signature) -> whether it is a strict Ed25519 signature."""
 Sign = Callable[[bytes], bytes]
+MapSource = Callable[[int], m.MapUpdate | None]
+"""What this node is to be told after a version of the network (0: nothing was told yet); None: nothing."""
 
 
 class ServerSession(Session[ServerEvent]):
@@ -41,7 +42,8 @@ class ServerSession(Session[ServerEvent]):
         self._server_key = server_key
         self._sign = sign
         self._verify = verify
-        self._slot = MapSlot()
+        self._source: MapSource | None = None
+        self._told = 0
         self._hello_frame = b""
         self._hello: m.Hello | None = None
         self._version = 0
@@ -85,9 +87,10 @@ class ServerSession(Session[ServerEvent]):
         """Answer `ResumeWanted` or `JoinWanted`: the node is a member; the session is open."""
         self._say(m.Admitted(membership=membership), now)
 
-    def offer_map(self, state: MapState) -> None:
-        """Put the newest map for this node into its slot; it goes out when the line is free."""
-        self._slot.put(state)
+    def stream(self, source: MapSource) -> None:
+        """Tell the node maps from this source once the session is open; `poll_transmit` asks it when the line is
+        free."""
+        self._source = source
 
     def signal(self, sender: bytes, sealed: bytes) -> None:
         """Hand over sealed bytes from another node; the oldest that waits is dropped where too many do."""
@@ -156,11 +159,14 @@ class ServerSession(Session[ServerEvent]):
             self._emit(ResumeWanted(proof.identity))
 
     def _fill_outbox(self) -> None:
-        if self._state is not State.OPEN:
+        if self._state is not State.OPEN or self._source is None:
             return
-        update = self._slot.take()
+        update = self._source(self._told)
         if update is None:
             return
+        self._told = update.version
+        if not update.full and not update.documents and not update.gone and not update.presence:
+            return  # what changed is not for this node
         if len(self._send(update)) > SESSION_FROM_SERVER_MAX_BYTES:
             self._drop_outbox()
             self._end(Code.TOO_LARGE, "the network's map is larger than one frame", by=Side.LOCAL)

@@ -23,59 +23,78 @@ from warren.protocol.control.events import (
     SignalArrived,
     SignalWanted,
 )
-from warren.protocol.control.map_slot import MapState
 
 PEER = bytes([7]) * 32
 
 
-def maps(version: int, **documents: bytes) -> MapState:
-    return MapState(
-        version,
-        {("membership", name.encode()): raw for name, raw in documents.items()},
-        {
-            name.encode().ljust(32, b"."): m.Presence(identity=name.encode().ljust(32, b"."), online=True)
-            for name in documents
-        },
-    )
+class Maps:
+    """A naive source: the newest documents, and a difference to what was told at each version."""
+
+    def __init__(self) -> None:
+        self.history: dict[int, dict[str, bytes]] = {0: {}}
+        self.asked = 0
+
+    def put(self, version: int, **documents: bytes) -> None:
+        self.history[version] = documents
+
+    def __call__(self, told: int) -> m.MapUpdate | None:
+        self.asked += 1
+        newest = max(self.history)
+        if newest == told:
+            return None
+        before, after = self.history[told], self.history[newest]
+        changed = [name for name in after if before.get(name) != after[name]]
+        return m.MapUpdate(
+            version=newest,
+            full=told == 0,
+            documents=tuple(after[name] for name in changed),
+            gone=tuple(("membership", name.encode()) for name in before if name not in after),
+            presence=tuple(m.Presence(identity=name.encode().ljust(32), online=True) for name in changed),
+        )
 
 
 def test_the_first_map_is_whole_and_the_next_only_what_changed() -> None:
-    pair = make_pair()
+    pair, maps = make_pair(), Maps()
     pair.open()
-    pair.server.offer_map(maps(1, a=b"A", b=b"B"))
+    maps.put(1, a=b"A", b=b"B")
+    pair.server.stream(maps)
     pair.pump()
     first = pair.node_event()
     assert isinstance(first, MapChanged)
     assert (first.update.full, first.update.documents, first.update.version) == (True, (b"A", b"B"), 1)
-    pair.server.offer_map(maps(2, b=b"B2", c=b"C"))
+    maps.put(2, b=b"B2", c=b"C")
     pair.pump()
     second = pair.node_event()
     assert isinstance(second, MapChanged)
     assert (second.update.full, second.update.documents) == (False, (b"B2", b"C"))
     assert second.update.gone == (("membership", b"a"),)
-    assert [one.identity[:1] for one in second.update.presence] == [b"c"]
+    assert [one.identity[:1] for one in second.update.presence] == [b"b", b"c"]
 
 
 def test_a_map_that_tells_nothing_new_is_not_sent() -> None:
-    pair = make_pair()
+    pair, maps = make_pair(), Maps()
     pair.open()
-    pair.server.offer_map(maps(1, a=b"A"))
+    maps.put(1, a=b"A")
+    pair.server.stream(maps)
     pair.pump()
     seen = len(pair.node_events)
-    pair.server.offer_map(maps(2, a=b"A"))
+    maps.put(2, a=b"A")
     pair.pump()
     assert len(pair.node_events) == seen
 
 
 def test_a_slow_reader_gets_one_newest_map_however_many_there_were() -> None:
-    pair = make_pair()
+    pair, maps = make_pair(), Maps()
     pair.open()
-    pair.server.offer_map(maps(1, a=b"A"))
+    maps.put(1, a=b"A")
+    pair.server.stream(maps)
     pair.pump()
+    asked = maps.asked
     for number in range(2, 1000):
-        pair.server.offer_map(maps(number, a=b"A", b=str(number).encode()))
+        maps.put(number, a=b"A", b=str(number).encode())
     frame = pair.server.poll_transmit()
     assert frame is not None
+    assert maps.asked == asked + 1
     assert pair.server.poll_transmit() is None
     pair.node.handle_bytes(frame, pair.now)
     pair.collect()
@@ -84,22 +103,32 @@ def test_a_slow_reader_gets_one_newest_map_however_many_there_were() -> None:
     assert (newest.update.version, newest.update.documents) == (999, (b"999",))
 
 
-def test_an_older_map_never_replaces_a_newer_one() -> None:
-    pair = make_pair()
+def test_a_map_waits_behind_answers_and_signals() -> None:
+    pair, maps = make_pair(), Maps()
     pair.open()
-    pair.server.offer_map(maps(5, a=b"five"))
-    pair.server.offer_map(maps(4, a=b"four"))
+    maps.put(1, a=b"A")
+    pair.server.stream(maps)
+    pair.server.signal(PEER, b"first")
     pair.pump()
-    told = pair.node_event()
-    assert isinstance(told, MapChanged)
-    assert told.update.documents == (b"five",)
+    assert [type(event) for event in pair.node_events[-2:]] == [SignalArrived, MapChanged]
+
+
+def test_a_map_larger_than_a_frame_ends_the_session_and_says_why() -> None:
+    pair, maps = make_pair(), Maps()
+    pair.open()
+    maps.put(1, **{f"d{number}": bytes(60_000) for number in range(150)})
+    pair.server.stream(maps)
+    pair.pump()
+    assert (pair.server_closed().code, pair.node_closed().code) == (Code.TOO_LARGE, Code.TOO_LARGE)
 
 
 def test_no_map_leaves_before_the_node_is_admitted() -> None:
-    pair = make_pair(network=NETWORK)
+    pair, maps = make_pair(network=NETWORK), Maps()
     pair.challenge()
-    pair.server.offer_map(maps(1, a=b"A"))
+    maps.put(1, a=b"A")
+    pair.server.stream(maps)
     assert pair.server.poll_transmit() is None
+    assert maps.asked == 0
 
 
 def test_a_published_record_is_answered_by_its_id() -> None:
