@@ -9,6 +9,8 @@ Invariant: a key file is complete, 0600 and on disk before its key is used.
 import os
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from warren.errors import Code, WarrenError
 from warren.model.keys import SigningKeyPair
 from warren.server.files import write_private
@@ -19,6 +21,11 @@ KEY_BYTES = 32
 def generate() -> bytes:
     """32 fresh private bytes of an Ed25519 key."""
     return os.urandom(KEY_BYTES)
+
+
+def generate_tls() -> ec.EllipticCurvePrivateKey:
+    """A fresh P-256 key for a certificate, which every TLS library takes."""
+    return ec.generate_private_key(ec.SECP256R1())
 
 
 def load_or_make(path: Path) -> SigningKeyPair:

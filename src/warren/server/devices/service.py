@@ -107,6 +107,11 @@ class Devices:
         async with self._database.read() as connection:
             return await store.read_all(connection, network.id)
 
+    async def ephemeral(self, network: LiveNetwork) -> list[MemberRow]:
+        """Members that go when they are away."""
+        async with self._database.read() as connection:
+            return await store.read_ephemeral(connection, network.id)
+
     async def find(self, network: LiveNetwork, name: str) -> MemberRow:
         """The member of this hostname or (beginning of) identity in hex. Raises WarrenError NOT_FOUND."""
         return rules.pick_member(await self.all(network), name)

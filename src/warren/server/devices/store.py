@@ -92,6 +92,14 @@ async def read_all(connection: AsyncConnection, network: NetworkId) -> list[Memb
     return [MemberRow(*row) for row in await connection.execute(statement)]
 
 
+async def read_ephemeral(connection: AsyncConnection, network: NetworkId) -> list[MemberRow]:
+    """Present members that go when they are away."""
+    statement = select(*_COLUMNS).where(
+        members.c.network == network, members.c.removed_at.is_(None), members.c.ephemeral
+    )
+    return [MemberRow(*row) for row in await connection.execute(statement)]
+
+
 async def count(connection: AsyncConnection) -> Mapping[bytes, int]:
     """How many present members each network has."""
     statement = (

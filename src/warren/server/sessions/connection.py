@@ -37,9 +37,9 @@ log = logger("sessions")
 class Line:
     """A WebSocket as a session needs it.
 
-    `receive` returns the next binary message, None at its end. `ready` returns when the socket's buffer has room, `send`
-    fills it. `close` says goodbye. `abort` drops the connection at once. `proven` tells those in front of us that this
-    is no stranger.
+    `receive` returns the next binary message, None at its end. `ready` returns when the socket's buffer has room,
+    `send` fills it. `close` says goodbye. `abort` drops the connection at once. `proven` tells those in front that
+    this is no stranger.
     """
 
     receive: Callable[[], Awaitable[bytes | None]]

@@ -1,7 +1,7 @@
 """`/node/v1`: from an ASGI WebSocket to a session.
 
-Decides what of a handshake is refused before a session exists. Must not know the protocol. The front's header says which
-of its connections this is; clients cannot set it, since the front strips it.
+Decides what of a handshake is refused before a session exists. Must not know the protocol. The front's header says
+which of its connections this is; clients cannot set it, since the front strips it.
 """
 
 from collections.abc import Callable

@@ -1,0 +1,158 @@
+"""The composition root of `warren server`: constructs every part, joins them, stops them in order; decides nothing.
+
+Order of a start: lock, database, keys, networks, sockets, front; the front comes last, so that nobody outside meets a
+server that is not whole. Order of a stop: sessions (told why), the front, sockets, what only memory knows, database.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+from warren.errors import Code, WarrenError
+from warren.limits import HTTP_DRAIN_S
+from warren.server import keys, tls
+from warren.server.completions import Completions
+from warren.server.db.engine import Database, sqlite_url
+from warren.server.db.migrate import migrate
+from warren.server.devices.service import Devices
+from warren.server.files import Folder, locked
+from warren.server.front import FrontProcess, FrontSettings
+from warren.server.health import Health
+from warren.server.housekeeping import Housekeeping
+from warren.server.invites.service import Invites
+from warren.server.metrics import GaugeReader, Metrics
+from warren.server.networks.service import Networks
+from warren.server.registrar import LocalRegistrar
+from warren.server.services import Services
+from warren.server.serving import Application, Listener, bind_tcp, bind_unix
+from warren.server.sessions.admission import Admission
+from warren.server.sessions.endpoint import NodeEndpoint
+from warren.server.sessions.hub import Hub
+from warren.server.settings import Settings, split_listen
+from warren.server.web import build, door, metrics_only
+from warren.trust.documents import ServerPlace
+
+
+async def run(settings: Settings, announce: Callable[[Networks], None], stop: asyncio.Event) -> None:
+    """Serve until `stop` is set. `announce` is called once everything serves. Raises WarrenError where it cannot."""
+    folder = Folder(settings.data)
+    folder.prepare()
+    with locked(folder.lock, f"warren server, process {os.getpid()}"):
+        async with AsyncExitStack() as stack:
+            database = Database(sqlite_url(folder.database))
+            stack.push_async_callback(database.close)
+            await migrate(database)
+            group = await stack.enter_async_context(asyncio.TaskGroup())
+            services = await _construct(settings, folder, database, group)
+            await _serve(
+                settings, folder, services, group=group, announce=lambda: announce(services.networks), stop=stop
+            )
+
+
+async def _construct(settings: Settings, folder: Folder, database: Database, group: asyncio.TaskGroup) -> Services:
+    """Everything that needs no socket, loaded."""
+    server_key = keys.load_or_make(folder.server_key)
+    registrar = LocalRegistrar(keys.load_or_make(folder.registrar_key))
+    hub = Hub(time.time)
+    completions = Completions(group)
+    networks = Networks(
+        database=database,
+        folder=folder,
+        registrar=registrar,
+        place=ServerPlace(url=settings.base_url, key=server_key.public),
+        completions=completions,
+        clock=time.time,
+        on_change=hub.changed,
+    )
+    devices = Devices(
+        database=database,
+        networks=networks,
+        registrar=registrar,
+        completions=completions,
+        clock=time.time,
+        on_removed=hub.removed,
+    )
+    hub.serve(networks)
+    await networks.load()
+    invites = Invites(database, server_key.public, time.time)
+    return Services(networks, invites, devices, hub, Health(database), server_key)
+
+
+async def _serve(
+    settings: Settings,
+    folder: Folder,
+    services: Services,
+    *,
+    group: asyncio.TaskGroup,
+    announce: Callable[[], None],
+    stop: asyncio.Event,
+) -> None:
+    """Open the sockets and the front, wait, close them."""
+    certificate = tls.prepare(settings, folder, time.time())
+    front = FrontProcess(
+        FrontSettings(
+            listen=(settings.listen,),
+            hosts=(settings.host,),
+            web_socket=str(folder.web_socket.absolute()),
+            certificate=certificate.chain,
+            private_key=certificate.private_key,
+        )
+    )
+    housekeeping = Housekeeping(networks=services.networks, devices=services.devices, hub=services.hub, clock=time.time)
+    async with _listening(settings, folder, services, certificate.sha256, front):
+        await front.start()
+        front_task = group.create_task(front.run())
+        rounds = group.create_task(housekeeping.run())
+        announce()
+        await stop.wait()
+        rounds.cancel()
+        services.hub.end_all(Code.UNAVAILABLE, "the server stops")
+        await front.stop()
+        await front_task
+    with suppress(WarrenError):
+        await housekeeping.store_last_seen()
+
+
+@asynccontextmanager
+async def _listening(
+    settings: Settings, folder: Folder, services: Services, certificate_sha256: bytes, front: FrontProcess
+) -> AsyncIterator[None]:
+    """The sockets of this process, from bind to drained."""
+    metrics = Metrics()
+    gauges = GaugeReader("warren_front")
+    metrics.add_gauges(gauges)
+
+    async def scrape() -> bytes:
+        with suppress(WarrenError):
+            gauges.set({name: float(value) for name, value in (await front.stats()).items()})
+        return metrics.text()
+
+    node = NodeEndpoint(
+        admission=Admission(services.networks, services.invites, services.devices, metrics, certificate_sha256),
+        hub=services.hub,
+        metrics=metrics,
+        server_key=services.server_key,
+        now=asyncio.get_running_loop().time,
+        prove=front.prove,
+    )
+    application: Application = build(services, node)
+    listeners = [
+        Listener(door(application, metrics, admin=False), bind_unix(folder.web_socket)),
+        Listener(door(application, metrics, admin=True, scrape=scrape), bind_unix(folder.admin_socket)),
+    ]
+    if settings.metrics_listen:
+        host, port = split_listen(settings.metrics_listen)
+        listeners.append(Listener(metrics_only(scrape), bind_tcp(host, port)))
+    try:
+        for listener in listeners:
+            await listener.start()
+        yield
+    finally:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HTTP_DRAIN_S * 3), asyncio.TaskGroup() as stopping:
+                for listener in listeners:
+                    stopping.create_task(listener.stop())
+        folder.admin_socket.unlink(missing_ok=True)
+        folder.web_socket.unlink(missing_ok=True)

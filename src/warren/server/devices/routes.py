@@ -1,0 +1,62 @@
+"""`/api/v1/networks/{network}/members`: see `warren.protocol.rest.members`."""
+
+from typing import Any
+
+import msgspec
+from litestar import Request, delete, get
+
+from warren.model.ids import show_identity
+from warren.protocol.rest.members import Kicked, Member, Members
+from warren.server.devices.rules import address_at
+from warren.server.devices.store import MemberRow
+from warren.server.networks.live import LiveNetwork
+from warren.server.problems import refused
+from warren.server.services import ADMIN_ACTOR, Services, services_of
+
+HTTPRequest = Request[Any, Any, Any]
+
+
+@get("/networks/{network:str}/members", operation_id="listMembers", summary="List the members", responses=refused(404))
+async def list_members(request: HTTPRequest, network: str) -> Members:
+    """Every member of a network by name."""
+    services = services_of(request)
+    found = services.networks.find(network)
+    return Members(members=tuple(_shown(services, found, row) for row in await services.devices.all(found)))
+
+
+@delete(
+    "/networks/{network:str}/members/{member:str}",
+    operation_id="kickMember",
+    summary="Remove a member",
+    status_code=200,
+    responses=refused(404, 409),
+)
+async def kick_member(request: HTTPRequest, network: str, member: str, keep_key: bool = False) -> Kicked:  # noqa: FBT001, FBT002  # Litestar passes query parameters by name
+    """End a membership; the key that admitted it is revoked too unless keep_key."""
+    services = services_of(request)
+    found = services.networks.find(network)
+    row = await services.devices.find(found, member)
+    shown = _shown(services, found, row)
+    removed = await services.devices.remove(found, row.identity, actor=ADMIN_ACTOR, revoke_key=not keep_key)
+    return Kicked(member=shown, revoked_key=removed.revoked_key)
+
+
+def _shown(services: Services, network: LiveNetwork, row: MemberRow) -> Member:
+    body = network.membership(row.identity)
+    name = row.hostname or ""
+    ipv4 = () if row.offset is None else (str(address_at(network.prefix4, row.offset)),)
+    return Member(
+        identity=show_identity(row.identity),
+        name=name,
+        fqdn=f"{name}.{network.settings.suffix}",
+        addresses=(*ipv4, network.ipv6_of(row.identity)),
+        user=row.user,
+        tags=msgspec.json.decode(row.tags, type=tuple[str, ...]),
+        ephemeral=row.ephemeral,
+        online=services.hub.is_online(network.id, row.identity),
+        joined_at=float(row.joined_at),
+        last_seen=None if row.last_seen is None else float(row.last_seen),
+        expires_at=None if body is None or body.expires is None else float(body.expires),
+        os=row.os,
+        key_id=row.key_id,
+    )

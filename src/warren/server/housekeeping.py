@@ -1,0 +1,73 @@
+"""What the server does by itself, by the clock: store 'last seen', let ephemeral members go, date heads anew.
+
+Decides when. Must not know how. Each round that fails is logged and tried again at its next time: a database that is
+away for a minute costs a minute's rounds and nothing else.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from warren.errors import WarrenError
+from warren.limits import EPHEMERAL_GRACE_S, EPHEMERAL_SWEEP_S, HOUSEKEEPING_S, LAST_SEEN_FLUSH_S
+from warren.server.devices.service import Devices
+from warren.server.log import logger
+from warren.server.networks.service import Networks
+from warren.server.sessions.hub import Hub
+
+log = logger("housekeeping")
+
+
+class Housekeeping:
+    """The rounds. `clock`: Unix seconds."""
+
+    def __init__(self, *, networks: Networks, devices: Devices, hub: Hub, clock: Callable[[], float]) -> None:
+        self._networks = networks
+        self._devices = devices
+        self._hub = hub
+        self._clock = clock
+        self._started_at = clock()
+
+    async def run(self) -> None:
+        """Make the rounds until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_every(LAST_SEEN_FLUSH_S, self.store_last_seen))
+            group.create_task(_every(EPHEMERAL_SWEEP_S, self.sweep_ephemeral))
+            group.create_task(_every(HOUSEKEEPING_S, self._networks.redate_heads))
+
+    async def store_last_seen(self) -> None:
+        """Write the times that only memory knows. Raises WarrenError STORE_UNAVAILABLE; they are kept then."""
+        seen = self._hub.take_last_seen()
+        if not seen:
+            return
+        try:
+            await self._devices.write_last_seen(seen)
+        except BaseException:
+            self._hub.remember_last_seen(seen)
+            raise
+
+    async def sweep_ephemeral(self) -> None:
+        """Renew ephemeral members that are here, remove those that went EPHEMERAL_GRACE_S ago.
+
+        Time during which the server itself was away does not count against them.
+        """
+        await self.store_last_seen()
+        now = self._clock()
+        for network in self._networks.all():
+            for member in await self._devices.ephemeral(network):
+                if self._hub.is_online(network.id, member.identity):
+                    await self._devices.renew_ephemeral(network, member.identity)
+                    continue
+                left_at = max(member.last_seen or member.joined_at, self._started_at)
+                if now - left_at > EPHEMERAL_GRACE_S:
+                    await self._devices.remove(network, member.identity, actor="server", revoke_key=False, left=True)
+
+
+async def _every(interval_s: float, work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await work()
+        except WarrenError as error:
+            log.warning("a round is put off", code=error.code.value)
+        except Exception:  # a bug of one round is not the end of the others
+            log.exception("a round failed")
+        await asyncio.sleep(interval_s)

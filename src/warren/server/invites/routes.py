@@ -1,0 +1,76 @@
+"""`/api/v1/networks/{network}/keys`: see `warren.protocol.rest.keys`."""
+
+from typing import Any
+
+import msgspec
+from litestar import Request, delete, get, post
+
+from warren.protocol.rest.keys import Key, KeyCreate, KeyCreated, Keys
+from warren.server.invites.service import state_of
+from warren.server.invites.store import KeyRow
+from warren.server.networks.live import LiveNetwork
+from warren.server.problems import refused
+from warren.server.services import ADMIN_ACTOR, services_of
+
+HTTPRequest = Request[Any, Any, Any]
+
+
+@get("/networks/{network:str}/keys", operation_id="listKeys", summary="List the pre-auth keys", responses=refused(404))
+async def list_keys(request: HTTPRequest, network: str) -> Keys:
+    """Every key of a network, the newest first, without secrets."""
+    services = services_of(request)
+    found = services.networks.find(network)
+    now = services.invites.now()
+    return Keys(keys=tuple(_shown(found, row, now) for row in await services.invites.all(found)))
+
+
+@post(
+    "/networks/{network:str}/keys",
+    operation_id="createKey",
+    summary="Make a pre-auth key",
+    responses=refused(404, 429),
+)
+async def create_key(request: HTTPRequest, network: str, data: KeyCreate) -> KeyCreated:
+    """Make a key; its secret is in this answer and nowhere else."""
+    services = services_of(request)
+    found = services.networks.find(network)
+    created = await services.invites.create(
+        found,
+        reusable=data.reusable,
+        ephemeral=data.ephemeral,
+        tags=data.tags,
+        expires_s=data.expires_s,
+        actor=ADMIN_ACTOR,
+    )
+    return KeyCreated(secret=created.secret.reveal(), key=_shown(found, created.row, services.invites.now()))
+
+
+@delete(
+    "/networks/{network:str}/keys/{key_id:str}",
+    operation_id="revokeKey",
+    summary="Revoke a pre-auth key",
+    status_code=200,
+    responses=refused(404),
+)
+async def revoke_key(request: HTTPRequest, network: str, key_id: str) -> Key:
+    """Revoke a key; whom it admitted stays."""
+    services = services_of(request)
+    found = services.networks.find(network)
+    row = await services.invites.revoke(found, key_id, actor=ADMIN_ACTOR)
+    return _shown(found, row, services.invites.now())
+
+
+def _shown(network: LiveNetwork, row: KeyRow, now: int) -> Key:
+    return Key(
+        id=row.id,
+        network=network.row.name,
+        reusable=row.reusable,
+        ephemeral=row.ephemeral,
+        tags=msgspec.json.decode(row.tags, type=tuple[str, ...]),
+        state=state_of(row, now),
+        uses=row.uses,
+        created_at=float(row.created_at),
+        expires_at=float(row.expires_at),
+        used_at=None if row.used_at is None else float(row.used_at),
+        revoked_at=None if row.revoked_at is None else float(row.revoked_at),
+    )

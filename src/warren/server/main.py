@@ -1,0 +1,118 @@
+"""`warren server`: the command line to settings, signals to a stop, failures to an exit code and one line.
+
+Decides what is printed. Must not know how the server works. What is slow to import is imported after the arguments were
+understood, so that --help and a wrong flag answer at once.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from warren import __version__
+from warren.errors import WarrenError
+from warren.model.names import printable
+from warren.server.settings import Settings, flag_of, load, variable_of
+
+if TYPE_CHECKING:
+    from warren.server.networks.service import Networks
+
+EXAMPLES = """examples:
+  warren server --data /var/lib/warren-server --url https://vpn.example.org --listen :443 --tls CERT,KEY
+  warren server --data ./data --url http://127.0.0.1:8443     plain HTTP, for one machine
+
+Settings come from flags, then variables (WARREN_DATA ...), then DIR/server.toml or /etc/warren/server.toml.
+"""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the server with these arguments (without the program's name). Returns the exit code of CLI.md."""
+    flags = {name: value for name, value in vars(_parser().parse_args(argv)).items() if value is not None}
+    try:
+        settings = load(flags, os.environ).settings
+        _warn(settings)
+        return _run(settings)
+    except WarrenError as error:
+        sys.stderr.write(printable(f"warren server: {error}") + "\n")
+        return 1
+    except KeyboardInterrupt:
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="warren server",
+        description="Run a Warren server: SQLite inside, one folder for everything it keeps.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    for field in msgspec.structs.fields(Settings):
+        described = msgspec.inspect.type_info(field.type)
+        text = (getattr(described, "extra_json_schema", None) or {}).get("description", "")
+        default = "" if field.required else f"; default {field.default!r}"
+        parser.add_argument(
+            flag_of(field.name), dest=field.name, metavar="X", help=f"{text} ({variable_of(field.name)}{default})"
+        )
+    return parser
+
+
+def _warn(settings: Settings) -> None:
+    if settings.plain and not settings.on_loopback:
+        sys.stderr.write(
+            f"warren server: warning: {settings.base_url} is not encrypted. Nodes still check this server by their"
+            " key's pin and encrypt to each other; use https:// for people and tokens.\n"
+        )
+
+
+def _run(settings: Settings) -> int:
+    from warren.server import log  # noqa: PLC0415  # slow to import; see the module
+    from warren.server.app import run  # noqa: PLC0415
+
+    log.set_up(settings.log_level)
+
+    async def until_told() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        await run(settings, lambda networks: _announce(settings, networks), stop)
+
+    try:
+        asyncio.run(until_told())
+    except BaseExceptionGroup as group:
+        refusal = _refusal(group)
+        if refusal is None:
+            raise
+        raise refusal from None
+    return 0
+
+
+def _announce(settings: Settings, networks: "Networks") -> None:
+    data = printable(str(settings.data))
+    lines = [f"warren server {__version__}, data in {data}"]
+    lines += [
+        f"network {network.row.name}: {network.settings.prefix4}, root key on {network.row.root}"
+        for network in networks.all()
+    ]
+    lines += [
+        "add a machine:",
+        f"  warren key create --server {data}      # here; prints a key",
+        f"  warren up --server {settings.base_url} --auth-key KEY      # on the machine",
+        f"ready {settings.base_url}",
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+def _refusal(group: BaseExceptionGroup[BaseException]) -> WarrenError | None:
+    """The first refusal that a task group brought up, however deep; None where it was something else."""
+    leaf: BaseException = group
+    while isinstance(leaf, BaseExceptionGroup):
+        leaf = leaf.exceptions[0]
+    return leaf if isinstance(leaf, WarrenError) else None

@@ -1,0 +1,38 @@
+"""What the routes of `/api/v1` may call: the doors of the features, and who is calling.
+
+Decides nothing. The value is made once by `app.py` and reached through the request.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from litestar import Request
+
+from warren.model.keys import SigningKeyPair
+from warren.server.devices.service import Devices
+from warren.server.health import Health
+from warren.server.invites.service import Invites
+from warren.server.networks.service import Networks
+from warren.server.sessions.hub import Hub
+
+STATE_KEY = "services"
+ADMIN_ACTOR = "admin socket"
+"""Who acts on the admin socket, for the audit log: the file's mode let them in, nobody has a name there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The doors of the features."""
+
+    networks: Networks
+    invites: Invites
+    devices: Devices
+    hub: Hub
+    health: Health
+    server_key: SigningKeyPair
+
+
+def services_of(request: Request[Any, Any, Any]) -> Services:
+    """The doors, from a request."""
+    services: Services = request.app.state[STATE_KEY]
+    return services

@@ -1,0 +1,169 @@
+"""The ASGI application of the server: routes, rights, errors, the OpenAPI description.
+
+Decides who may call what: on the admin socket everything; on the public side, while there are no accounts, only routes
+marked open (SECURITY.md rule 18: a test compares them with the approved list). Which side a request came in by is the
+socket it arrived on, written into its scope by `door`, which no header can change. Must not know what routes do.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from litestar import Litestar, Request, Router, asgi, get
+from litestar.connection import ASGIConnection
+from litestar.datastructures import State
+from litestar.handlers.base import BaseRouteHandler
+from litestar.openapi.config import OpenAPIConfig
+
+from warren import __version__
+from warren.errors import Code, WarrenError
+from warren.limits import REQUEST_BODY_MAX_BYTES
+from warren.server.devices.routes import kick_member, list_members
+from warren.server.invites.routes import create_key, list_keys, revoke_key
+from warren.server.metrics import CONTENT_TYPE, Metrics
+from warren.server.networks.routes import (
+    create_network,
+    delete_network,
+    list_networks,
+    rename_network,
+    show_network,
+)
+from warren.server.problems import HANDLERS
+from warren.server.services import STATE_KEY, Services, services_of
+from warren.server.serving import Application, Receive, Scope, Send
+from warren.server.sessions.endpoint import PATH as NODE_PATH
+
+API = "/api/v1"
+OPEN = {"open": True}
+"""`opt` of a route that needs no authentication."""
+
+Scrape = Callable[[], Awaitable[bytes]]
+"""Everything that is counted, in Prometheus' text format."""
+
+_ADMIN = "warren_admin"
+_NO_STORE: Final = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'"),
+)
+
+ROUTES: Final = (
+    list_networks,
+    create_network,
+    show_network,
+    rename_network,
+    delete_network,
+    list_keys,
+    create_key,
+    revoke_key,
+    list_members,
+    kick_member,
+)
+
+
+@get("/health", opt=OPEN, include_in_schema=False)
+async def health(request: Request[Any, Any, Any]) -> Mapping[str, str]:
+    """Whether the server can do its work."""
+    trouble = await services_of(request).health.trouble()
+    if trouble is not None:
+        raise trouble
+    return {"status": "ok", "version": __version__}
+
+
+@get(f"{API}/openapi.json", opt=OPEN, include_in_schema=False)
+async def openapi() -> Mapping[str, Any]:
+    """The description of /api/v1, made when first asked for."""
+    return describe()
+
+
+def build(services: Services, node: Application) -> Application:
+    """The application. `node` serves the WebSocket of nodes."""
+    application: Any = Litestar(  # its own ASGI types are narrower than ours
+        route_handlers=[health, openapi, Router(API, route_handlers=list(ROUTES)), asgi(NODE_PATH, opt=OPEN)(node)],
+        guards=[_admin_only],
+        exception_handlers=HANDLERS,
+        openapi_config=None,
+        request_max_body_size=REQUEST_BODY_MAX_BYTES,
+        logging_config=None,
+        state=State({STATE_KEY: services}),
+    )
+    built: Application = application
+    return built
+
+
+_description: dict[str, Any] = {}
+
+
+def describe() -> Mapping[str, Any]:
+    """OpenAPI 3.1 of /api/v1. Built once, from an application that never serves: a start does not pay for it."""
+    if not _description:
+        described = Litestar(
+            route_handlers=[Router(API, route_handlers=list(ROUTES))],
+            openapi_config=OpenAPIConfig(
+                title="Warren",
+                version=__version__,
+                description="People and tools to a Warren server.",
+                use_handler_docstrings=True,
+            ),
+        )
+        _description.update(described.openapi_schema.to_schema())
+    return _description
+
+
+def door(application: Application, metrics: Metrics, *, admin: bool, scrape: Scrape | None = None) -> Application:
+    """The application as one socket shows it: what came in here is, or is not, the admin's. `scrape` gives /metrics."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        scope.setdefault("state", {})[_ADMIN] = admin
+        if scope["type"] != "http":
+            await application(scope, receive, send)
+            return
+        if scrape is not None and scope["path"] == "/metrics":
+            await serve_metrics(scrape, scope, send)
+            return
+
+        async def send_counted(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                metrics.requests.labels(str(message["status"])).inc()
+                message["headers"] = [*message["headers"], *_NO_STORE]
+            await send(message)
+
+        await application(scope, receive, send_counted)
+
+    return serve
+
+
+def metrics_only(scrape: Scrape) -> Application:
+    """The application of --metrics-listen."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001  # the shape of ASGI
+        if scope["type"] == "http" and scope["path"] == "/metrics":
+            await serve_metrics(scrape, scope, send)
+        elif scope["type"] == "http":
+            await _answer(send, 404, b"", b"text/plain")
+        else:
+            await send({"type": "websocket.close"})
+
+    return serve
+
+
+async def serve_metrics(scrape: Scrape, scope: Scope, send: Send) -> None:
+    """Answer /metrics."""
+    if scope["method"] in {"GET", "HEAD"}:
+        await _answer(send, 200, await scrape(), CONTENT_TYPE.encode())
+    else:
+        await _answer(send, 405, b"", b"text/plain")
+
+
+async def _answer(send: Send, status: int, body: bytes, content_type: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", content_type)]})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _admin_only(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    if handler.opt.get("open") or connection.scope["state"].get(_ADMIN) is True:
+        return
+    raise WarrenError(
+        Code.UNAUTHENTICATED,
+        "this server takes admin calls on its own socket only",
+        "run the command on the server's machine with --server DIR",
+    )
