@@ -89,6 +89,8 @@ class NodeSession(Session[NodeEvent]):
 
     def resume(self, identity: SigningKeyPair, now: float) -> None:
         """Answer `Challenged`: prove a membership that exists."""
+        if self.is_closed:
+            return
         shown = self._accepted()
         self._say(m.Resume(identity=identity.public, signature=identity.sign(shown.statement)), now)
 
@@ -106,6 +108,8 @@ class NodeSession(Session[NodeEvent]):
         ephemeral: bool = False,
     ) -> None:
         """Answer `Challenged`: join with a pre-auth key that signed (identity, network, key_challenge)."""
+        if self.is_closed:
+            return
         shown = self._accepted()
         self._say(
             m.Join(

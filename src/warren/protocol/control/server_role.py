@@ -57,6 +57,8 @@ class ServerSession(Session[ServerEvent]):
         """Answer `Greeted`. `nonce`: 32 fresh random bytes; the certificate is that of the public port, empty without
         TLS.
         """
+        if self.is_closed:
+            return
         if self._hello is None:
             raise LocalError("there is no hello to answer")
         statement = challenge_statement(

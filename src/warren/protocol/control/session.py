@@ -1,18 +1,18 @@
 """The rules that both roles of a control session share; a pure state machine, driven by its owner.
 
-Decides when a frame may come or go (by the table of `states`), how much a stranger may send and for how long, when to
-ping, when the line is dead, and who broke a rule. Must not know sockets, clocks or documents: `now` (seconds,
+Decides when a frame may come or go (by the table of `states`), how much a stranger may send and for how long, when
+to ping, when the line is dead, and who broke a rule. Must not know sockets, clocks or documents: `now` (seconds,
 monotonic) is an argument, randomness and keys are passed in, documents are bytes.
 
-An owner feeds (`handle_bytes` with one WebSocket message, `handle_timeout`, `handle_disconnect`), then drains: events
-with `poll_event`, answering each by the method that the event names, frames with `poll_transmit` until None, and sleeps
-until `poll_timeout`. `poll_transmit` hands out one frame at a time: take the next only when the socket took the last,
-then a slow reader holds one map and a bounded outbox. When `is_closed` and nothing is left to transmit, close the
-socket.
+An owner feeds (`handle_bytes` with one WebSocket message, `handle_timeout`, `handle_disconnect`), then drains:
+events with `poll_event`, answering each by the method that the event names, frames with `poll_transmit` until None,
+and sleeps until `poll_timeout`. `poll_transmit` hands out one frame at a time: take the next only when the socket
+took the last, then a slow reader holds one map and a bounded outbox. When `is_closed` and nothing is left to
+transmit, close the socket.
 
 Bytes of the network never raise. They change the session by the rules or close it with a code. What raises is
-`LocalError`: the owner called what it may not call now, which is a bug.
-"""
+`LocalError`: the owner called what it may not call now, which is a bug. Words after the end are dropped, since the
+end may have come while the owner was deciding: `Closed` waits among the events."""
 
 from abc import ABC, abstractmethod
 from collections import deque
@@ -176,10 +176,14 @@ class Session(ABC, Generic[Event]):
     def _say(self, message: Message, now: float) -> bytes:
         """Send a message of the dialogue and pass the turn; returns its frame."""
         frame = self._send(message)
-        self._advance(now)
+        if not self.is_closed:
+            self._advance(now)
         return frame
 
     def _send(self, message: Message) -> bytes:
+        """Put a message into the outbox and return its frame; empty where the session is over."""
+        if self.is_closed:
+            return b""
         if not may_say(self._state, self._role, type(message)):
             raise LocalError(f"{type(message).__name__} may not be sent in state {self._state.value}")
         frame = frames.encode(message)

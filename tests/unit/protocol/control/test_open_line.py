@@ -317,3 +317,21 @@ def test_nothing_is_heard_after_the_end() -> None:
     pair.server.refuse(Code.BUSY, "twice")
     pair.collect()
     assert len(pair.server_events) == seen
+
+
+def test_words_after_the_end_are_dropped_because_the_end_may_have_come_meanwhile() -> None:
+    pair = make_pair()
+    pair.node.handle_timeout(pair.now + 60)
+    pair.server.handle_timeout(pair.now + 60)
+    pair.collect()
+    while pair.node.poll_transmit() is not None:
+        pass
+    pair.node.resume(IDENTITY, pair.now + 60)
+    pair.node.signal(PEER, b"late")
+    pair.node.publish(RECORD)
+    assert pair.node.poll_transmit() is None
+    assert isinstance(frames.from_server(pair.server.poll_transmit() or b"", 4096), m.Refused)
+    pair.server.admit(b"late", pair.now + 60)
+    pair.server.challenge(network=NETWORK, genesis=b"late", nonce=bytes(32), now=pair.now + 60)
+    assert pair.server.poll_transmit() is None
+    assert (pair.node.is_closed, pair.server.is_closed) == (True, True)
