@@ -49,14 +49,17 @@ class Process:
         except subprocess.TimeoutExpired:
             raise TimeoutError(f"{self.title} still runs after {timeout_s} s; its log:\n{self.output()}") from None
 
-    def wait_for(self, text: str, timeout_s: float = 10.0) -> str:
-        """The first line of the log that contains `text`; TimeoutError or RuntimeError with the log if none comes."""
+    def wait_for(self, text: str, timeout_s: float = 10.0, *, times: int = 1) -> str:
+        """The first line of the log that contains `text` (or the one with which there are so many of them).
+
+        TimeoutError or, if the program has ended, RuntimeError, with the log, if it does not come.
+        """
         deadline = time.monotonic() + timeout_s
         while True:
             ended = not self.running
-            for line in self.output().splitlines():
-                if text in line:
-                    return line
+            found = [line for line in self.output().splitlines() if text in line]
+            if len(found) >= times:
+                return found[times - 1]
             if ended:
                 raise RuntimeError(f"{self.title} ended ({self._child.returncode}) without {text!r}:\n{self.output()}")
             if time.monotonic() > deadline:
