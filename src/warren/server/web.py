@@ -98,6 +98,7 @@ def describe() -> Mapping[str, Any]:
     if not _description:
         described = Litestar(
             route_handlers=[Router(API, route_handlers=list(ROUTES))],
+            logging_config=None,
             openapi_config=OpenAPIConfig(
                 title="Warren",
                 version=__version__,

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from warren.errors import Code, WarrenError
 from warren.model.ids import Identity, show_identity
 from warren.protocol.control.events import Greeted, JoinWanted
+from warren.protocol.control.server_role import ServerSession
 from warren.server.devices.service import Devices, removed_error
 from warren.server.invites.service import Invites, unknown_key
 from warren.server.metrics import Metrics
 from warren.server.networks.live import LiveNetwork
 from warren.server.networks.service import Networks
-from warren.server.sessions.streaming import StreamingSession
 from warren.trust.documents import Kind
 
 NONCE_BYTES = 32
-Challenge = Callable[[StreamingSession, float], None]
+Challenge = Callable[[ServerSession, float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Admission:
         network = await self._meant(hello)
         nonce = os.urandom(NONCE_BYTES)
 
-        def challenge(machine: StreamingSession, now: float) -> None:
+        def challenge(machine: ServerSession, now: float) -> None:
             machine.challenge(
                 network=network.id,
                 genesis=network.row.genesis,

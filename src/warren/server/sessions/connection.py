@@ -23,12 +23,13 @@ from warren.protocol.control.events import (
     ServerEvent,
     SignalWanted,
 )
+from warren.protocol.control.server_role import ServerSession
 from warren.server.log import logger
 from warren.server.metrics import Metrics
 from warren.server.networks.live import LiveNetwork
 from warren.server.sessions.admission import Admission
 from warren.server.sessions.hub import Hub
-from warren.server.sessions.streaming import StreamingSession
+from warren.server.sessions.pacing import PacedMaps
 
 log = logger("sessions")
 
@@ -53,7 +54,7 @@ class Line:
 class Connection:
     """One session from accept to close."""
 
-    def __init__(self, line: Line, machine: StreamingSession, admission: Admission, hub: Hub, metrics: Metrics) -> None:
+    def __init__(self, line: Line, machine: ServerSession, admission: Admission, hub: Hub, metrics: Metrics) -> None:
         self._line = line
         self._machine = machine
         self._admission = admission
@@ -61,6 +62,7 @@ class Connection:
         self._metrics = metrics
         self._clock = asyncio.get_running_loop().time
         self._wake = asyncio.Event()
+        self._maps: PacedMaps | None = None
         self._network: LiveNetwork | None = None
         self._identity: Identity | None = None
         self._signals_free_at = 0.0
@@ -107,10 +109,10 @@ class Connection:
         machine = self._machine
         try:
             while True:
-                before = machine.maps_sent
+                before = self._maps_sent()
                 while (frame := await self._next_frame()) is not None:
                     await self._line.send(frame)
-                self._metrics.maps.inc(machine.maps_sent - before)
+                self._metrics.maps.inc(self._maps_sent() - before)
                 if machine.is_closed:
                     async with asyncio.timeout(SESSION_WRITE_MAX_S):
                         await self._line.close()
@@ -124,13 +126,12 @@ class Connection:
         """The next frame, made only when the reader took the last: a slow one then gets the newest map, once."""
         async with asyncio.timeout(SESSION_WRITE_MAX_S):
             await self._line.ready()
-        self._machine.at(self._clock())
         return self._machine.poll_transmit()
 
     async def _wait(self) -> None:
         """Until there may be something to send, or a deadline of the machine or of a held map."""
         due = self._machine.poll_timeout()
-        held = self._machine.held_until()
+        held = None if self._maps is None else self._maps.held_until()
         at = min(time for time in (due[0] if due else None, held) if time is not None)
         try:
             async with asyncio.timeout_at(at):
@@ -184,8 +185,8 @@ class Connection:
         network = self._known_network()
         self._identity = identity
         self._machine.admit(membership, self._clock())
-        sight = network.sight_of
-        self._machine.stream(lambda since: network.state.difference(since, sight(identity)))
+        self._maps = PacedMaps(lambda since: network.state.difference(since, network.sight_of(identity)), self._clock)
+        self._machine.stream(self._maps)
         self._hub.attach(network.id, identity, self)
         self._metrics.sessions.set(self._hub.count)
 
@@ -232,6 +233,9 @@ class Connection:
             self._hub.detach(self._network.id, self._identity, self)
             self._identity = None
             self._metrics.sessions.set(self._hub.count)
+
+    def _maps_sent(self) -> int:
+        return 0 if self._maps is None else self._maps.sent
 
     def _known_network(self) -> LiveNetwork:
         if self._network is None:

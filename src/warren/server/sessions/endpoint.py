@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from warren.model.keys import SigningKeyPair
+from warren.protocol.control.server_role import ServerSession
 from warren.server.log import logger
 from warren.server.metrics import Metrics
 from warren.server.serving import LINE_EXTENSION, NodeSocket, Receive, Scope, Send
 from warren.server.sessions.admission import Admission
 from warren.server.sessions.connection import Connection, Line
 from warren.server.sessions.hub import Hub
-from warren.server.sessions.streaming import StreamingSession
 from warren.trust.ed25519 import is_signed
 
 PATH = "/node/v1"
@@ -46,7 +46,7 @@ class NodeEndpoint:
             return
         await send({"type": "websocket.accept"})
         socket: NodeSocket = scope["extensions"][LINE_EXTENSION]
-        machine = StreamingSession(
+        machine = ServerSession(
             server_key=self.server_key.public, sign=self.server_key.sign, verify=is_signed, now=self.now()
         )
         line = self._line(scope, socket, receive, send)
