@@ -123,10 +123,7 @@ impl DeviceConfig {
         Self {
             private_keys: vec![private_key],
             mtu: 1400,
-            stamps: StampWindow {
-                floor: Unix(0),
-                ceiling: Unix(u64::MAX),
-            },
+            stamps: StampWindow { floor: Unix(0), ceiling: Unix(u64::MAX) },
             handshakes_per_s: limits::HANDSHAKES_PER_S,
             owner: Owner::default(),
         }

@@ -109,3 +109,13 @@ counters! {
     /// Dropped: a pong that answers no ping on its way.
     drop_pong_unknown,
 }
+
+/// One more.
+pub(crate) fn count(counter: &mut u64) {
+    add(counter, 1);
+}
+
+/// So many more.
+pub(crate) fn add(counter: &mut u64, many: usize) {
+    *counter = counter.saturating_add(many as u64);
+}

@@ -1,17 +1,66 @@
-//! The device: what the caller drives.
-#![allow(
-    unused_variables,
-    clippy::todo,
-    reason = "signatures first; the bodies follow within the hour"
-)]
+//! The device: what the caller drives. Here: its parts, its configuration, and what it says.
+//!
+//! What happens with packets stands in [`outbound`] and [`inbound`], handshakes in [`handshakes`], and what time
+//! brings in [`timeouts`]. State changes only after a tag verified; whatever goes nowhere is counted.
 
+mod configure;
+mod handshakes;
+mod inbound;
+mod outbound;
+mod timeouts;
+
+use std::collections::VecDeque;
+
+use crate::admission::Admission;
+use crate::allowed_ips::AllowedIps;
+use crate::bucket::Bucket;
+use crate::event::Events;
+use crate::index::Indices;
+use crate::peers::Peers;
+use crate::probe::Probes;
+use crate::staging::Budget;
+use crate::stun::Transactions;
+use crate::tai64n::Stamper;
+use crate::wakeups::Wakeups;
 use crate::{
-    ConfigError, Counters, DeviceConfig, Endpoint, Event, Incoming, Instant, Now, Opened,
-    PeerConfig, PeerId, PeerStats, PrivateKey, Random, Reason, Sealed, Span, StampWindow, Transmit,
+    ConfigError, Counters, DeviceConfig, Endpoint, Event, Instant, Now, PeerId, PeerStats, PrivateKey, Random, Reason,
+    StampWindow, noise, outgoing,
 };
+
+/// One of our static keys with what is derived from it.
+struct Local {
+    key: PrivateKey,
+    mac1_key: [u8; 32],
+    cookie_key: [u8; 32],
+}
+
+/// A ping on its way.
+struct PingSent {
+    peer: PeerId,
+    token: u64,
+    at: Instant,
+}
 
 /// One WireGuard interface: its keys, peers and sessions.
 pub struct Device {
+    locals: Vec<Local>,
+    mtu: usize,
+    stamper: Stamper,
+    random: Box<dyn Random + Send>,
+    peers: Peers,
+    indices: Indices,
+    routes: AllowedIps,
+    wakeups: Wakeups,
+    admission: Admission,
+    unknown_initiators: Bucket,
+    probes: Probes,
+    stun: Transactions,
+    pings: VecDeque<PingSent>,
+    staged_bytes: Budget,
+    /// Peers whose staged packets can go out.
+    ready: VecDeque<PeerId>,
+    outgoing: outgoing::Queue,
+    events: Events,
     counters: Counters,
 }
 
@@ -20,167 +69,137 @@ impl Device {
     ///
     /// # Errors
     /// `Keys` and `Owner`, see [`ConfigError`].
-    pub fn new(config: DeviceConfig, random: Box<dyn Random + Send>) -> Result<Self, ConfigError> {
-        todo!()
-    }
-
-    /// Replace the device's keys (one or two). Sessions of a key that stays go on.
-    ///
-    /// # Errors
-    /// `Keys`; then nothing changed.
-    pub fn set_private_keys(&mut self, now: Now, keys: Vec<PrivateKey>) -> Result<(), ConfigError> {
-        todo!()
+    pub fn new(config: DeviceConfig, mut random: Box<dyn Random + Send>) -> Result<Self, ConfigError> {
+        let owner = config.owner;
+        if owner.bits > 8 || u32::from(owner.value) >= 1_u32.checked_shl(u32::from(owner.bits)).unwrap_or(0) {
+            return Err(ConfigError::Owner);
+        }
+        Ok(Self {
+            locals: locals(config.private_keys)?,
+            mtu: config.mtu,
+            stamper: Stamper::new(config.stamps),
+            peers: Peers::default(),
+            indices: Indices::new(owner),
+            routes: AllowedIps::new(),
+            wakeups: Wakeups::default(),
+            admission: Admission::new(&mut random, config.handshakes_per_s),
+            unknown_initiators: Bucket::default(),
+            probes: Probes::new(&mut random),
+            random,
+            stun: Transactions::default(),
+            pings: VecDeque::new(),
+            staged_bytes: Budget::default(),
+            ready: VecDeque::new(),
+            outgoing: outgoing::Queue::default(),
+            events: Events::default(),
+            counters: Counters::default(),
+        })
     }
 
     /// Replace the bounds of the TAI64N stamps.
     pub fn set_stamp_window(&mut self, stamps: StampWindow) {
-        todo!()
+        self.stamper.set_window(stamps);
     }
 
     /// The inner link's MTU in bytes.
     pub fn set_mtu(&mut self, mtu: usize) {
-        todo!()
-    }
-
-    /// Add a peer (its gate is shut and it has no endpoint) or change one (its gate, endpoint and the sessions of
-    /// keys that stay are kept; changed preshared keys hold for the next handshake).
-    ///
-    /// # Errors
-    /// See [`ConfigError`]; then nothing changed.
-    pub fn set_peer(
-        &mut self,
-        now: Now,
-        peer: PeerId,
-        config: PeerConfig,
-    ) -> Result<(), ConfigError> {
-        todo!()
-    }
-
-    /// Forget a peer with its sessions, prefixes, probe keys and waiting packets. False if there was none.
-    pub fn remove_peer(&mut self, peer: PeerId) -> bool {
-        todo!()
-    }
-
-    /// Open or shut a peer's gate. Shut, no inner packet passes in either direction; handshakes still work.
-    ///
-    /// # Errors
-    /// `UnknownPeer`.
-    pub fn set_gate(&mut self, peer: PeerId, open: bool) -> Result<(), ConfigError> {
-        todo!()
-    }
-
-    /// Where to send; `None`: nowhere, packets wait. What waits goes out at once.
-    ///
-    /// # Errors
-    /// `UnknownPeer`.
-    pub fn set_endpoint(
-        &mut self,
-        now: Now,
-        peer: PeerId,
-        endpoint: Option<Endpoint>,
-    ) -> Result<(), ConfigError> {
-        todo!()
-    }
-
-    /// Begin a handshake now, also to replace a living session (which goes on until the new one stands).
-    /// Without an endpoint it begins when there is one.
-    ///
-    /// # Errors
-    /// `UnknownPeer`.
-    pub fn initiate(&mut self, now: Now, peer: PeerId) -> Result<(), ConfigError> {
-        todo!()
-    }
-
-    /// Ask for an [`Event::Pong`] through the session, making one where there is none. Needs an open gate here and
-    /// there; a stock peer never answers.
-    ///
-    /// # Errors
-    /// `UnknownPeer`.
-    pub fn ping(&mut self, now: Now, peer: PeerId, token: u64) -> Result<(), ConfigError> {
-        todo!()
-    }
-
-    /// Let probes with this hint through as events of `peer` when their tag verifies under `key`.
-    ///
-    /// # Errors
-    /// `UnknownPeer`, `Full`.
-    pub fn set_probe_key(
-        &mut self,
-        hint: [u8; 8],
-        key: [u8; 32],
-        peer: PeerId,
-    ) -> Result<(), ConfigError> {
-        todo!()
-    }
-
-    /// Forget a probe key; false if there was none.
-    pub fn remove_probe_key(&mut self, hint: [u8; 8]) -> bool {
-        todo!()
+        self.mtu = mtu;
     }
 
     /// Let one answer to this STUN transaction through as an event, for so many milliseconds.
     pub fn expect_stun(&mut self, now: Now, transaction: [u8; 12], for_ms: u64) {
-        todo!()
-    }
-
-    /// Seal inner packets in place. Each of `packets` is a place in `arena` with [`crate::HEADROOM`] free bytes
-    /// before it and [`crate::TAILROOM`] behind it. Results are pushed to `out` in the same order, at most one a
-    /// packet: give it the capacity and nothing allocates. A packet without result was dropped (and counted), or
-    /// copied to wait for a session or an endpoint.
-    pub fn seal_batch(
-        &mut self,
-        now: Now,
-        arena: &mut [u8],
-        packets: &[Span],
-        out: &mut Vec<Sealed>,
-    ) {
-        todo!()
-    }
-
-    /// Open datagrams in place. Inner packets are pushed to `out` in the same order, at most one a datagram;
-    /// everything else (handshakes, STUN, probes, keepalives) becomes transmits, events and counters.
-    pub fn open_batch(
-        &mut self,
-        now: Now,
-        arena: &mut [u8],
-        datagrams: &[Incoming],
-        out: &mut Vec<Opened>,
-    ) {
-        todo!()
-    }
-
-    /// The next datagram to send that is not the result of sealing a batch. Call until `None`, with a buffer of
-    /// MTU + [`crate::TRANSMIT_OVERHEAD`] bytes and at least [`crate::TRANSMIT_MIN`].
-    pub fn poll_transmit(&mut self, now: Now, buffer: &mut [u8]) -> Option<Transmit> {
-        todo!()
+        self.stun.expect(now.mono, transaction, core::time::Duration::from_millis(for_ms));
     }
 
     /// The next thing that happened.
     pub fn poll_event(&mut self) -> Option<Event> {
-        todo!()
+        self.events.pop()
     }
 
     /// When to call `handle_timeout` at the latest, and what for; `None` while nothing is pending. It may turn out
-    /// that nothing is due then.
+    /// that nothing is due then: a deadline that traffic moved is looked at again when it comes.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<(Instant, Reason)> {
-        todo!()
-    }
-
-    /// Do what is due.
-    pub fn handle_timeout(&mut self, now: Now) {
-        todo!()
+        self.wakeups.first()
     }
 
     /// What is known of a peer.
     #[must_use]
     pub fn peer_stats(&self, now: Now, peer: PeerId) -> Option<PeerStats> {
-        todo!()
+        let peer = self.peers.get(self.peers.slot(peer)?)?;
+        Some(PeerStats {
+            rx_bytes: peer.tally.rx_bytes,
+            tx_bytes: peer.tally.tx_bytes,
+            last_handshake: peer.tally.last_handshake,
+            last_authenticated: peer.tally.last_authenticated,
+            alive: peer.keypairs.can_send(now.mono),
+            open: peer.open,
+            endpoint: peer.endpoint,
+        })
     }
 
     /// Every counter.
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    fn slot(&self, peer: PeerId) -> Result<u32, ConfigError> {
+        self.peers.slot(peer).ok_or(ConfigError::UnknownPeer)
+    }
+
+    /// See to it that `handle_timeout` comes to this peer in time.
+    fn arm(&mut self, slot: u32) {
+        if let Some((at, reason)) = self.peers.get(slot).and_then(|peer| peer.timers.deadline()) {
+            self.wakeups.no_later(slot, at, reason);
+        }
+    }
+
+    /// Staged packets of this peer can go out if it has somewhere to send and something to seal with.
+    fn flush(&mut self, now: Now, slot: u32) {
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        let can = peer.endpoint.is_some() && peer.keypairs.can_send(now.mono) && !peer.staged.is_empty();
+        if can && !peer.is_ready {
+            peer.is_ready = true;
+            self.ready.push_back(peer.id);
+        }
+    }
+
+    /// An authenticated packet of this peer came from `source`.
+    fn heard_from(&mut self, now: Now, slot: u32, source: &Endpoint, bytes: usize) {
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        peer.heard_from(now, source, bytes, &mut self.events);
+    }
+}
+
+fn locals(keys: Vec<PrivateKey>) -> Result<Vec<Local>, ConfigError> {
+    let distinct = match keys.as_slice() {
+        [_] => true,
+        [first, second] => first.public() != second.public(),
+        _ => false,
+    };
+    if !distinct {
+        return Err(ConfigError::Keys);
+    }
+    let local = |key: PrivateKey| {
+        let public = key.public();
+        Local { key, mac1_key: noise::mac1_key(&public), cookie_key: noise::cookie_key(&public) }
+    };
+    Ok(keys.into_iter().map(local).collect())
+}
+
+#[cfg(test)]
+impl Device {
+    pub(crate) fn set_counter_for_test(&mut self, peer: PeerId, counter: u64) {
+        let slot = self.peers.slot(peer).unwrap();
+        self.peers.get_mut(slot).unwrap().keypairs.usable(Instant(0)).unwrap().set_counter(counter);
+    }
+
+    pub(crate) fn sessions_for_test(&self, peer: PeerId) -> usize {
+        self.peers.get(self.peers.slot(peer).unwrap()).unwrap().keypairs.count()
+    }
+
+    pub(crate) fn indices_for_test(&self) -> usize {
+        self.indices.used()
     }
 }

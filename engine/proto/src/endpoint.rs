@@ -29,17 +29,12 @@ impl Endpoint {
             Self::Udp { remote } => {
                 kind.fill(if remote.is_ipv4() { 4 } else { 6 });
                 write_address(number, remote);
-                port.iter_mut()
-                    .zip(remote.port().to_be_bytes())
-                    .for_each(|(to, from)| *to = from);
+                port.iter_mut().zip(remote.port().to_be_bytes()).for_each(|(to, from)| *to = from);
             }
             Self::Relay { relay, channel } => {
                 kind.fill(1);
                 let bytes = relay.to_be_bytes().into_iter().chain(channel.to_be_bytes());
-                number
-                    .iter_mut()
-                    .zip(bytes)
-                    .for_each(|(to, from)| *to = from);
+                number.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
             }
         }
         out
@@ -57,11 +52,7 @@ impl Endpoint {
 }
 
 fn write_address(out: &mut [u8], remote: &SocketAddr) {
-    let scope = if let SocketAddr::V6(v6) = remote {
-        v6.scope_id()
-    } else {
-        0
-    };
+    let scope = if let SocketAddr::V6(v6) = remote { v6.scope_id() } else { 0 };
     let copy = |out: &mut [u8], octets: &[u8]| {
         let bytes = octets.iter().copied();
         out.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
@@ -70,10 +61,7 @@ fn write_address(out: &mut [u8], remote: &SocketAddr) {
         IpAddr::V4(v4) => copy(out, &v4.octets()),
         IpAddr::V6(v6) => {
             copy(out, &v6.octets());
-            out.iter_mut()
-                .skip(16)
-                .zip(scope.to_be_bytes())
-                .for_each(|(to, from)| *to = from);
+            out.iter_mut().skip(16).zip(scope.to_be_bytes()).for_each(|(to, from)| *to = from);
         }
     }
 }

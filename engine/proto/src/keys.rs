@@ -42,9 +42,7 @@ impl PrivateKey {
 
     /// X25519; `None` where the other key is of low order, so that the secret would be known to all.
     pub(crate) fn exchange(&self, with: &PublicKey) -> Option<Secret> {
-        let shared = self
-            .secret
-            .diffie_hellman(&x25519_dalek::PublicKey::from(with.0));
+        let shared = self.secret.diffie_hellman(&x25519_dalek::PublicKey::from(with.0));
         shared.was_contributory().then(|| Secret(shared.to_bytes()))
     }
 }
@@ -75,10 +73,7 @@ impl Eq for PresharedKey {}
 
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .iter()
-            .take(5)
-            .try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.0.iter().take(5).try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

@@ -11,21 +11,45 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+mod admission;
+mod allowed_ips;
 mod batch;
+mod bucket;
+mod cipher;
 mod config;
+mod cookie;
 mod counters;
+pub mod demux;
 mod device;
 mod endpoint;
 mod event;
+mod handshake;
+mod index;
+pub mod inner;
+mod keypairs;
 mod keys;
 pub mod limits;
+pub mod message;
+mod noise;
+mod outgoing;
+mod peer;
+mod peers;
 mod prefix;
+pub mod probe;
 mod random;
+mod replay;
+mod staging;
+pub mod stun;
+mod tai64n;
+#[cfg(test)]
+mod tests;
 mod time;
+mod timers;
+mod transport;
+mod wakeups;
 
 pub use batch::{
-    HEADROOM, Incoming, Opened, Reason, Sealed, Span, TAILROOM, TRANSMIT_MIN, TRANSMIT_OVERHEAD,
-    Transmit,
+    HEADROOM, Incoming, Opened, Reason, Sealed, Span, TAILROOM, TRANSMIT_MIN, TRANSMIT_OVERHEAD, Transmit,
 };
 pub use config::{ConfigError, DeviceConfig, Mode, Owner, PeerConfig, PeerStats, StampWindow};
 pub use counters::Counters;

@@ -15,23 +15,16 @@ impl Prefix {
     pub fn new(address: IpAddr, length: u8) -> Option<Self> {
         let masked = match address {
             IpAddr::V4(v4) if length <= 32 => {
-                let mask = u32::MAX
-                    .checked_shl(32_u32.saturating_sub(u32::from(length)))
-                    .unwrap_or(0);
+                let mask = u32::MAX.checked_shl(32_u32.saturating_sub(u32::from(length))).unwrap_or(0);
                 IpAddr::V4((v4.to_bits() & mask).into())
             }
             IpAddr::V6(v6) if length <= 128 => {
-                let mask = u128::MAX
-                    .checked_shl(128_u32.saturating_sub(u32::from(length)))
-                    .unwrap_or(0);
+                let mask = u128::MAX.checked_shl(128_u32.saturating_sub(u32::from(length))).unwrap_or(0);
                 IpAddr::V6((v6.to_bits() & mask).into())
             }
             IpAddr::V4(_) | IpAddr::V6(_) => return None,
         };
-        Some(Self {
-            address: masked,
-            length,
-        })
+        Some(Self { address: masked, length })
     }
 
     /// The first address.

@@ -21,7 +21,5 @@ pub(crate) fn bytes<const N: usize>(random: &mut dyn Random) -> [u8; N] {
 
 /// A random number of nanoseconds below `most_ns` (which is small beside 2^64, so the bias is nothing).
 pub(crate) fn below(random: &mut dyn Random, most_ns: u64) -> u64 {
-    u64::from_le_bytes(bytes(random))
-        .checked_rem(most_ns)
-        .unwrap_or(0)
+    u64::from_le_bytes(bytes(random)).checked_rem(most_ns).unwrap_or(0)
 }

@@ -1,0 +1,236 @@
+//! Packets out: routed by destination, sealed in place, or left to wait; and what the device sends by itself.
+
+use core::net::IpAddr;
+
+use super::{Device, PingSent};
+use crate::counters::{add, count};
+use crate::inner::{self, ECHO_LEN, Echo};
+use crate::outgoing::Outgoing;
+use crate::peer::Peer;
+use crate::staging::Staged;
+use crate::transport::padded;
+use crate::{Endpoint, HEADROOM, Now, PeerId, Sealed, Span, Transmit, limits};
+
+/// Bytes of a tag.
+const TAG: usize = crate::cipher::TAG;
+
+/// What sealing for a peer leads to beside the datagram itself.
+enum Outcome {
+    Sealed(Endpoint),
+    /// No session or no endpoint.
+    Wait,
+    /// The buffer is too short.
+    NoRoom,
+}
+
+impl Device {
+    /// Seal inner packets in place. Each of `packets` is a place in `arena` with [`crate::HEADROOM`] free bytes
+    /// before it and [`crate::TAILROOM`] behind it. Results are pushed to `out` in the same order, at most one a
+    /// packet: give it the capacity and nothing allocates. A packet without result was dropped (and counted), or
+    /// copied to wait for a session or an endpoint.
+    pub fn seal_batch(&mut self, now: Now, arena: &mut [u8], packets: &[Span], out: &mut Vec<Sealed>) {
+        let mut last: Option<(IpAddr, u32)> = None;
+        for span in packets {
+            let packet = span.start.checked_add(span.len).and_then(|end| arena.get(span.start..end));
+            let Some(destination) = packet.and_then(inner::destination) else {
+                count(&mut self.counters.drop_not_ip);
+                continue;
+            };
+            let slot = match last {
+                Some((address, slot)) if address == destination => slot,
+                _ => {
+                    let Some(slot) = self.routes.owner(&destination) else {
+                        count(&mut self.counters.drop_no_route);
+                        continue;
+                    };
+                    if let Some((_, before)) = last.replace((destination, slot)).filter(|(_, before)| *before != slot) {
+                        self.settle(now, before);
+                    }
+                    slot
+                }
+            };
+            self.seal_one(now, slot, arena, *span, out);
+        }
+        if let Some((_, slot)) = last {
+            self.settle(now, slot);
+        }
+    }
+
+    fn seal_one(&mut self, now: Now, slot: u32, arena: &mut [u8], span: Span, out: &mut Vec<Sealed>) {
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        if !peer.open {
+            count(&mut self.counters.drop_gate_out);
+            return;
+        }
+        let start = span.start.checked_sub(HEADROOM);
+        let whole = padded(span.len, self.mtu).checked_add(HEADROOM.saturating_add(TAG));
+        let region = start.zip(whole).and_then(|(start, whole)| {
+            let region = arena.get_mut(start..start.checked_add(whole)?)?;
+            Some((Span { start, len: whole }, region))
+        });
+        let Some((place, region)) = region else {
+            count(&mut self.counters.drop_no_room);
+            return;
+        };
+        match seal_for(peer, now, region, span.len) {
+            Outcome::Sealed(endpoint) => {
+                peer.timers.data_sent(now.mono);
+                add(&mut peer.tally.tx_bytes, place.len);
+                count(&mut self.counters.tx_packets);
+                count(&mut self.counters.tx_datagrams);
+                add(&mut self.counters.tx_bytes, place.len);
+                out.push(Sealed { peer: peer.id, endpoint, span: place });
+            }
+            Outcome::Wait => {
+                let packet = region.get(HEADROOM..HEADROOM.saturating_add(span.len)).unwrap_or_default();
+                self.stage(now, slot, || Staged::Packet(packet.into()));
+            }
+            Outcome::NoRoom => count(&mut self.counters.drop_no_room),
+        }
+    }
+
+    /// After a run of packets to one peer: renew its session if it is time, and see to its timers.
+    fn settle(&mut self, now: Now, slot: u32) {
+        let session = self.peers.get_mut(slot).and_then(|peer| peer.keypairs.usable(now.mono));
+        if session.is_some_and(|session| session.wants_renewal(now.mono)) {
+            self.request_handshake(now, slot);
+        }
+        self.arm(slot);
+    }
+
+    /// Let something wait until it can be sealed, and see to it that it can; a shut gate drops it.
+    pub(super) fn stage(&mut self, now: Now, slot: u32, item: impl FnOnce() -> Staged) {
+        let Some(peer) = self.peers.get_mut(slot) else { return };
+        if !peer.open {
+            count(&mut self.counters.drop_gate_out);
+            return;
+        }
+        peer.staged.push(item(), &mut self.staged_bytes, &mut self.counters);
+        if peer.keypairs.can_send(now.mono) {
+            self.flush(now, slot);
+        } else {
+            self.request_handshake(now, slot);
+        }
+    }
+
+    /// The next datagram to send that is not the result of sealing a batch. Call until `None`, with a buffer of
+    /// MTU + [`crate::TRANSMIT_OVERHEAD`] bytes and at least [`crate::TRANSMIT_MIN`].
+    pub fn poll_transmit(&mut self, now: Now, buffer: &mut [u8]) -> Option<Transmit> {
+        let transmit = self.next_outgoing(now, buffer).or_else(|| self.next_staged(now, buffer))?;
+        count(&mut self.counters.tx_datagrams);
+        add(&mut self.counters.tx_bytes, transmit.len);
+        if let Some(peer) = transmit.peer.and_then(|id| self.peers.slot(id)).and_then(|slot| self.peers.get_mut(slot)) {
+            add(&mut peer.tally.tx_bytes, transmit.len);
+        }
+        Some(transmit)
+    }
+
+    fn next_outgoing(&mut self, now: Now, buffer: &mut [u8]) -> Option<Transmit> {
+        loop {
+            let made = match self.outgoing.pop()? {
+                Outgoing::Wire { peer, endpoint, bytes, len } => {
+                    let fits = buffer.get_mut(..len).zip(bytes.get(..len));
+                    fits.map(|(to, from)| {
+                        to.copy_from_slice(from);
+                        Transmit { peer, endpoint, len }
+                    })
+                }
+                Outgoing::Keepalive(id) => self.seal_small(now, id, &[], buffer),
+                Outgoing::Pong(id, token) => self.seal_small(now, id, &inner::write_echo(Echo::Pong(token)), buffer),
+            };
+            if made.is_some() {
+                return made;
+            }
+        }
+    }
+
+    /// Seal a keepalive or a pong; nothing, where there is no session, no endpoint or (for a pong) no open gate.
+    fn seal_small(&mut self, now: Now, id: PeerId, plain: &[u8], buffer: &mut [u8]) -> Option<Transmit> {
+        let slot = self.peers.slot(id)?;
+        let peer = self.peers.get_mut(slot)?;
+        if !plain.is_empty() && !peer.open {
+            count(&mut self.counters.drop_gate_out);
+            return None;
+        }
+        let region = buffer.get_mut(..HEADROOM.checked_add(plain.len())?.checked_add(TAG)?)?;
+        region.get_mut(HEADROOM..)?.get_mut(..plain.len())?.copy_from_slice(plain);
+        let len = region.len();
+        let Outcome::Sealed(endpoint) = seal_for(peer, now, region, plain.len()) else { return None };
+        if plain.is_empty() {
+            count(&mut self.counters.tx_keepalives);
+            peer.timers.authentic_sent(now.mono);
+        } else {
+            peer.timers.data_sent(now.mono);
+        }
+        self.settle(now, slot);
+        Some(Transmit { peer: Some(id), endpoint, len })
+    }
+
+    fn next_staged(&mut self, now: Now, buffer: &mut [u8]) -> Option<Transmit> {
+        loop {
+            let id = *self.ready.front()?;
+            let slot = self.peers.slot(id);
+            let made = slot.and_then(|slot| self.seal_staged(now, slot, buffer));
+            let Some(slot) = slot else {
+                self.ready.pop_front();
+                continue;
+            };
+            if let Some(transmit) = made {
+                return Some(transmit);
+            }
+            self.ready.pop_front();
+            if let Some(peer) = self.peers.get_mut(slot) {
+                peer.is_ready = false;
+            }
+            self.settle(now, slot);
+        }
+    }
+
+    /// Seal the oldest waiting packet that fits; `None` when no more of them can go out.
+    fn seal_staged(&mut self, now: Now, slot: u32, buffer: &mut [u8]) -> Option<Transmit> {
+        let peer = self.peers.get_mut(slot)?;
+        while peer.endpoint.is_some() && peer.keypairs.can_send(now.mono) {
+            let item = peer.staged.pop(&mut self.staged_bytes)?;
+            let echo;
+            let packet: &[u8] = match &item {
+                Staged::Packet(packet) => packet,
+                Staged::Ping(token) => {
+                    echo = inner::write_echo(Echo::Ping(*token));
+                    &echo
+                }
+            };
+            let padded = padded(packet.len(), self.mtu).max(packet.len());
+            let whole = padded.saturating_add(HEADROOM.saturating_add(TAG));
+            let Some(region) = buffer.get_mut(..whole) else {
+                count(&mut self.counters.drop_no_room);
+                continue;
+            };
+            let to = region.iter_mut().skip(HEADROOM);
+            to.zip(packet).for_each(|(to, from)| *to = *from);
+            let Outcome::Sealed(endpoint) = seal_for(peer, now, region, packet.len()) else { return None };
+            peer.timers.data_sent(now.mono);
+            if let Staged::Ping(token) = item {
+                if self.pings.len() >= limits::PINGS {
+                    self.pings.pop_front();
+                }
+                self.pings.push_back(PingSent { peer: peer.id, token, at: now.mono });
+            } else {
+                count(&mut self.counters.tx_packets);
+            }
+            return Some(Transmit { peer: Some(peer.id), endpoint, len: whole });
+        }
+        None
+    }
+}
+
+/// Seal `region` (header, `len` bytes of packet, padding, tag) with the peer's current session.
+fn seal_for(peer: &mut Peer, now: Now, region: &mut [u8], len: usize) -> Outcome {
+    let Some(endpoint) = peer.endpoint else { return Outcome::Wait };
+    let Some(session) = peer.keypairs.usable(now.mono) else { return Outcome::Wait };
+    if !session.seal(region, len) {
+        return Outcome::NoRoom;
+    }
+    Outcome::Sealed(endpoint)
+}
+
+const _: () = assert!(ECHO_LEN == 16, "a ping needs no padding");

@@ -1,0 +1,66 @@
+//! Packets that wait for a session or an endpoint: a bounded queue a peer, and a bound on the bytes of all.
+
+use std::collections::VecDeque;
+
+use crate::counters::count;
+use crate::{Counters, limits};
+
+/// Something to seal when there is a session.
+pub(crate) enum Staged {
+    /// An inner packet.
+    Packet(Box<[u8]>),
+    /// A ping with its token.
+    Ping(u64),
+}
+
+impl Staged {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Packet(packet) => packet.len(),
+            Self::Ping(_) => 0,
+        }
+    }
+}
+
+/// What waits for one peer, oldest first.
+#[derive(Default)]
+pub(crate) struct Queue(VecDeque<Staged>);
+
+/// How many bytes wait in all.
+#[derive(Default)]
+pub(crate) struct Budget(usize);
+
+impl Queue {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Add to the end; the oldest makes room. Counts what is dropped.
+    pub(crate) fn push(&mut self, item: Staged, budget: &mut Budget, counters: &mut Counters) {
+        if self.0.len() >= limits::STAGED_PACKETS {
+            self.pop(budget);
+            count(&mut counters.drop_staged_oldest);
+        }
+        let total = budget.0.saturating_add(item.bytes());
+        if total > limits::STAGED_BYTES {
+            count(&mut counters.drop_staged_full);
+            return;
+        }
+        budget.0 = total;
+        self.0.push_back(item);
+    }
+
+    pub(crate) fn pop(&mut self, budget: &mut Budget) -> Option<Staged> {
+        let item = self.0.pop_front()?;
+        budget.0 = budget.0.saturating_sub(item.bytes());
+        Some(item)
+    }
+
+    /// Drop all of it, and its memory.
+    pub(crate) fn clear(&mut self, budget: &mut Budget, counters: &mut Counters) {
+        while self.pop(budget).is_some() {
+            count(&mut counters.drop_staged_gave_up);
+        }
+        self.0 = VecDeque::new();
+    }
+}
