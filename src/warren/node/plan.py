@@ -13,6 +13,7 @@ A network that is up already stays up when something collides later: it is repor
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, ip_interface, ip_network
+from typing import Literal
 
 from warren.errors import Code, WarrenError
 from warren.model.ids import Identity, NetworkId
@@ -78,7 +79,16 @@ class HostPlan:
 
     def lines(self) -> list[str]:
         """The plan for a person, in the order in which it is applied."""
-        return [text for _, text in describe(self)]
+        return [described.text for described in describe(self)]
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """One thing of a plan in words. `subject`: the item, the peer, or the name of the link."""
+
+    kind: Literal["blackhole", "link", "address", "route", "peer"]
+    text: str
+    subject: HostItem | PeerPlan | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,20 +117,33 @@ def plan(maps: Sequence[NetworkMap], own: Own, facts: HostFacts) -> HostPlan:
     return HostPlan(tuple(tunnels), tuple(collisions))
 
 
-def describe(wanted: HostPlan) -> Iterator[tuple[str, str]]:
-    """(kind, sentence) of each thing in the plan; kinds: blackhole, link, address, route, peer."""
+def describe(wanted: HostPlan) -> Iterator[Described]:
+    """Everything in the plan, in the order in which it is applied."""
     for tunnel in wanted.tunnels:
         for route in tunnel.blackholes:
-            yield "blackhole", f"{route.prefix} leads nowhere while the tunnel of {tunnel.name} is away"
-        yield "link", f"{tunnel.link} for network {tunnel.name}, MTU {tunnel.mtu}"
+            yield Described("blackhole", show_item(route), route)
+        yield Described("link", f"{tunnel.link} for network {tunnel.name}, MTU {tunnel.mtu}", tunnel.link)
         for address in tunnel.addresses:
-            yield "address", f"{address.interface.ip} on {address.link}"
+            yield Described("address", show_item(address), address)
         for route in tunnel.routes:
-            yield "route", f"{route.prefix} by {route.link}" + (f" from {route.source}" if route.source else "")
+            yield Described("route", show_item(route), route)
         for peer in tunnel.peers:
-            gate = "open" if peer.gate_open else "shut"
-            reached = ", ".join(str(prefix.network_address) for prefix in peer.allowed) or "no address"
-            yield "peer", f"{peer.name} ({reached}): gate {gate}, {peer.gate_reason}"
+            yield Described("peer", show_peer(peer), peer)
+
+
+def show_item(item: HostItem) -> str:
+    """An address or route of ours, for a person."""
+    if isinstance(item, HostAddress):
+        return f"{item.interface.ip} on {item.link}"
+    if not item.link:
+        return f"{item.prefix} leads nowhere while its tunnel is away"
+    return f"{item.prefix} by {item.link}" + (f" from {item.source}" if item.source else "")
+
+
+def show_peer(peer: PeerPlan) -> str:
+    """A peer, for a person."""
+    reached = ", ".join(str(prefix.network_address) for prefix in peer.allowed) or "no address"
+    return f"{peer.name} ({reached}): gate {'open' if peer.gate_open else 'shut'}, {peer.gate_reason}"
 
 
 def _tunnel(network: NetworkMap, link: str) -> TunnelPlan:

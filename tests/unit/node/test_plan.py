@@ -175,8 +175,8 @@ def test_links_are_numbered_past_those_of_others_and_keep_their_names() -> None:
 def test_the_lines_of_a_plan_stand_in_the_order_in_which_it_is_applied() -> None:
     lines = plan([network(peers=[peer("db", "100.96.0.7")])], Own(), LAPTOP).lines()
     assert lines == [
-        "100.96.0.0/16 leads nowhere while the tunnel of default is away",
-        "fd77:7272:656e::/64 leads nowhere while the tunnel of default is away",
+        "100.96.0.0/16 leads nowhere while its tunnel is away",
+        "fd77:7272:656e::/64 leads nowhere while its tunnel is away",
         "warren0 for network default, MTU 1400",
         "100.96.0.2 on warren0",
         "fd77:7272:656e::2 on warren0",
