@@ -8,7 +8,7 @@ files: the node writes `encode()` to disk before it uses what the floors allowed
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
@@ -20,6 +20,13 @@ Order: TypeAlias = tuple[int, int]
 FloorKey: TypeAlias = tuple[str, bytes]
 
 UNSEEN: Order = (0, 0)
+_Natural: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+
+class _Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    version: Literal[1]
+    floors: list[tuple[str, str, _Natural, _Natural]]
+    claims: list[tuple[str, list[str], str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +83,3 @@ def reason_against(order: Order, floor: Order | None) -> str | None:
     if order[0] - epoch > limits.ORDER_JUMP_MAX or order[1] - counter > limits.ORDER_JUMP_MAX:
         return "a jump of more than 2^32"
     return None
-
-
-_Natural = msgspec.Meta(ge=0, le=2**63 - 1)
-
-
-class _Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    version: Literal[1]
-    floors: list[tuple[str, str, int, int]]
-    claims: list[tuple[str, list[str], str, str]]

@@ -142,21 +142,22 @@ def _policy(
 ) -> Authentic | None:
     """The policy in force: of those that replace the same one the lowest digest, of the rest the newest."""
     permitted = ledger.in_order(_permitted(documents, Right.POLICY, authorities, now, ledger))
-    usable: dict[bytes, Authentic] = {}
+    usable: dict[tuple[bool, bytes], Authentic] = {}
     for document in permitted:  # by rising digest
         body = document.body
         if not isinstance(body, Policy):
             continue
+        slot = (True, body.replaces) if body.replaces else (False, document.digest)
         if not readable(body.text):
             ledger.refuse(document, Code.UNSUPPORTED, "this version cannot read the policy; the one before stays")
             ledger.note("policy-unreadable", "a policy was set that this version cannot read")
             ledger.keep(document)
-        elif body.replaces and body.replaces in usable:
+        elif slot in usable:
             ledger.refuse(document, Code.CONFLICT, "another policy that replaces the same one has the lower digest")
             ledger.note("policy-conflict", "two policies replace the same one; the one with the lower digest is used")
             ledger.keep(document)
         else:
-            usable[body.replaces or document.digest] = document
+            usable[slot] = document
     chosen = ledger.newest(list(usable.values()))
     if chosen is not None:
         ledger.accept(chosen)

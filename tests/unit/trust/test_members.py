@@ -1,0 +1,194 @@
+"""Who is a member: order, removal, limits, expiry, and memberships of several signers."""
+
+import pytest
+from tests.unit.trust.founding import DATE, Network
+
+from warren import limits
+from warren.errors import Code
+from warren.trust.documents import AdmissionLimits, Membership, Right
+from warren.trust.members import matches, reason_outside
+from warren.trust.view import View
+
+
+def codes(view: View) -> list[Code]:
+    return [one.code for one in view.refused]
+
+
+def test_the_newest_membership_counts_and_older_ones_are_refused(network: Network) -> None:
+    old, new = network.member("a", hostname="old"), network.member("a", hostname="new")
+    view = network.verify([*network.base(), old, new])
+    assert view.members[network.identity("a")].hostname == "new"
+    assert codes(view) == [Code.OUT_OF_ORDER]
+    again = network.verify([*network.base(), old], view.floors)
+    assert network.names(again, "a") == []
+
+
+@pytest.mark.parametrize(
+    ("epoch", "counter", "taken"),
+    [(0, 2**32 + 7, True), (0, 2**32 + 8, False), (0, 2**63 - 1, False), (2**32, 7, True), (2**32 + 1, 7, False)],
+)
+def test_a_jump_of_more_than_two_to_the_32_is_refused(
+    network: Network, epoch: int, counter: int, *, taken: bool
+) -> None:
+    base = network.base()
+    floors = network.verify([*base, network.member("a", counter=7, by="root")]).floors
+    view = network.verify([*base, network.member("a", epoch=epoch, counter=counter, by="root")], floors)
+    assert network.names(view, "a") == (["a"] if taken else [])
+    assert codes(view) == ([] if taken else [Code.OUT_OF_ORDER])
+
+
+def test_a_key_that_was_never_seen_may_not_begin_with_a_jump(network: Network) -> None:
+    view = network.verify([*network.base(), network.member("a", counter=2**63 - 1)])
+    assert network.names(view, "a") == []
+
+
+def test_a_removal_ends_a_membership_whoever_gave_it_and_whatever_its_date(network: Network) -> None:
+    for giver in ("registrar", "root"):
+        documents = [*network.base(), network.member("a", by=giver, date=DATE + 50), network.member("b")]
+        view = network.verify([*documents, network.removal("a", date=DATE - 10**6)])
+        assert network.names(view, "a", "b") == ["b"]
+        assert view.removed == {network.identity("a"): 0}
+        assert Code.REMOVED in codes(view)
+
+
+def test_a_removal_is_not_forgotten_when_it_is_withheld_later(network: Network) -> None:
+    documents = [*network.base(), network.member("a")]
+    floors = network.verify([*documents, network.removal("a")]).floors
+    view = network.verify([*documents, network.member("a", counter=999)], floors)
+    assert network.names(view, "a") == []
+
+
+def test_nobody_without_the_right_removes(network: Network) -> None:
+    admitting = network.delegation("desk", [Right.ADMIT])
+    documents = [*network.base(), admitting, network.member("a"), network.member("b")]
+    for who in ("desk", "a", "b", "mallory"):
+        view = network.verify([*documents, network.removal("a", by=who)])
+        assert network.names(view, "a") == ["a"], who
+        assert view.removed == {}
+        assert codes(view) == [Code.FORBIDDEN]
+
+
+def test_only_the_root_or_an_admins_key_undoes_a_removal_and_with_a_higher_epoch(network: Network) -> None:
+    admin = network.delegation("admin", [Right.ADMIT, Right.READMIT])
+    documents = [*network.base(), admin, network.member("a"), network.removal("a")]
+    for who, epoch, back in (
+        ("registrar", 0, False),
+        ("registrar", 1, False),
+        ("registrar", 2**32, False),
+        ("admin", 0, False),
+        ("root", 0, False),
+        ("admin", 1, True),
+        ("root", 1, True),
+    ):
+        view = network.verify([*documents, network.member("a", by=who, epoch=epoch)])
+        assert network.names(view, "a") == (["a"] if back else []), (who, epoch)
+
+
+def test_a_second_removal_ends_the_higher_epoch_too(network: Network) -> None:
+    documents = [*network.base(), network.removal("a"), network.member("a", by="root", epoch=1)]
+    view = network.verify([*documents, network.removal("a", epoch=1)])
+    assert network.names(view, "a") == []
+    assert view.removed[network.identity("a")] == 1
+
+
+def test_an_expired_remover_still_removes_but_a_removed_one_does_not(network: Network) -> None:
+    warden = network.delegation("warden", [Right.REMOVE], not_after=DATE)
+    documents = [*network.base(), warden, network.member("a"), network.removal("a", by="warden")]
+    view = network.verify(documents, now=DATE + 500)
+    assert network.names(view, "a") == []
+    void = network.verify([*documents, network.removal_of_delegation("warden")], view.floors)
+    assert network.names(void, "a") == ["a"]
+
+
+def test_a_membership_ends_when_it_expires_and_an_older_one_without_end_does_not_return(network: Network) -> None:
+    endless, ending = network.member("a"), network.member("a", expires=DATE + 10)
+    documents = [*network.base(), endless, ending]
+    before = network.verify(documents, now=DATE + 9)
+    assert network.names(before, "a") == ["a"]
+    assert before.next_change == DATE + 10
+    assert network.names(network.verify(documents, now=DATE + 10), "a") == []
+    after = network.verify(documents, now=DATE + 10)
+    assert network.names(network.verify([*network.base(), endless], after.floors), "a") == []
+
+
+def test_a_renewal_after_the_end_brings_the_member_and_its_record_back(network: Network) -> None:
+    documents = [*network.base(), network.member("a", expires=DATE + 10), network.record("a")]
+    ended = network.verify(documents, now=DATE + 20)
+    assert network.names(ended, "a") == []
+    back = network.verify([*ended.documents, network.member("a", expires=DATE + 99)], ended.floors, now=DATE + 21)
+    assert back.members[network.identity("a")].record is not None
+
+
+def test_a_signer_who_may_not_remove_cannot_replace_what_another_gave(network: Network) -> None:
+    invite = network.delegation("invite", [Right.ADMIT])
+    usurper = network.member("a", by="invite", hostname="mine", expires=DATE + 1)
+    view = network.verify([*network.base(), invite, network.member("a"), usurper])
+    assert view.members[network.identity("a")].hostname == "a"
+    alone = network.verify([*network.base(), invite, usurper], now=DATE)
+    assert alone.members[network.identity("a")].hostname == "mine"
+    taken_over = network.verify([*network.base(), invite, usurper, network.member("a", hostname="later")], now=DATE)
+    assert taken_over.members[network.identity("a")].hostname == "later"
+
+
+def test_a_new_invite_brings_back_who_had_run_out(network: Network) -> None:
+    invite = network.delegation("invite", [Right.ADMIT])
+    documents = [*network.base(), invite, network.member("a", expires=DATE + 1)]
+    view = network.verify([*documents, network.member("a", by="invite", hostname="again")], now=DATE + 2)
+    assert view.members[network.identity("a")].hostname == "again"
+
+
+@pytest.mark.parametrize(
+    ("fields", "within"),
+    [
+        ({"tags": ("lab",), "hostname": "lab-1", "ipv4": "100.96.7.1"}, True),
+        ({"tags": (), "hostname": "lab-"}, True),
+        ({"tags": ("lab", "other"), "hostname": "lab-1"}, False),
+        ({"tags": ("lab",), "hostname": "db"}, False),
+        ({"tags": ("lab",), "hostname": ""}, False),
+        ({"tags": ("lab",), "hostname": "lab-1", "ipv4": "100.96.8.1"}, False),
+    ],
+)
+def test_a_delegation_admits_within_its_limits_only(*, fields: dict[str, object], within: bool) -> None:
+    bounds = AdmissionLimits(tags=("lab",), hostname="lab-*", ipv4="100.96.7.0/24")
+    membership = Membership(identity=bytes(32), counter=1, date=DATE, **fields)  # type: ignore[arg-type]
+    assert (reason_outside(bounds, membership) is None) is within
+
+
+def test_limits_are_asked_by_verify(network: Network) -> None:
+    base = [network.genesis, network.settings(), network.policy()]
+    bounded = network.delegation("registrar", limits=AdmissionLimits(hostname="lab-*"))
+    view = network.verify([*base, bounded, network.member("lab-1"), network.member("db")])
+    assert network.names(view, "lab-1", "db") == ["lab-1"]
+
+
+def test_a_delegation_admits_the_first_so_many(network: Network) -> None:
+    base = [network.genesis, network.settings(), network.policy()]
+    bounded = network.delegation("registrar", limits=AdmissionLimits(count=2))
+    third = network.member("c", joined=DATE - 1)
+    documents = [*base, bounded, network.member("a", joined=DATE - 3), network.member("b", joined=DATE - 2), third]
+    view = network.verify([*documents, network.member("d", by="root")])
+    assert network.names(view, "a", "b", "c", "d") == ["a", "b", "d"]
+    left = network.verify([*view.documents, network.removal("a")], view.floors)
+    assert network.names(left, "a", "b", "c", "d") == ["b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "label", "answer"),
+    [
+        ("*", "", True), ("*", "abc", True), ("a*c", "abbc", True), ("a*c", "abcb", False), ("a", "a", True),
+        ("a", "ab", False), ("*a*a*", "aba", True), ("*a*a*", "ab", False), ("", "", True), ("", "a", False),
+    ],
+)  # fmt: skip
+def test_a_pattern_is_matched_as_people_read_it(pattern: str, label: str, *, answer: bool) -> None:
+    assert matches(pattern, label) is answer
+
+
+def test_a_hostile_pattern_costs_little() -> None:
+    assert not matches("*a" * 31, "a" * 30 + "b" * 33)
+
+
+def test_the_table_of_floors_has_an_end(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "FLOORS_MAX", 5)
+    network.verify([*network.base(), network.member("a")])
+    with pytest.raises(Exception, match="more subjects"):
+        network.verify([*network.base(), network.member("a"), network.member("b")])
