@@ -47,7 +47,7 @@ class Ledger:
 
     def __init__(self, store: Store, network: NetworkId, genesis: Authentic) -> None:
         self._store = store
-        self._network = network
+        self.network = network
         self._genesis = genesis
         self._documents: dict[bytes, Authentic] = {genesis.digest: genesis}
         self._floors = Floors()
@@ -107,12 +107,12 @@ class Ledger:
         return await self.take((), now) if self.held is not None else None
 
     def note_current(self, now: float) -> None:
-        """The server says that nothing is newer: the state is of now. In memory only; a restart may show an older time."""
+        """The server says that nothing is newer: the state is of now. In memory only."""
         if self.held is not None:
             self.held = Held(self.held.view, self.held.refused, now)
 
     def _verify(self, now: float) -> View:
-        return verify(self._network, self._documents.values(), floors=self._floors, now=int(now), readable=is_readable)
+        return verify(self.network, self._documents.values(), floors=self._floors, now=int(now), readable=is_readable)
 
     def _keep(self, view: View) -> None:
         self._documents = {document.digest: document for document in (self._genesis, *view.documents)}
@@ -124,7 +124,7 @@ class Ledger:
         for one in raw:
             if one in known:
                 continue
-            answer = authenticate(self._network, one)
+            answer = authenticate(self.network, one)
             if isinstance(answer, Refusal):
                 refused.append(answer)
             else:

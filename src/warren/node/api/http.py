@@ -151,18 +151,18 @@ class LocalApi:
                 "give another --socket",
             ) from error
 
-    async def close(self, *, but: asyncio.Task[None] | None = None) -> None:
-        """Stop listening, end the calls that are under way (all but one), remove the socket's file."""
+    async def close(self, within_s: float) -> None:
+        """Stop listening, remove the socket's file, let the calls that are under way end within the time."""
         if self._server is None:
             return
         self._server.close()
         self._server = None
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
-        calls = [task for task in self._connections if task is not but]
-        for task in calls:
-            task.cancel()
-        await asyncio.gather(*calls, return_exceptions=True)
+        if self._connections:
+            _, late = await asyncio.wait(self._connections, timeout=within_s)
+            for task in late:
+                task.cancel()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

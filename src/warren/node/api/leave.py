@@ -1,0 +1,15 @@
+"""`POST /v1/leave`: out of one network for good; the server is told where it can be reached."""
+
+from warren.node.api.http import Reply, Request
+from warren.node.api.scope import Scope
+from warren.protocol.local.down import LeaveRequest, LeaveResult
+
+
+async def answer(scope: Scope, request: Request, reply: Reply) -> None:
+    """End a membership and delete what belongs to it."""
+    network = scope.roster.find(request.decode(LeaveRequest).network)
+    name = network.name
+    told = await scope.roster.leave(network)
+    if scope.convergence is not None:
+        await scope.convergence.converge()
+    await reply.result(LeaveResult(network=name, told_server=told))

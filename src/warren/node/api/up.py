@@ -1,0 +1,161 @@
+"""`POST /v1/up`: be on; join a network where server and key say so. Idempotent; streams progress.
+
+Decides what a request means: everything in it is read before anything changes; a key joins (or finds that this machine
+is in that network already), no key brings up what is on disk. It ends well when every network asked for is in force: a
+session, or a verified state from disk while the server is away. A network that was joined by this very request and
+cannot be brought up is left again, so that a refused first `up` leaves nothing behind.
+"""
+
+import asyncio
+import socket
+from dataclasses import dataclass
+
+from warren.errors import Code, WarrenError
+from warren.limits import UP_SESSION_WAIT_S, UP_TIMEOUT_MAX_S
+from warren.model.names import parse_host_label, parse_tag, suggest_host_label
+from warren.node.api.caller import uid_of_user
+from warren.node.api.http import Reply, Request
+from warren.node.api.scope import Scope
+from warren.node.control.joining import Entry
+from warren.node.control.place import ServerPlace, parse_server
+from warren.node.network import Network
+from warren.node.rights import check_tun_rights
+from warren.protocol.local.rights import Right
+from warren.protocol.local.stream import Progress
+from warren.protocol.local.up import UpNetwork, UpRequest, UpResult
+from warren.trust.admission_key import AdmissionKey
+from warren.trust.admission_key import parse as parse_key
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """The request, read and checked."""
+
+    place: ServerPlace | None
+    key: AdmissionKey | None
+    entry: Entry
+    operator_uid: int | None
+    port: int | None
+    timeout_s: float
+
+
+async def answer(scope: Scope, request: Request, reply: Reply) -> None:
+    """Come up."""
+    wish = _read(request, scope)
+    check_tun_rights()
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + wish.timeout_s
+    scope.roster.load()
+    networks, joined = await _networks(scope, wish, reply)
+    try:
+        await scope.set_wanted(up=True, operator_uid=wish.operator_uid)
+        if scope.convergence is not None:
+            scope.convergence.request()
+        for network in networks:
+            await _in_force(network, deadline - loop.time())
+    except WarrenError:
+        if joined is not None:
+            await scope.roster.leave(joined)
+            await scope.set_wanted(up=bool(scope.roster.networks), operator_uid=scope.wanted.operator_uid)
+        raise
+    warnings = [_plain_warning(wish.place)] if wish.place is not None else []
+    await reply.line(
+        UpResult(
+            networks=tuple(_result(network, joined=network is joined) for network in networks),
+            warnings=tuple(warning for warning in warnings if warning),
+            survives_reboot=scope.survives_reboot,
+        )
+    )
+
+
+def _read(request: Request, scope: Scope) -> _Wish:
+    body = request.decode(UpRequest)
+    operator_uid = scope.wanted.operator_uid
+    if body.operator is not None:
+        if request.right < Right.ROOT:
+            raise WarrenError(Code.FORBIDDEN, "only root names an operator")
+        operator_uid = uid_of_user(body.operator)
+    if body.port is not None and not 1 <= body.port <= 65535:
+        raise WarrenError(Code.INVALID_ARGUMENT, f"{body.port} is not a port (1 to 65535)")
+    if not 0 < body.timeout_s <= UP_TIMEOUT_MAX_S:
+        raise WarrenError(Code.INVALID_ARGUMENT, f"a timeout is more than 0 and at most {UP_TIMEOUT_MAX_S:g} s")
+    if body.auth_key is not None and body.server is None:
+        raise WarrenError(Code.INVALID_ARGUMENT, "a key needs its server", "add --server URL")
+    name = body.hostname if body.hostname is not None else suggest_host_label(socket.gethostname()) or ""
+    return _Wish(
+        place=parse_server(body.server) if body.server is not None else None,
+        key=parse_key(body.auth_key) if body.auth_key is not None else None,
+        entry=Entry(
+            hostname=parse_host_label(name) if body.hostname is not None else name,
+            tags=tuple(parse_tag(tag) for tag in body.tags or ()),
+            ephemeral=bool(body.ephemeral),
+        ),
+        operator_uid=operator_uid,
+        port=body.port,
+        timeout_s=body.timeout_s,
+    )
+
+
+async def _networks(scope: Scope, wish: _Wish, reply: Reply) -> tuple[tuple[Network, ...], Network | None]:
+    """The networks that this request means, and which of them was joined by it."""
+    if wish.place is None:
+        if not scope.roster.networks:
+            raise WarrenError(
+                Code.NOT_UP, "this machine is in no network", "join one: warren up --server URL --auth-key KEY"
+            )
+        return scope.roster.networks, None
+    known = tuple(n for n in scope.roster.networks if n.parts.membership.server == wish.place.url)
+    if wish.key is None:
+        if not known:
+            raise WarrenError(
+                Code.INVALID_ARGUMENT, f"this machine is in no network of {wish.place.url}", "join with --auth-key KEY"
+            )
+        return known, None
+    await reply.line(Progress(text=f"joining by {wish.place.url}"))
+    try:
+        async with asyncio.timeout(wish.timeout_s):
+            found = await scope.roster.join(wish.place, wish.key, wish.entry, wish.port)
+    except TimeoutError as error:
+        raise WarrenError(Code.TIMEOUT, f"{wish.place.url} did not admit this node in time") from error
+    except WarrenError as error:
+        if error.code is Code.SERVER_UNREACHABLE and known:
+            return known, None  # up already, and the server is away: what is on disk is in force
+        raise
+    return (found.network,), found.network if found.is_new else None
+
+
+async def _in_force(network: Network, within_s: float) -> None:
+    """Wait until the network carries packets, and for a moment longer until its session is open."""
+    if not await network.until(lambda: network.tunnel is not None or network.failure is not None, max(within_s, 0.1)):
+        raise _why_not(network)
+    if network.failure is not None and network.tunnel is None:
+        raise network.failure
+    await network.until(lambda: network.link.state.state != "connecting", min(max(within_s, 0.1), UP_SESSION_WAIT_S))
+
+
+def _why_not(network: Network) -> WarrenError:
+    state = network.link.state
+    if state.state == "away" and state.code is not None:
+        return WarrenError(state.code, state.reason)
+    if network.map is None and network.held is not None:
+        return WarrenError(Code.NOT_A_MEMBER, f"{network.name}: no valid membership of this node is known")
+    return WarrenError(Code.TIMEOUT, f"{network.name} did not come up in time", "see `warren status`")
+
+
+def _result(network: Network, *, joined: bool) -> UpNetwork:
+    me = network.map.me if network.map is not None else None
+    return UpNetwork(
+        network=network.name,
+        name=me.name if me is not None else "",
+        fqdn=me.fqdn if me is not None else "",
+        addresses=tuple(str(address) for address in me.addresses) if me is not None else (),
+        server=network.parts.membership.server,
+        joined=joined,
+        state_of=None if network.link.state.state == "connected" else network.as_of,
+    )
+
+
+def _plain_warning(place: ServerPlace | None) -> str:
+    if place is None or place.secure or place.is_loopback:
+        return ""
+    return f"{place.url} is without TLS: others on the way see which machines meet (not what they say)"

@@ -1,0 +1,142 @@
+"""The composition root of the daemon: constructs the parts, joins them, stops them in order. Decides nothing.
+
+Order of start: lock, what is wanted, host, networks from disk, local API. Order of the end: sessions say goodbye, the
+host is as it was, the socket goes, the lock goes. `down` is the same with 'off' remembered before.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Coroutine
+
+from warren.errors import Code
+from warren.limits import API_END_MAX_S
+from warren.model.ids import NetworkId
+from warren.node import wanted as wanted_file
+from warren.node.api.caller import Caller, right_of
+from warren.node.api.http import LocalApi
+from warren.node.api.routes import routes
+from warren.node.control.connection import Connection
+from warren.node.convergence import Convergence
+from warren.node.dataplane.interface import TunnelSpec
+from warren.node.dataplane.userspace import UserspaceDataplane
+from warren.node.health import Health
+from warren.node.host.linux.host import LinuxHost, epoch
+from warren.node.journal import Journal
+from warren.node.log import Log
+from warren.node.network import Network
+from warren.node.reconcile import Reconciler
+from warren.node.roster import Life, Roster
+from warren.node.settings import Loaded
+from warren.node.storage import Damage, FolderLock, Store
+from warren.node.supervision import supervised
+from warren.node.wanted import Wanted
+from warren.protocol.local.rights import Right
+
+log = Log("daemon")
+
+
+class Daemon:
+    """One daemon of one state folder. `run` is its life."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        """Take the folder; WarrenError ALREADY_RUNNING where another daemon has it, or what else stands in the way."""
+        self.loaded = loaded
+        self.health = Health()
+        self._store = Store(loaded.settings.state, self._note_damage)
+        self._lock = FolderLock(loaded.settings.state)
+        self.wanted: Wanted = wanted_file.load(self._store)
+        life = Life(self._start_network, self._stop_network, self._spawn)
+        self.roster = Roster(loaded.settings.state, self.health, self._converge, life)
+        self._stop_asked = asyncio.Event()
+        self._cleaned = asyncio.Event()
+        self._tasks: asyncio.TaskGroup | None = None
+        self._networks: dict[Network, asyncio.Task[None]] = {}
+        self.convergence: Convergence | None = None
+        self.reconciler: Reconciler | None = None
+        self.survives_reboot = "INVOCATION_ID" in os.environ  # systemd started us (systemd.exec(5))
+
+    async def run(self) -> None:
+        """Serve until told to stop; when this returns nothing of us is left on the host."""
+        host = LinuxHost()
+        journal = Journal(self._store, epoch())
+        self.reconciler = Reconciler(host, UserspaceDataplane(), journal, self._tunnel_spec)
+        self.convergence = Convergence(self.reconciler, host, lambda: self.roster.networks, self.health, time.time)
+        api = LocalApi(self.loaded.settings.socket, routes(self), self._right_of)
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            await api.open()
+            log.info("listening", pid=os.getpid())
+            background = [
+                tasks.create_task(supervised("converge", self.convergence.run)),
+                tasks.create_task(supervised("watch", self.convergence.watch)),
+            ]
+            if self.wanted.up:
+                self.roster.load()
+            self.convergence.request()  # undoes what a killed daemon left behind, even where nothing is wanted
+            await self._stop_asked.wait()
+            await self.roster.stop_all()
+            for task in background:
+                task.cancel()
+            outcome = await self.convergence.undo()
+            for failure in outcome.failures:
+                log.warning("something stays on the host", reason=failure.error.text)
+            self._cleaned.set()
+            await api.close(API_END_MAX_S)
+        self._lock.release()
+        log.info("ended")
+
+    def stop(self) -> None:
+        """End, as a signal asks for; what is wanted stays wanted."""
+        self._stop_asked.set()
+
+    async def set_wanted(self, *, up: bool, operator_uid: int | None) -> None:
+        """Remember what the user wants; on disk when this returns."""
+        wanted = Wanted(up=up, operator_uid=operator_uid)
+        if wanted != self.wanted:
+            await asyncio.to_thread(wanted_file.save, self._store, wanted)
+            self.wanted = wanted
+
+    async def down(self) -> tuple[str, ...]:
+        """Off, remembered; returns the networks that were up, when the host is clean. The process ends then."""
+        names = tuple(network.name for network in self.roster.networks)
+        await self.set_wanted(up=False, operator_uid=self.wanted.operator_uid)
+        self._stop_asked.set()
+        await self._cleaned.wait()
+        return names
+
+    def _tunnel_spec(self, network: NetworkId) -> TunnelSpec:
+        return next(one for one in self.roster.networks if one.id == network).tunnel_spec()
+
+    def _converge(self) -> None:
+        if self.convergence is not None:
+            self.convergence.request()
+
+    def _start_network(self, network: Network, first: Connection | None) -> None:
+        session: list[Connection | None] = [first]  # a network that is begun anew has none
+
+        async def life() -> None:
+            await network.run(session.pop() if session else None)
+
+        if self._tasks is not None:
+            self._networks[network] = self._tasks.create_task(supervised("network", life))
+
+    async def _stop_network(self, network: Network) -> None:
+        task = self._networks.pop(network, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait((task,))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        if self._tasks is not None:
+            self._tasks.create_task(work)
+
+    def _right_of(self, caller: Caller) -> Right:
+        return right_of(caller, self.wanted.operator_uid)
+
+    def _note_damage(self, damage: Damage) -> None:
+        how = "the generation before is used" if damage.recovered else "begun anew"
+        kept = f", kept as {damage.kept_as}" if damage.kept_as else ""
+        text = f"{damage.name} was damaged ({damage.reason}){kept}: {how}"
+        log.warning("a state file was damaged", file=damage.name, reason=damage.reason, kept=damage.kept_as)
+        self.health.set(f"damage/{damage.name}", Code.STATE_DAMAGED, text, time.time())

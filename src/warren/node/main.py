@@ -1,0 +1,59 @@
+"""`warren daemon --state DIR --socket PATH`: reads settings, gives up privileges, runs the daemon until a signal.
+
+Exit codes: 0 ended as asked, 1 refused or failed (the reason with its stable code on stderr), 2 wrong usage.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from warren.errors import Code, WarrenError
+from warren.node import log, privileges
+from warren.node.settings import FIELDS, Loaded, load
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the daemon; returns the exit code."""
+    if set(argv) & {"-h", "--help"}:
+        _say("usage: warren daemon [--state DIR] [--socket PATH] [--log-level LEVEL]\n")
+        for field in FIELDS:
+            _say(f"  {field.flag:<12} {field.help} ({field.variable})")
+        return 0
+    try:
+        loaded = load(argv, os.environ, is_root=os.geteuid() == 0)
+        log.begin(loaded.settings.log_level)
+        os.umask(0o077)
+        privileges.drop()
+        asyncio.run(_run(loaded))
+    except WarrenError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2 if error.code is Code.INVALID_ARGUMENT else 1
+    except BaseExceptionGroup as group:
+        refused = group.split(WarrenError)[0]
+        if refused is None:
+            raise
+        sys.stderr.write(f"{_first(refused)}\n")
+        return 1
+    return 0
+
+
+async def _run(loaded: Loaded) -> None:
+    from warren.node.daemon import Daemon  # noqa: PLC0415 - what it imports must not start a thread before `drop`
+
+    daemon = Daemon(loaded)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, daemon.stop)
+    await daemon.run()
+
+
+def _first(group: BaseException) -> BaseException:
+    while isinstance(group, BaseExceptionGroup):
+        group = group.exceptions[0]
+    return group
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")

@@ -1,0 +1,320 @@
+"""One network that this machine is in: its keys, documents, session, paths and pings, joined into one life.
+
+Decides what follows from what: a map update is verified and on disk before the map changes; a changed map makes the
+host converge; a tunnel that came is handed to the paths; a record of ours that is missing or old is published. Must
+not know the other networks or the local API. Everything here runs on the event loop, in tasks of `run`.
+"""
+
+import asyncio
+import dataclasses
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+
+import msgspec
+
+from warren.errors import Code, WarrenError
+from warren.limits import REVERIFY_WAIT_MAX_S, SERVER_ANSWER_MAX_S
+from warren.model.ids import Identity, NetworkId
+from warren.node import membership as memberships
+from warren.node.control.connection import Connection
+from warren.node.control.link import Link, LinkState
+from warren.node.control.place import parse_server
+from warren.node.dataplane.interface import PongReceived, Tunnel, TunnelFailed, TunnelSpec
+from warren.node.health import Health
+from warren.node.keys import NodeKeys
+from warren.node.ledger import Held, Ledger
+from warren.node.log import Log
+from warren.node.membership import Membership
+from warren.node.netmap import NetworkMap, Presence, build, membership_refusal
+from warren.node.paths.candidates import Prefix
+from warren.node.paths.echo import Echoes
+from warren.node.paths.endpoints import EndpointBook
+from warren.node.paths.prober import Prober
+from warren.node.paths.signals import Envelopes
+from warren.node.paths.silence import watch_silence
+from warren.node.records import newer_record
+from warren.node.stamps import reserve
+from warren.node.storage import Store
+from warren.protocol.control.messages import MapUpdate
+
+log = Log("network")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a network is made of, read from its folder."""
+
+    store: Store
+    membership: Membership
+    keys: NodeKeys
+    ledger: Ledger
+
+
+class Network:
+    """A network in force or on its way there. `map` is None while this node has no part in it."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        health: Health,
+        on_change: Callable[[], None],
+        on_stillborn: Callable[["Network"], None],
+    ) -> None:
+        """`on_change`: the map changed, the host has to converge. `on_stillborn`: the join never took place."""
+        self.parts = parts
+        self.id: NetworkId = parts.ledger.network
+        self.map: NetworkMap | None = None
+        self.failure: WarrenError | None = None
+        """Why the host could not be made as the map says, if so."""
+        self.echoes = Echoes()
+        self.book = EndpointBook(parts.store)
+        self.tunnel: Tunnel | None = None
+        self._changed = asyncio.Event()
+        self._health = health
+        self._key = f"network/{self.id.hex()}/"
+        self._on_change = on_change
+        self._on_stillborn = on_stillborn
+        self._presence: dict[Identity, Presence] = {}
+        self._moment = (time.time(), time.monotonic())
+        me = parts.keys.identity.public
+        envelopes = Envelopes(self.id, me, parts.keys.path_keys(time.time()))
+        self.link = Link(parse_server(parts.membership.server), self.id, parts.keys.identity, self, _jitter)
+        self.prober = Prober(self.id, envelopes, self.book, self.link.signal, self._handle_path)
+        self._tasks: asyncio.TaskGroup | None = None
+        self._pump: asyncio.Task[None] | None = None
+        self._publishing: asyncio.Task[None] | None = None
+
+    @property
+    def me(self) -> Identity:
+        """This node in this network."""
+        return self.parts.keys.identity.public
+
+    @property
+    def name(self) -> str:
+        """The network's name, as its settings or the last known ones say."""
+        return self.map.name if self.map is not None else self.parts.membership.name or self.id.hex()[:10]
+
+    @property
+    def held(self) -> Held | None:
+        """The verified documents in force."""
+        return self.parts.ledger.held
+
+    @property
+    def as_of(self) -> float | None:
+        """Of when the map in force is, Unix seconds."""
+        held = self.held
+        return max(held.as_of, self.book.contact_at) if held is not None else None
+
+    # --- life ---
+
+    def load(self) -> None:
+        """Take up what is on disk. WarrenError STATE_DAMAGED where it may not be used."""
+        self.parts.ledger.load(self._now())
+        self._rebuild()
+
+    async def run(self, first: Connection | None = None) -> None:
+        """Live until cancelled; `first` is the session of the join, if this node joined just now."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                tasks.create_task(self.link.run(first))
+                tasks.create_task(self.book.run())
+                tasks.create_task(self._reverify())
+                tasks.create_task(watch_silence(lambda: self.tunnel, self.prober))
+        finally:
+            self._tasks = None
+            self.prober.close()
+            self._health.clear_all(self._key)
+
+    async def close(self) -> None:
+        """Say goodbye to the server and keep what is not on disk yet; before `run` is cancelled."""
+        await self.link.close()
+        self.book.write_soon()
+        try:
+            await asyncio.to_thread(self.book.write_now)
+        except WarrenError as error:
+            log.warning("the endpoints cannot be kept", reason=error.text)
+
+    def tunnel_spec(self) -> TunnelSpec:
+        """What opening this network's tunnel takes; reserves stamps on disk first."""
+        membership = self.parts.membership
+        stamps = reserve(self.parts.store, time.time())
+        port = membership.port or self.book.port
+        return TunnelSpec(self.parts.keys.tunnel_keys, port, stamps, port_fixed=membership.port != 0)
+
+    def set_host(
+        self,
+        tunnel: Tunnel | None,
+        failure: WarrenError | None,
+        prefixes: Sequence[Prefix],
+        addresses: Sequence[IPv4Address | IPv6Address],
+    ) -> None:
+        """The host converged: here is the tunnel, or why there is none; and what this machine's addresses are."""
+        self.failure = failure
+        if failure is not None:
+            self._health.set_error(self._key + "host", failure, time.time())
+        else:
+            self._health.clear(self._key + "host")
+        self.prober.set_addresses(addresses)
+        if tunnel is not self.tunnel:
+            self.tunnel = tunnel
+            self.prober.set_tunnel(tunnel)
+            if self._pump is not None:
+                self._pump.cancel()
+            if tunnel is not None and self._tasks is not None:
+                self.book.port = tunnel.port
+                self._pump = self._tasks.create_task(self._listen(tunnel))
+        if tunnel is not None and self.map is not None:
+            self.prober.set_map(self.map, prefixes)
+        self._notify()
+
+    async def until(self, condition: Callable[[], bool], within_s: float) -> bool:
+        """Wait until the condition holds; False where it did not within the time. Looked at after every change."""
+        try:
+            async with asyncio.timeout(within_s):
+                while not condition():
+                    await self._changed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    # --- what the link tells (control.link.Owner) ---
+
+    def server_keys(self) -> Sequence[bytes]:
+        """The keys that verified settings name; before there are any, the one that the join was pinned to."""
+        settings = self.held.view.settings if self.held is not None else None
+        if settings is not None and settings.servers:
+            return [server.key for server in settings.servers]
+        return [self.parts.membership.server_key]
+
+    async def handle_admitted(self, membership: bytes) -> None:
+        """The session is open; our membership document is one like any other."""
+        if self.parts.membership.state == "joining":  # a crash came between the server's answer and our note of it
+            member = msgspec.structs.replace(self.parts.membership, state="member")
+            await asyncio.to_thread(memberships.save, self.parts.store, member)
+            self.parts = dataclasses.replace(self.parts, membership=member)
+        await self._take((membership,))
+
+    async def handle_map(self, update: MapUpdate) -> None:
+        """Verify, keep, and only then use."""
+        if update.full:
+            self._presence.clear()
+        for one in update.presence:
+            self._presence[Identity(one.identity)] = Presence(one.online, float(one.last_seen) or None)
+        await self._take(update.documents)
+        self.parts.ledger.note_current(time.time())
+        self.book.note_contact(time.time())
+        self._publish_if_needed()
+
+    async def handle_signal(self, sender: Identity, sealed: bytes) -> None:
+        """For the paths."""
+        self.prober.handle_signal(sender, sealed)
+
+    def handle_link(self, state: LinkState) -> None:
+        """The session came or went."""
+        key = self._key + "server"
+        if state.code is Code.NOT_A_MEMBER and self.parts.membership.state == "joining":
+            self._on_stillborn(self)
+            return
+        if state.state == "away":
+            as_of = self.as_of
+            using = f", using state of {time.strftime('%H:%M', time.localtime(as_of))}" if as_of is not None else ""
+            code = state.code or Code.SERVER_UNREACHABLE
+            fix = "`warren leave`, and join anew with a key" if code in {Code.REMOVED, Code.NOT_A_MEMBER} else ""
+            self._health.set(key, code.value, f"{self.name}: server away{using}: {state.reason}", time.time(), fix)
+            self.book.write_soon()
+        else:
+            self._health.clear(key)
+        self._notify()
+
+    # --- within ---
+
+    def _handle_path(self, peer: Identity) -> None:
+        self.echoes.forget(peer)
+        self._notify()
+
+    async def _take(self, documents: Sequence[bytes]) -> None:
+        try:
+            await self.parts.ledger.take(documents, self._now())
+        except WarrenError as error:
+            log.warning("documents cannot be taken", code=error.code.value, reason=error.text)
+            self._health.set_error(self._key + "ledger", error, time.time())
+            return
+        self._health.clear(self._key + "ledger")
+        self._rebuild()
+
+    def _rebuild(self) -> None:
+        held = self.held
+        if held is None:
+            return
+        self._moment = (float(held.view.effective_now), time.monotonic())
+        self._show_trouble(held)
+        network = build(held.view, self._presence, self.me)
+        if network != self.map:
+            self.map = network
+            self._on_change()
+        self._notify()
+
+    def _show_trouble(self, held: Held) -> None:
+        refusal = membership_refusal(held.view, self.me)
+        trouble = {note.text: (note.code, f"{self.name}: {note.text}", "") for note in held.view.health}
+        for refused in held.refused:
+            text = (
+                f"{self.name}: refused a {refused.kind or 'document'} of {refused.subject.hex()[:10]}: {refused.text}"
+            )
+            trouble[text] = (refused.code.value, text, "")
+        if refusal is not None:
+            trouble["membership"] = (refusal.code.value, f"{self.name}: {refusal.text}", refusal.fix)
+        self._health.replace(self._key + "trust/", trouble, time.time())
+
+    def _now(self) -> float:
+        """What counts as now for validity: never before what verified documents say (DESIGN.md, Trust)."""
+        effective, since = self._moment
+        return max(time.time(), effective + (time.monotonic() - since))
+
+    async def _reverify(self) -> None:
+        """Memberships and delegations end by the clock."""
+        while True:
+            held = self.held
+            due = held.view.next_change if held is not None else None
+            wait_s = REVERIFY_WAIT_MAX_S if due is None else min(max(due - self._now(), 0.0) + 1.0, REVERIFY_WAIT_MAX_S)
+            await asyncio.sleep(wait_s)
+            if due is not None and self._now() >= due:
+                await self._take(())
+
+    async def _listen(self, tunnel: Tunnel) -> None:
+        async for event in tunnel.events():
+            if isinstance(event, PongReceived):
+                self.echoes.handle_pong(event, time.monotonic())
+            elif isinstance(event, TunnelFailed):
+                log.warning("the tunnel failed", network=self.name, errno=event.errno)
+                tunnel.close()
+                self._on_change()
+            else:
+                self.prober.handle_event(event)
+
+    def _publish_if_needed(self) -> None:
+        held = self.held
+        if held is None or self._tasks is None or (self._publishing is not None and not self._publishing.done()):
+            return
+        record = newer_record(held.view, self.parts.keys, int(self._now()))
+        if record is not None:
+            self._publishing = self._tasks.create_task(self._publish(record))
+
+    async def _publish(self, record: bytes) -> None:
+        try:
+            await self.link.publish(record, SERVER_ANSWER_MAX_S)
+            await self._take((record,))
+        except WarrenError as error:
+            log.warning("the node record was not taken", code=error.code.value, reason=error.text)
+
+    def _notify(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+
+def _jitter() -> float:
+    return int.from_bytes(os.urandom(4), "big") / 2**32

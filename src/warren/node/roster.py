@@ -1,0 +1,225 @@
+"""Which networks this machine is in: found on disk, joined with a key, left.
+
+Decides the order in which a network comes and goes, so that a crash at any point leaves either nothing or something
+that the next start understands: keys and settings (`joining`) are on disk before the server is asked, `member` after
+it admitted; a folder that is `joining` is tried by resuming and dropped if the server knows nothing of it. A network
+whose folder is damaged is not started, not deleted and not joined anew: it is shown in health. Must not know the API.
+"""
+
+import asyncio
+import shutil
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from warren.errors import Code, WarrenError
+from warren.limits import NETWORKS_MAX, SERVER_ANSWER_MAX_S
+from warren.model.ids import NetworkId
+from warren.node import keys as node_keys
+from warren.node import membership as memberships
+from warren.node.control.connection import Connection
+from warren.node.control.joining import Entry, Introduced, enter, introduce
+from warren.node.control.place import ServerPlace
+from warren.node.health import Health
+from warren.node.ledger import GENESIS_FILE, open_ledger
+from warren.node.log import Log
+from warren.node.membership import Membership
+from warren.node.network import Network, Parts
+from warren.node.records import first_record
+from warren.node.storage import Damage, Store
+from warren.trust.admission_key import AdmissionKey
+
+log = Log("roster")
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A network and, where it was joined right now, the session that did it."""
+
+    network: Network
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """The daemon's tasks: `start` runs a network in one, `stop` ends that one, `spawn` runs anything else."""
+
+    start: Callable[[Network, Connection | None], None]
+    stop: Callable[[Network], Awaitable[None]]
+    spawn: Callable[[Coroutine[None, None, None]], None]
+
+
+class Roster:
+    """All networks of one daemon. `networks` are those that run."""
+
+    def __init__(
+        self,
+        folder: Path,
+        health: Health,
+        on_change: Callable[[], None],
+        life: Life,
+    ) -> None:
+        self._folder = folder / "networks"
+        self._health = health
+        self._on_change = on_change
+        self._life = life
+        self._running: dict[NetworkId, Network] = {}
+        self._one_change = asyncio.Lock()
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """Those that run, in the order in which they were joined."""
+        return tuple(sorted(self._running.values(), key=lambda network: network.parts.membership.joined_at))
+
+    def find(self, text: str | None) -> Network:
+        """The network by name or the start of its id, or the only one. WarrenError NETWORK_UNKNOWN."""
+        networks = self.networks
+        if text is None:
+            if len(networks) == 1:
+                return networks[0]
+            why = "this machine is in no network" if not networks else "this machine is in several networks"
+            raise WarrenError(Code.NETWORK_UNKNOWN, why, "name one with --network" if networks else "")
+        for network in networks:
+            if network.name == text or (len(text) >= 6 and network.id.hex().startswith(text.lower())):
+                return network
+        raise WarrenError(Code.NETWORK_UNKNOWN, f"this machine is in no network '{text[:64]}'", "see `warren status`")
+
+    def load(self) -> None:
+        """Start every network that is on disk and is not running."""
+        if not self._folder.is_dir():
+            return
+        for folder in sorted(self._folder.iterdir())[:NETWORKS_MAX]:
+            if folder.is_dir() and folder.name not in {_folder_name(network) for network in self._running}:
+                self._load_one(folder)
+
+    def on_disk(self) -> bool:
+        """Whether there is any network to bring up."""
+        return self._folder.is_dir() and any(folder.is_dir() for folder in self._folder.iterdir())
+
+    async def join(self, place: ServerPlace, key: AdmissionKey, entry: Entry, port: int | None) -> Joined:
+        """Join the key's network, or find that this node is in it already. WarrenError; nothing is left then."""
+        async with self._one_change:
+            introduced = await introduce(place, key)
+            known = self._running.get(introduced.network)
+            if known is not None or (self._folder / _folder_name(introduced.network)).exists():
+                await introduced.connection.close(Code.CONFLICT, "this node is a member already")
+                if known is None:
+                    raise self._damaged(introduced.network)
+                return Joined(known, is_new=False)
+            if len(self._running) >= NETWORKS_MAX:
+                introduced.connection.abort()
+                raise WarrenError(Code.CONFLICT, f"this machine is in {NETWORKS_MAX} networks", "leave one first")
+            return Joined(await self._join_new(introduced, key, entry, port or 0), is_new=True)
+
+    async def leave(self, network: Network, *, tell: bool = True) -> bool:
+        """End the membership and delete everything of it; returns whether the server heard of it."""
+        async with self._one_change:
+            told = False
+            if tell:
+                try:
+                    await network.link.leave(SERVER_ANSWER_MAX_S)
+                    told = True
+                except WarrenError as error:
+                    log.warning("the server was not told", code=error.code.value, reason=error.text)
+            await self._end(network)
+            await asyncio.to_thread(shutil.rmtree, network.parts.store.folder, ignore_errors=True)
+            return told
+
+    async def stop_all(self) -> None:
+        """Say goodbye everywhere; the folders stay."""
+        async with self._one_change:
+            await asyncio.gather(*(network.close() for network in self.networks))
+            for network in self.networks:
+                await self._end(network)
+
+    async def _end(self, network: Network) -> None:
+        del self._running[network.id]
+        self._on_change()
+        await self._life.stop(network)
+
+    async def _join_new(self, introduced: Introduced, key: AdmissionKey, entry: Entry, port: int) -> Network:
+        folder = self._folder / _folder_name(introduced.network)
+        try:
+            own_keys = node_keys.generate()
+            store = self._store(folder)
+            joining = Membership(
+                server=introduced.connection.place.url,
+                server_key=introduced.server_key,
+                state="joining",
+                joined_at=time.time(),
+                hostname=entry.hostname,
+                tags=entry.tags,
+                ephemeral=entry.ephemeral,
+                port=port,
+            )
+            await asyncio.to_thread(_write_new, store, own_keys, introduced.genesis.raw, joining)
+            record = first_record(introduced.network, own_keys, int(time.time()))
+            membership = await enter(introduced, key, own_keys, record, entry)
+            member = msgspec.structs.replace(joining, state="member")
+            await asyncio.to_thread(memberships.save, store, member)
+            ledger = open_ledger(store)
+            network = self._made(Parts(store, member, own_keys, ledger))
+            await network.handle_admitted(membership)
+        except BaseException:
+            introduced.connection.abort()
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        self._running[network.id] = network
+        self._life.start(network, introduced.connection)
+        return network
+
+    def _load_one(self, folder: Path) -> None:
+        try:
+            store = self._store(folder)
+            membership = memberships.load(store)
+            own_keys = node_keys.load(store)
+            network = self._made(Parts(store, membership, own_keys, open_ledger(store)))
+            network.load()
+        except WarrenError as error:
+            log.warning("a network cannot be started", folder=folder.name, code=error.code.value, reason=error.text)
+            self._health.set_error(f"folder/{folder.name}", error, time.time())
+            return
+        self._health.clear(f"folder/{folder.name}")
+        self._running[network.id] = network
+        self._life.start(network, None)
+
+    def _made(self, parts: Parts) -> Network:
+        return Network(parts, self._health, self._on_change, self._drop_stillborn)
+
+    def _drop_stillborn(self, network: Network) -> None:
+        """A join that a crash cut short, of which the server knows nothing."""
+        log.info("a join that was cut short is dropped", network=network.id.hex()[:10])
+        self._life.spawn(self._leave_quietly(network))
+
+    async def _leave_quietly(self, network: Network) -> None:
+        await self.leave(network, tell=False)
+
+    def _store(self, folder: Path) -> Store:
+        def report(damage: Damage) -> None:
+            how = "the generation before is used" if damage.recovered else "there is no generation before it"
+            kept = f", kept as {damage.kept_as}" if damage.kept_as else ""
+            text = f"{folder.name}/{damage.name} was damaged ({damage.reason}){kept}: {how}"
+            log.warning("a state file was damaged", file=damage.name, reason=damage.reason, kept=damage.kept_as)
+            self._health.set(f"damage/{folder.name}/{damage.name}", Code.STATE_DAMAGED, text, time.time())
+
+        return Store(folder, report)
+
+    def _damaged(self, network: NetworkId) -> WarrenError:
+        return WarrenError(
+            Code.STATE_DAMAGED,
+            "this machine is in that network already, but its state cannot be used (see `warren status`)",
+            f"bring networks/{_folder_name(network)} back from a backup, or delete it and join anew",
+        )
+
+
+def _write_new(store: Store, own_keys: node_keys.NodeKeys, genesis: bytes, membership: Membership) -> None:
+    node_keys.save(store, own_keys)
+    store.write(GENESIS_FILE, genesis)
+    memberships.save(store, membership)
+
+
+def _folder_name(network: NetworkId) -> str:
+    return network.hex()[:16]
