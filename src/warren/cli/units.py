@@ -26,13 +26,14 @@ def show_duration(seconds: float) -> str:
 
 
 def show_bytes(count: int) -> str:
-    """Return `0`, `812 B`, `12 MiB`: whole numbers, below ten with one digit after the point."""
+    """Return `0`, `812 B`, `1 MiB`, `1.5 MiB`, `12 MiB`: below ten one digit after the point, where it is not zero."""
     if count == 0:
         return "0"
     size = float(count)
     for unit in _SIZES:
         if size < 1024 or unit == _SIZES[-1]:
-            return f"{int(size)} {unit}" if unit == "B" or size >= 10 else f"{size:.1f} {unit}"
+            digits = f"{size:.1f}".removesuffix(".0") if size < 10 else str(int(size))
+            return f"{digits} {unit}"
         size /= 1024
     return ""
 
