@@ -38,7 +38,8 @@ def test_a_mapped_address_is_the_ipv4_address() -> None:
 
 def test_endpoints_sort_by_version_address_and_port() -> None:
     rising = [parse_endpoint(text) for text in ("9.0.0.1:9", "10.0.0.1:1", "10.0.0.1:2", "[::1]:7", "[2001:db8::]:1")]
-    assert sorted(rising[::-1]) == rising
+    falling = rising[::-1]
+    assert sorted(falling) == rising
     assert rising[0] <= rising[1]
     assert rising[4] > rising[3]
 
