@@ -1,16 +1,14 @@
 """The plan beside the changes that a run would make, for a person who wants to see before it happens. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from warren.node.changes import Change, CloseTunnel, DropHost, DropPeer, PutHost, PutPeer, RaiseTunnel
 from warren.node.host.facts import HostAddress, HostItem
 from warren.node.plan import HostPlan, PeerPlan, describe, show_item, show_peer
 
 
-@dataclass(frozen=True, slots=True)
-class Previewed:
+class Previewed(NamedTuple):
     """One thing of the host, and what would be done about it. `kind` as in `plan.Described`."""
 
     kind: str
@@ -18,7 +16,7 @@ class Previewed:
     action: Literal["keep", "add", "remove"]
 
 
-def preview(wanted: HostPlan, changes: Sequence[Change]) -> tuple[Previewed, ...]:
+def preview_items(wanted: HostPlan, changes: Sequence[Change]) -> tuple[Previewed, ...]:
     """What would be removed, then everything wanted in the order in which it is applied."""
     added: set[HostItem | PeerPlan | str] = set(_added(changes))
     kept_or_added = tuple(

@@ -5,7 +5,7 @@ from tests.unit.node.maps import network, peer
 from warren.node.changes import Actual, OpenTunnel, difference
 from warren.node.host.facts import HostFacts, HostItem, HostLink
 from warren.node.plan import Own, plan
-from warren.node.preview import preview
+from warren.node.preview import preview_items
 
 DB, CAM = peer("db", "100.96.0.7"), peer("cam", "100.96.0.9", allowed=False)
 
@@ -23,7 +23,7 @@ def before_with(*names: str) -> tuple[Actual, Own]:
 
 def test_on_a_fresh_machine_all_of_it_would_be_added() -> None:
     wanted = plan([network(peers=[DB])], Own(), HostFacts())
-    shown = preview(wanted, difference(wanted, Actual(HostFacts())))
+    shown = preview_items(wanted, difference(wanted, Actual(HostFacts())))
     assert {item.action for item in shown} == {"add"}
     assert [item.text for item in shown] == wanted.lines()
 
@@ -31,7 +31,7 @@ def test_on_a_fresh_machine_all_of_it_would_be_added() -> None:
 def test_what_stands_is_kept_and_only_the_difference_named() -> None:
     actual, own = before_with("cam")
     wanted = plan([network(peers=[DB])], own, actual.facts)
-    shown = preview(wanted, difference(wanted, actual))
+    shown = preview_items(wanted, difference(wanted, actual))
     changed = [(item.kind, item.action, item.text) for item in shown if item.action != "keep"]
     assert changed == [
         ("peer", "remove", "cam (100.96.0.9): gate shut, no rule says so"),
@@ -42,7 +42,7 @@ def test_what_stands_is_kept_and_only_the_difference_named() -> None:
 def test_on_the_way_down_everything_would_be_removed() -> None:
     actual, own = before_with("db")
     wanted = plan([], own, actual.facts)
-    shown = preview(wanted, difference(wanted, actual))
+    shown = preview_items(wanted, difference(wanted, actual))
     assert [(item.kind, item.action) for item in shown] == [
         ("peer", "remove"),
         ("route", "remove"),
