@@ -1,8 +1,8 @@
 """How often one session gets a map: a storm of changes becomes few messages.
 
 Decides when a map may go out: MAP_BURST at once, then one each MAP_INTERVAL_S. Must not know what is in it. The
-session's machine asks when its line is free; what is held back stays in the network's state, and the newest of it goes out when
-there is budget again: latest wins, and nothing is ever queued.
+session's machine asks when its line is free; what is held back stays in the network's state, and its newest goes out
+when there is budget again: latest wins, nothing is queued.
 """
 
 from collections.abc import Callable

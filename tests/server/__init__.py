@@ -1,0 +1,1 @@
+"""The server as a process: real sockets, a real data folder."""
