@@ -34,7 +34,7 @@ async def answer(scope: Scope, request: Request, reply: Reply) -> None:
             await reply.line(PingLost(number=number, name=peer.name, address=_address(peer), reason=reason))
         else:
             answered += 1
-            await reply.line(_pong(number, peer, echo))
+            await reply.line(_pong(network, number, peer, echo))
             if wish.until_direct:
                 break  # every path is direct, until there are relays
         if number < wish.count:
@@ -105,13 +105,16 @@ def _has_path(network: Network, peer: Peer) -> bool:
     return state is not None and state.endpoint is not None
 
 
-def _pong(number: int, peer: Peer, echo: Echo) -> PingPong:
+def _pong(network: Network, number: int, peer: Peer, echo: Echo) -> PingPong:
+    state = network.prober.state(peer.identity)
+    # where we send to; the answer may come from another address of a peer that has several
+    endpoint = state.endpoint if state is not None and state.endpoint is not None else echo.endpoint
     return PingPong(
         number=number,
         name=peer.name,
         address=_address(peer),
         via="direct",
-        endpoint=str(echo.endpoint) if echo.endpoint is not None else "",
+        endpoint=str(endpoint) if endpoint is not None else "",
         latency_ms=round(echo.rtt_s * 1000, 3),
     )
 

@@ -104,7 +104,6 @@ class Connection:
         """End the connection now."""
         if self._incoming is not None:
             self._incoming.cancel()
-            self._incoming = None
         self._socket.transport.abort()
 
     async def _flush(self) -> None:
@@ -120,16 +119,17 @@ class Connection:
         """Until a frame came, something is to be sent, or a deadline of the session passed."""
         if self._incoming is None:
             self._incoming = asyncio.create_task(_receive(self._socket))
+        incoming = self._incoming  # another task may end the connection while we wait
         wake = asyncio.create_task(self._wake.wait())
         due = self.session.poll_timeout()
         within_s = max(due[0] - time.monotonic(), 0.0) if due is not None else SERVER_CONNECT_MAX_S
         try:
-            await asyncio.wait((self._incoming, wake), timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((incoming, wake), timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             wake.cancel()
         now = time.monotonic()
-        if self._incoming.done():
-            self._take(self._incoming, now)
+        if incoming.done():
+            self._take(incoming, now)
             self._incoming = None
         self.session.handle_timeout(now)
 
