@@ -1,0 +1,73 @@
+"""The client of a server: paths are quoted, problems become errors, nobody there has a code of its own."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.unit.cli.local_daemon import raw_server
+
+from warren.client.rest import RestClient
+from warren.errors import Code, WarrenError
+from warren.protocol.rest.networks import NetworkRename, Networks
+from warren.protocol.rest.problem import MEDIA_TYPE, STATUS_OF, Problem, error_of, problem_of
+
+
+def http(status: int, body: bytes, media_type: str = "application/json") -> bytes:
+    return f"HTTP/1.1 {status} X\r\ncontent-type: {media_type}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+
+
+def folder(tmp_path: Path) -> str:
+    return str(tmp_path)
+
+
+def test_an_answer_over_the_admin_socket_arrives_as_its_value(tmp_path: Path) -> None:
+    with raw_server(tmp_path / "admin.sock", http(200, b'{"networks": []}')):
+        client = RestClient(folder(tmp_path))
+        assert client.get("networks", kind=Networks) == Networks(networks=())
+        assert client.name == str(tmp_path)
+
+
+def test_a_problem_becomes_the_error_that_it_says(tmp_path: Path) -> None:
+    problem = problem_of(WarrenError(Code.HOSTNAME_TAKEN, "the name is taken", "choose another"))
+    answer = http(problem.status, msgspec.json.encode(problem), MEDIA_TYPE)
+    with raw_server(tmp_path / "admin.sock", answer), pytest.raises(WarrenError) as caught:
+        RestClient(folder(tmp_path)).patch("networks", "a", body=NetworkRename(name="b"), kind=Networks)
+    assert (caught.value.code, caught.value.text, caught.value.fix) == (
+        Code.HOSTNAME_TAKEN,
+        "the name is taken",
+        "choose another",
+    )
+
+
+@pytest.mark.parametrize("status", [200, 404, 502])
+def test_what_is_no_warren_server_is_said_to_be_none(tmp_path: Path, status: int) -> None:
+    with raw_server(tmp_path / "admin.sock", http(status, b"<html>")), pytest.raises(WarrenError) as caught:
+        RestClient(folder(tmp_path)).get("networks", kind=Networks)
+    assert caught.value.code is Code.MALFORMED
+    assert "Warren server" in caught.value.fix
+
+
+@pytest.mark.parametrize("where", ["", "http://127.0.0.1:9", "https://127.0.0.1:9", "/nowhere"])
+def test_nobody_there_is_a_server_that_cannot_be_reached(where: str) -> None:
+    with pytest.raises(WarrenError) as caught:
+        RestClient(where, timeout_s=5).get("networks", kind=Networks)
+    assert caught.value.code is Code.SERVER_UNREACHABLE
+
+
+def test_a_url_with_a_wrong_port_is_refused_before_anything_is_sent() -> None:
+    with pytest.raises(WarrenError) as caught:
+        RestClient("http://a.example:99999").get("networks", kind=Networks)
+    assert caught.value.code is Code.INVALID_ARGUMENT
+
+
+def test_every_code_has_a_status_of_an_error_and_survives_the_way() -> None:
+    for code in Code:
+        problem = problem_of(WarrenError(code, "text", "fix"))
+        assert 400 <= problem.status <= 599
+        assert error_of(problem).code is code
+    assert set(STATUS_OF) <= set(Code)
+
+
+def test_a_code_of_a_newer_server_is_told_in_words() -> None:
+    error = error_of(Problem(code="E_NEW", title="New", status=400, detail="what is new"))
+    assert (error.code, error.text) == (Code.INTERNAL, "E_NEW: what is new")
