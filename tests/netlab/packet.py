@@ -11,6 +11,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 ARP, IPV4, IPV6 = 0x0806, 0x0800, 0x86DD
 ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
+_HOP_BY_HOP, _MLD2_REPORT = 0, 143
 _PCAP_HEADER_BYTES = 24
 _RECORD_HEADER_BYTES = 16
 _ETHERNET_BYTES = 14
@@ -29,6 +30,15 @@ class Packet:
     source_port: int
     destination_port: int
     payload: bytes
+
+    @property
+    def is_neighbour_talk(self) -> bool:
+        """What kernels say to find each other on an Ethernet: ARP, neighbour discovery, multicast membership."""
+        if self.ethertype == ARP:
+            return True
+        if self.protocol == _HOP_BY_HOP and self.payload[:1] == bytes([ICMPV6]):
+            return self.payload[8:9] == bytes([_MLD2_REPORT])
+        return self.protocol == ICMPV6 and 133 <= self.payload[0] <= 137  # RFC 4861
 
     def __str__(self) -> str:
         """One line for the message of a failed test."""
