@@ -1,0 +1,111 @@
+"""One tunnel of our engine in a process of its own: a JSON line in, a JSON line out, until the input ends.
+
+So that it can run on a host of a lab. Lines are `[method, argument...]`; bytes are written as hex. The answers are
+`["ok", value]` or `["error", exception, errno, text]`.
+"""
+
+import json
+import sys
+from dataclasses import asdict
+from ipaddress import ip_network
+from select import select
+from typing import Any
+
+from warren.engine.events import PeerNumber
+from warren.engine.tunnel import Mode, Tunnel
+from warren.model.addresses import parse_endpoint
+from warren.model.keys import ExchangeKeyPair, Secret
+
+PEER = PeerNumber(1)  # a test's one peer
+MTU = 1420  # wireguard-go's own, so that throughput compares
+EVENTS_MAX = 256
+
+
+class Program:
+    """The tunnel, and what can be asked of it by name."""
+
+    def __init__(self, link: str, private_key: str, port: int, mtu: int = MTU) -> None:
+        keys = [ExchangeKeyPair(bytes.fromhex(private_key))]
+        self._tunnel = Tunnel(link, mtu=mtu, port=port, keys=keys, stamp_floor_s=0, stamp_ceiling_s=2**40)
+
+    def about(self) -> dict[str, Any]:
+        """The link's name and the port."""
+        return {"link": self._tunnel.link, "port": self._tunnel.port}
+
+    def set_peer(self, public_key: str, allowed: str, preshared_key: str, endpoint: str, mode: str) -> None:
+        """Add the peer and open its gate; empty strings are no preshared key and no endpoint."""
+        self._tunnel.set_peer(
+            PEER,
+            [bytes.fromhex(public_key)],
+            [ip_network(prefix) for prefix in allowed.split(",")],
+            preshared_keys=[Secret(bytes.fromhex(preshared_key))] if preshared_key else [],
+            mode=Mode[mode],
+        )
+        self._tunnel.set_gate(PEER, is_open=True)
+        if endpoint:
+            self._tunnel.set_endpoint(PEER, parse_endpoint(endpoint))
+
+    def set_gate(self, *, is_open: bool) -> None:
+        """Of the peer."""
+        self._tunnel.set_gate(PEER, is_open=is_open)
+
+    def initiate(self) -> None:
+        """A handshake with the peer, now."""
+        self._tunnel.initiate(PEER)
+
+    def ping(self, token: int) -> None:
+        """Through the session."""
+        self._tunnel.ping(PEER, token)
+
+    def send(self, endpoint: str, datagram: str) -> None:
+        """From the tunnel's own port."""
+        self._tunnel.send(parse_endpoint(endpoint), bytes.fromhex(datagram))
+
+    def peer_stats(self) -> dict[str, Any]:
+        """Of the peer."""
+        stats = asdict(self._tunnel.peer_stats(PEER))
+        return stats | {"place": str(stats["place"])}
+
+    def counters(self) -> dict[str, int]:
+        """All of them."""
+        return self._tunnel.counters()
+
+    def events(self, wait_s: float) -> list[list[Any]]:
+        """What happened, waiting so long for something: the class' name and its fields."""
+        select([self._tunnel.event_fd], [], [], wait_s)
+        return [[type(event).__name__, *_fields(event)] for event in self._tunnel.take_events(EVENTS_MAX)]
+
+    def close(self) -> None:
+        """End the tunnel, not the program."""
+        self._tunnel.close()
+
+
+def _fields(event: Any) -> list[Any]:
+    shown = []
+    for name in type(event).__slots__:
+        value = getattr(event, name)
+        plain = value is None or isinstance(value, (int, float))
+        shown.append(value.hex() if isinstance(value, bytes) else value if plain else str(value))
+    return shown
+
+
+def main() -> None:
+    """The loop."""
+    program: Program | None = None
+    for line in sys.stdin:
+        method, *arguments = json.loads(line)
+        named = arguments.pop() if arguments and isinstance(arguments[-1], dict) else {}
+        try:
+            if method == "open":
+                program = Program(*arguments, **named)
+                answer: list[Any] = ["ok", program.about()]
+            else:
+                answer = ["ok", getattr(program, method)(*arguments, **named)]
+        except (OSError, ValueError, KeyError) as error:
+            answer = ["error", type(error).__name__, getattr(error, "errno", None), str(error)]
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

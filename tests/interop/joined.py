@@ -1,0 +1,63 @@
+"""Our engine on one host and a stock wireguard-go on another, configured for each other."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_interface
+from pathlib import Path
+
+from tests.interop.engine import Engine
+from tests.interop.wireguard_go import WireguardGo
+from tests.netlab.host import Host
+from tests.netlab.lab import Lab
+
+from warren.model.addresses import Endpoint
+from warren.model.keys import ExchangeKeyPair
+
+STOCK_PORT = 51820
+_INNER = {4: ("10.77.0.1/24", "10.77.0.2/24"), 6: ("fd77:77::1/64", "fd77:77::2/64")}
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Both devices, their hosts, and their addresses inside the tunnel."""
+
+    engine: Engine
+    stock: WireguardGo
+    our_host: Host
+    their_host: Host
+    our_address: IPv4Address | IPv6Address
+    their_address: IPv4Address | IPv6Address
+
+
+@contextmanager
+def join(
+    lab: Lab, program: Path, *, we_initiate: bool = True, with_preshared_key: bool = False, outer: int = 4
+) -> Iterator[Joined]:
+    """Only the side that is to initiate knows where the other is; the inner packets are of the outer's family."""
+    lan = lab.switch()
+    our_host, their_host = lab.host("ours", lan), lab.host("theirs", lan)
+    ours, theirs = ExchangeKeyPair(os.urandom(32)), ExchangeKeyPair(os.urandom(32))
+    preshared_key = os.urandom(32) if with_preshared_key else b""
+    our_inner, their_inner = map(ip_interface, _INNER[outer])
+    stock = WireguardGo.start(program, their_host, "wgo", theirs.private_bytes().reveal(), STOCK_PORT)
+    with Engine(our_host, "ours%d", ours.private_bytes().reveal()) as engine:
+        there = Endpoint(their_host.ip6 if outer == 6 else their_host.ip, STOCK_PORT)
+        here = (our_host.ip6 if outer == 6 else our_host.ip, engine.port)
+        engine.set_peer(
+            theirs.public,
+            str(their_inner.network),
+            preshared_key=preshared_key,
+            endpoint=str(there) if we_initiate else "",
+            mode="MANAGED" if we_initiate else "ROAM",
+        )
+        stock.set_peer(
+            ours.public,
+            str(our_inner.network),
+            preshared_key=preshared_key or bytes(32),
+            endpoint=None if we_initiate else here,
+        )
+        engine.up(our_inner)
+        stock.up(their_inner)
+        yield Joined(engine, stock, our_host, their_host, our_inner.ip, their_inner.ip)

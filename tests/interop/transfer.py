@@ -1,0 +1,89 @@
+"""Moves bytes from one host to another over one TCP connection, and compares what arrived with what was sent.
+
+As a program it is one end: `transfer.py receive ADDRESS PORT` or `send ADDRESS PORT BYTES RATE`. The stream is random
+blocks, each begun by its number, so that a block that is lost, doubled or moved changes the digest. Digests are made
+beside the transfer with SHA-256; the speed includes that.
+"""
+
+import hashlib
+import json
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+BLOCK_BYTES = 1 << 20
+PORT = 5001
+STALL_S = 30.0  # nothing moved for so long: the connection is dead
+_BLOCK = hashlib.shake_128(b"a block that no compression shortens").digest(BLOCK_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """What one end saw."""
+
+    count: int
+    sha256: str
+    seconds: float
+
+
+def blocks(count: int) -> Iterator[bytes]:
+    """The stream, `count` bytes in all."""
+    for number in range(-(-count // BLOCK_BYTES)):
+        yield (number.to_bytes(8, "big") + _BLOCK[8:])[: count - number * BLOCK_BYTES]
+
+
+def receive(address: str, port: int) -> End:
+    """Take one connection's bytes to their end."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    digest, count = hashlib.sha256(), 0
+    with socket.create_server((address, port), family=family) as server:
+        server.settimeout(STALL_S)
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        connection, _ = server.accept()
+        start = time.monotonic()
+        with connection:
+            connection.settimeout(STALL_S)
+            space = bytearray(BLOCK_BYTES)
+            while got := connection.recv_into(space):
+                digest.update(memoryview(space)[:got])
+                count += got
+            seconds = time.monotonic() - start
+            connection.sendall(b"whole")
+    return End(count, digest.hexdigest(), seconds)
+
+
+def send(address: str, port: int, count: int, bytes_per_s: float) -> End:
+    """Send so many bytes, not faster than so (0: as fast as it goes), and wait until the other end has them."""
+    digest, sent = hashlib.sha256(), 0
+    with socket.create_connection((address, port), timeout=STALL_S) as connection:
+        start = time.monotonic()
+        for block in blocks(count):
+            digest.update(block)
+            connection.sendall(block)
+            sent += len(block)
+            ahead_s = sent / bytes_per_s - (time.monotonic() - start) if bytes_per_s else 0.0
+            time.sleep(max(ahead_s, 0.0))
+        connection.shutdown(socket.SHUT_WR)
+        if connection.recv(16) != b"whole":
+            raise ConnectionError("the receiver did not get it all")
+        seconds = time.monotonic() - start
+    return End(sent, digest.hexdigest(), seconds)
+
+
+def main(words: list[str]) -> None:
+    """One end, told by its result as JSON."""
+    match words:
+        case ["receive", address, port]:
+            end = receive(address, int(port))
+        case ["send", address, port, count, bytes_per_s]:
+            end = send(address, int(port), int(count), float(bytes_per_s))
+        case _:
+            raise SystemExit(f"what is {words}?")
+    sys.stdout.write(json.dumps({"count": end.count, "sha256": end.sha256, "seconds": end.seconds}) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
