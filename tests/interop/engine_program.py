@@ -6,7 +6,6 @@ So that it can run on a host of a lab. Lines are `[method, argument...]`; bytes 
 
 import json
 import sys
-from dataclasses import asdict
 from ipaddress import ip_network
 from select import select
 from typing import Any
@@ -63,8 +62,8 @@ class Program:
 
     def peer_stats(self) -> dict[str, Any]:
         """Of the peer."""
-        stats = asdict(self._tunnel.peer_stats(PEER))
-        return stats | {"place": str(stats["place"])}
+        stats = self._tunnel.peer_stats(PEER)
+        return {name: getattr(stats, name) for name in type(stats).__slots__} | {"place": str(stats.place)}
 
     def counters(self) -> dict[str, int]:
         """All of them."""
