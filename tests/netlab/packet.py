@@ -16,6 +16,8 @@ _PCAP_HEADER_BYTES = 24
 _RECORD_HEADER_BYTES = 16
 _ETHERNET_BYTES = 14
 _IPV6_BYTES = 40
+_ICMP_ERRORS = {3, 4, 5, 11, 12}
+_ETHERNET_OF = {kind: bytes(12) + kind.to_bytes(2, "big") for kind in (IPV4, IPV6)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,15 @@ class Packet:
         if self.protocol == _HOP_BY_HOP and self.payload[:1] == bytes([ICMPV6]):
             return self.payload[8:9] == bytes([_MLD2_REPORT])
         return self.protocol == ICMPV6 and 133 <= self.payload[0] <= 137  # RFC 4861
+
+    @property
+    def quoted(self) -> "Packet | None":
+        """The packet, cut short, that an ICMP error is about (RFC 792, RFC 4443): its own bytes went over the wire."""
+        if self.protocol == ICMP and self.payload[0] in _ICMP_ERRORS:
+            return parse_frame(_ETHERNET_OF[IPV4] + self.payload[8:], self.time_s)
+        if self.protocol == ICMPV6 and self.payload[0] < 128:
+            return parse_frame(_ETHERNET_OF[IPV6] + self.payload[8:], self.time_s)
+        return None
 
     def __str__(self) -> str:
         """One line for the message of a failed test."""

@@ -44,7 +44,8 @@ def test_both_families_pass_a_tunnel_and_only_wireguard_passes_the_wire(
             process.wait_for("PongReceived", READY_S)
         for address in ADDRESSES["b"]:
             a.run(["ping", "-c3", "-i0.1", "-W2", "-s1300", address])
-    datagrams = [packet for packet in capture.packets if not packet.is_neighbour_talk]
+    # the first to start speaks to a closed port, and the other's kernel says so
+    datagrams = [packet.quoted or packet for packet in capture.packets if not packet.is_neighbour_talk]
     assert len(datagrams) >= 12
     assert {p.protocol for p in datagrams} == {UDP}
     assert {(p.source_port, p.destination_port) for p in datagrams} == {(PORT, PORT)}

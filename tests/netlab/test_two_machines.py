@@ -1,0 +1,294 @@
+"""The walking skeleton on real hosts: two machines and a server, driven as a user drives them."""
+
+import json
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.netlab.capture import Capture
+from tests.netlab.lab import Lab
+from tests.netlab.machines import WARREN, Machine, Server
+from tests.netlab.until import until
+
+pytestmark = pytest.mark.netlab
+
+PROBE_MAGIC = bytes.fromhex("d757524e")
+RESTORED_S = 3.0  # after both daemons were killed, with the server away (issue 3, shows 5)
+MEGABYTE = 1_000_000
+
+SEND = """
+import socket, sys
+with socket.create_connection((sys.argv[1], 5001), 10) as to:
+    for _ in range(int(sys.argv[2])):
+        to.sendall(bytes(1_000_000))
+    to.shutdown(socket.SHUT_WR)
+    print(to.recv(64).decode())
+"""
+COUNT = """
+import socket
+with socket.create_server(("", 5001)) as listener:
+    print("listening", flush=True)
+    while True:
+        end, _ = listener.accept()
+        total = 0
+        while data := end.recv(1 << 16):
+            total += len(data)
+        end.sendall(str(total).encode())
+        end.close()
+"""
+
+
+class Two:
+    """A server and two machines on a LAN, not joined yet."""
+
+    def __init__(self, lab: Lab) -> None:
+        lan = lab.switch("lan")
+        self.server = Server(lab.host("server", lan), lab.folder)
+        self.a = Machine(lab.host("a", lan), lab.folder)
+        self.b = Machine(lab.host("b", lan), lab.folder)
+        self.server.start()
+
+    def join(self) -> None:
+        """Both join with one reusable key."""
+        key = self.server.key("--reusable")
+        self.a.up(self.server, key)
+        self.b.up(self.server, key)
+
+    def members(self) -> list[str]:
+        """Names of the members, as the server lists them."""
+        words = [WARREN, "member", "list", "--server", self.server.data, "--json"]
+        listed = json.loads(self.server.host.run(words).stdout)
+        return sorted(one["hostname"] for one in (listed["members"] if isinstance(listed, dict) else listed))
+
+
+@pytest.fixture
+def two(lab: Lab) -> Iterator[Two]:
+    yield Two(lab)
+
+
+def ping(machine: Machine, host: str, *, timeout: str = "5s") -> str:
+    return machine.run("ping", host, "-c", "1", "--timeout", timeout).stdout
+
+
+def kill(machine: Machine) -> None:
+    """Kill -9 the daemon and wait until it is gone."""
+    pid = machine.daemon_pid()
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: machine.daemon_pid() is None, "the killed daemon is gone")
+
+
+def codes(machine: Machine) -> set[str]:
+    return {entry["code"] for entry in machine.status()["health"]}
+
+
+def test_two_machines_reach_each_other_by_name_and_carry_tcp(two: Two) -> None:
+    two.join()
+    assert re.search(r"pong from a \(100\.[\d.]+\) via direct \S+ in [\d.]+ ms", ping(two.b, "a"))
+    assert "pong from b" in ping(two.a, "b.default")
+    receiver = two.b.host.start([sys.executable, "-c", COUNT])
+    receiver.wait_for("listening")
+    address = two.b.status()["self"]["addresses"][0]
+    done = two.a.host.run([sys.executable, "-c", SEND, address, "20"])
+    assert done.stdout.strip() == str(20 * MEGABYTE)
+    peer = two.a.status()["peers"][0]
+    assert peer["path"]["kind"] == "direct"
+    assert peer["path"]["latency_ms"] is not None
+    assert peer["tx_bytes"] > 20 * MEGABYTE
+    assert two.a.status()["health"] == []
+
+
+def test_ipv6_passes_through_the_tunnel_too(two: Two) -> None:
+    two.join()
+    ping(two.b, "a")
+    address = two.a.status()["self"]["addresses"][1]
+    assert "1 received" in two.b.host.run(["ping", "-6", "-c", "1", "-W", "5", address]).stdout
+
+
+def test_only_wireguard_and_authenticated_probes_are_on_the_wire_between_them(two: Two) -> None:
+    two.join()
+    ping(two.b, "a")
+    address = two.a.status()["self"]["addresses"][0]
+    captured: Capture
+    with two.a.host.capture() as captured:
+        two.b.host.run(["ping", "-c", "3", "-i", "0.2", address])
+        ping(two.a, "b")
+    ours = {two.a.host.ip, two.a.host.ip6, two.b.host.ip, two.b.host.ip6}
+    between = [one for one in captured.packets() if {one.source, one.destination} <= ours and one.payload]
+    strange = [one for one in between if not is_wireguard(one.payload) and not one.payload.startswith(PROBE_MAGIC)]
+    assert [one for one in between if is_wireguard(one.payload)]
+    assert strange == []
+
+
+def is_wireguard(payload: bytes) -> bool:
+    return payload[:1] in {b"\1", b"\2", b"\3", b"\4"} and payload[1:4] == bytes(3)
+
+
+def test_traffic_survives_the_server_and_both_daemons_come_back_without_it(two: Two) -> None:
+    two.join()
+    ping(two.b, "a")
+    identities = {machine.name: machine.status()["self"]["identity"] for machine in (two.a, two.b)}
+    assert two.server.process is not None
+    two.server.process.kill()
+    assert "pong from b" in ping(two.a, "b")
+
+    kill(two.a)
+    kill(two.b)
+    ups = [two.a.run("up"), two.b.run("up")]
+    began = time.monotonic()
+    assert "pong from a" in ping(two.b, "a")
+    assert time.monotonic() - began < RESTORED_S
+    assert "pong from b" in ping(two.a, "b")
+    assert all("server away, using state of" in up.stdout for up in ups)
+    assert "E_SERVER_UNREACHABLE" in codes(two.a)
+
+    two.server.start()
+    for machine in (two.a, two.b):
+        until(lambda one=machine: one.status()["networks"][0]["server"]["state"] == "connected", "resumed", 75.0)
+        assert machine.status()["self"]["identity"] == identities[machine.name]
+    assert two.members() == ["a", "b"]
+    assert "pong from a" in ping(two.b, "a")
+
+
+def test_a_daemon_that_was_killed_comes_back_as_it_was(two: Two) -> None:
+    two.join()
+    ping(two.b, "a")
+    before = two.a.status()["self"]
+    kill(two.a)
+    two.a.run("up")
+    assert two.a.status()["self"] == before
+    assert "pong from a" in ping(two.b, "a")
+
+
+def test_down_leaves_the_host_as_it_was(two: Two) -> None:
+    before = {machine: machine.host.snapshot() for machine in (two.a, two.b)}
+    two.join()
+    ping(two.b, "a")
+    for machine, snapshot in before.items():
+        machine.run("down")
+        assert snapshot.difference(machine.host.snapshot()) == []
+        assert machine.host.pids() == set()
+        assert not machine.socket.exists()
+    two.a.run("up")
+    two.b.run("up")
+    assert "pong from a" in ping(two.b, "a")
+
+
+def test_up_is_idempotent_and_keeps_who_this_machine_is(two: Two) -> None:
+    two.join()
+    before = two.a.status()["self"]
+    two.a.up(two.server, two.server.key())
+    two.a.run("up")
+    assert two.a.status()["self"] == before
+    assert two.members() == ["a", "b"]
+
+
+def test_leave_ends_the_membership_and_the_tunnel(two: Two) -> None:
+    before = two.b.host.snapshot()
+    two.join()
+    ping(two.b, "a")
+    two.b.run("leave", "--yes")
+    assert two.members() == ["a"]
+    assert before.difference(two.b.host.snapshot()) == []
+    until(lambda: two.a.status()["peers"] == [], "a forgets b")
+
+
+def test_a_kicked_machine_says_so_and_passes_no_packet(two: Two) -> None:
+    two.join()
+    ping(two.b, "a")
+    address = two.a.status()["self"]["addresses"][0]
+    two.server.host.run([WARREN, "member", "kick", "b", "--server", two.server.data, "--yes"])
+    until(lambda: two.a.status()["peers"] == [], "a forgets b", 5.0)
+    until(lambda: "E_REMOVED" in codes(two.b), "b says that it was removed", 5.0)
+    assert "1 received" not in two.b.host.run(["ping", "-c", "1", "-W", "1", address], check=False).stdout
+
+
+def refused(machine: Machine, *words: str) -> tuple[int, str]:
+    done = machine.run("up", *words, check=False)
+    assert "Traceback" not in done.stderr + done.stdout
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("case", "code"),
+    [
+        ("used key", "E_KEY_USED"),
+        ("revoked key", "E_KEY_REVOKED"),
+        ("expired key", "E_KEY_EXPIRED"),
+        ("unknown key", "E_KEY_UNKNOWN"),
+        ("garbled key", "E_INVALID_KEY"),
+        ("wrong pin", "E_PIN_MISMATCH"),
+        ("taken hostname", "E_HOSTNAME_TAKEN"),
+        ("invalid hostname", "E_INVALID_HOSTNAME"),
+    ],
+)
+def test_a_refused_join_has_its_code_and_leaves_nothing(two: Two, case: str, code: str) -> None:
+    name, key = "b", two.server.key()
+    if case == "used key":
+        two.a.up(two.server, key)
+    elif case == "revoked key":
+        two.server.host.run([WARREN, "key", "revoke", key.split(".")[1], "--server", two.server.data, "--yes"])
+    elif case == "expired key":
+        key = two.server.key("--expires", "1s")
+        time.sleep(1.1)  # the key's own clock; nothing tells when it is over
+    elif case == "unknown key":
+        first, _, rest = key.removeprefix("wk.").partition(".")
+        key = f"wk.{'a' * len(first)}.{rest}"
+    elif case == "garbled key":
+        key = key[:-3]
+    elif case == "wrong pin":
+        key = f"{key.rpartition('.')[0]}.{'A' * 22}"
+    elif case == "taken hostname":
+        two.a.up(two.server, two.server.key())
+        name = "a"
+    elif case == "invalid hostname":
+        name = "no_such_name"
+    assert_refused(two, name, key, code)
+
+
+def assert_refused(two: Two, name: str, key: str, code: str) -> None:
+    before = two.b.host.snapshot()
+    status, text = refused(two.b, "--server", two.server.url, "--auth-key", key, "--hostname", name)
+    assert status in {1, 2}
+    assert code in text
+    assert_nothing_left(two.b)
+    assert before.difference(two.b.host.snapshot()) == []
+
+
+def assert_nothing_left(machine: Machine) -> None:
+    assert machine.host.pids() == set()
+    assert not machine.state.exists()
+    assert not machine.socket.exists()
+
+
+def test_without_a_server_a_join_says_that_it_cannot_be_reached(two: Two) -> None:
+    key = two.server.key()
+    assert two.server.process is not None
+    two.server.process.kill()
+    status, text = refused(two.b, "--server", two.server.url, "--auth-key", key)
+    assert (status, "E_SERVER_UNREACHABLE" in text) == (3, True)
+    assert_nothing_left(two.b)
+
+
+def test_without_rights_for_the_tun_a_join_says_so_before_the_key_is_used(two: Two, tmp_path: Path) -> None:
+    key = two.server.key()
+    words = ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin", str(WARREN), "up"]
+    words += ["--server", two.server.url, "--auth-key", key, "--state", str(two.b.state), "--socket", str(two.b.socket)]
+    done = two.b.host.run(words, check=False)
+    assert (done.returncode, "E_NO_TUN_RIGHTS" in done.stderr) == (1, True)
+    assert_nothing_left(two.b)
+    two.b.up(two.server, key)  # it is as good as before
+
+
+def test_a_second_daemon_on_one_state_folder_names_the_first(two: Two, tmp_path: Path) -> None:
+    two.join()
+    words = [WARREN, "daemon", "--state", two.a.state, "--socket", tmp_path / "second.sock"]
+    done = two.a.host.run(words, check=False)
+    assert done.returncode == 1
+    assert "E_ALREADY_RUNNING" in done.stderr
+    assert str(two.a.daemon_pid()) in done.stderr
