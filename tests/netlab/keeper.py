@@ -21,6 +21,8 @@ _SCRIPT = """
 mount -t tmpfs tmpfs /run || exit 1
 mkdir -p /run/netns || exit 1
 ip link set lo up || exit 1
+# switches speak no IP: what a capture shows is what the hosts said
+echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6
 echo ready
 read -r _
 for name in $(ls /run/netns); do
