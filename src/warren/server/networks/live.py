@@ -20,7 +20,7 @@ from warren.protocol.control.messages import Presence
 from warren.server.networks.founding import REGISTRAR_KINDS, digest_of_digests
 from warren.server.networks.state import NetworkState
 from warren.server.networks.store import DocumentRow, NetworkRow
-from warren.trust.documents import Head, HeadMark, Kind, Membership, NodeRecord, Settings
+from warren.trust.documents import Head, HeadMark, Kind, Membership, NodeRecord, Removal, Settings
 from warren.trust.documents import Policy as PolicyBody
 from warren.trust.signing import Envelope
 
@@ -41,6 +41,7 @@ class LiveNetwork:
         self._digests: dict[tuple[str, bytes], bytes] = {}
         self._heads: dict[bytes, Head] = {}
         self._key_owners: dict[bytes, Identity] = {}
+        self._removed: set[bytes] = set()
         self._keys_of: dict[Identity, tuple[bytes, ...]] = {}
         documents = list(documents)
         self.state = NetworkState(row.id, row.genesis, ((one.kind, one.subject, one.raw) for one in documents))
@@ -104,6 +105,10 @@ class LiveNetwork:
         raw = self.state.document(Kind.RECORD, identity)
         return None if raw is None else read_body(raw, NodeRecord)
 
+    def is_removed(self, identity: Identity) -> bool:
+        """Whether the identity's membership was ended by a removal."""
+        return identity in self._removed and not self.state.is_member(identity)
+
     def owner_of_key(self, wireguard_key: bytes) -> Identity | None:
         """Which member's record shows this WireGuard key."""
         return self._key_owners.get(wireguard_key)
@@ -153,6 +158,10 @@ class LiveNetwork:
             )
         elif kind == Kind.HEAD and raw is not None:
             self._heads[subject] = read_body(raw, Head)
+        elif kind == Kind.REMOVAL and raw is not None:
+            removal = read_body(raw, Removal)
+            if removal.of == "membership":
+                self._removed.add(removal.subject)
         elif kind == Kind.RECORD:
             self._take_record(Identity(subject), raw)
 

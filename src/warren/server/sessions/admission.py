@@ -56,7 +56,7 @@ class Admission:
         membership = network.state.document(Kind.MEMBERSHIP, identity)
         if membership is not None:
             return membership
-        if network.state.document(Kind.REMOVAL, b"m" + identity) is not None:
+        if network.is_removed(identity):
             raise removed_error()
         raise WarrenError(
             Code.NOT_A_MEMBER, "this machine is not a member of the network", "join it: warren up --auth-key KEY"
