@@ -67,6 +67,11 @@ impl AllowedIps {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        [&self.v4, &self.v6].iter().all(|trie| trie.root == NONE && trie.free.len() == trie.nodes.len())
+    }
+
     /// Room for so many more.
     pub(crate) fn room(&self) -> usize {
         limits::ALLOWED_IPS.saturating_sub(self.count)

@@ -199,6 +199,11 @@ impl Device {
         self.peers.get(self.peers.slot(peer).unwrap()).unwrap().keypairs.count()
     }
 
+    /// Also forgets which initiations were seen.
+    pub(crate) fn limit_handshakes_for_test(&mut self, per_s: u32) {
+        self.admission = Admission::new(&mut self.random, per_s);
+    }
+
     pub(crate) fn indices_for_test(&self) -> usize {
         self.indices.used()
     }

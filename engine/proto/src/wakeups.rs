@@ -71,9 +71,11 @@ impl Wakeups {
         }
         self.heap.swap_remove(place);
         self.places.get_mut(slot as usize).into_iter().for_each(|to| *to = OUT);
-        self.note(place);
-        self.rise(place);
-        self.sink(place);
+        if place < self.heap.len() {
+            self.note(place);
+            self.rise(place);
+            self.sink(place);
+        }
     }
 
     fn place(&self, slot: u32) -> usize {
