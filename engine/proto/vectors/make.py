@@ -5,20 +5,24 @@ from the Rust code. Run it from here: `python make.py > handshake.txt`. The engi
 
 import hashlib
 import hmac
+import sys
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 
 def digest(*parts: bytes) -> bytes:
+    """HASH of the paper."""
     return hashlib.blake2s(b"".join(parts)).digest()
 
 
 def keyed(key: bytes, data: bytes) -> bytes:
+    """MAC of the paper."""
     return hashlib.blake2s(data, key=key, digest_size=16).digest()
 
 
 def kdf(chain: bytes, data: bytes, count: int) -> list[bytes]:
+    """KDF1, KDF2 or KDF3 of the paper."""
     root = hmac.new(chain, data, hashlib.blake2s).digest()
     outputs: list[bytes] = []
     last = b""
@@ -29,18 +33,22 @@ def kdf(chain: bytes, data: bytes, count: int) -> list[bytes]:
 
 
 def public(private: bytes) -> bytes:
+    """The public half of an X25519 key."""
     return X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
 
 
 def exchange(private: bytes, other: bytes) -> bytes:
+    """X25519."""
     return X25519PrivateKey.from_private_bytes(private).exchange(X25519PublicKey.from_public_bytes(other))
 
 
 def seal(key: bytes, counter: int, plain: bytes, aad: bytes) -> bytes:
+    """AEAD of the paper."""
     return ChaCha20Poly1305(key).encrypt(bytes(4) + counter.to_bytes(8, "little"), plain, aad)
 
 
 def main() -> None:
+    """Write one line a vector: its name and its bytes in hex."""
     static_i, static_r = bytes([1] * 32), bytes([2] * 32)
     ephemeral_i, ephemeral_r = bytes([3] * 32), bytes([4] * 32)
     preshared = bytes([5] * 32)
@@ -78,16 +86,18 @@ def main() -> None:
     header = b"\x04\0\0\0" + index_i.to_bytes(4, "little") + bytes(8)
     keepalive = header + seal(back, 0, b"", b"")
 
-    print("initiation", initiation.hex())
-    print("response", response.hex())
-    print("transport", transport.hex())
-    print("keepalive", keepalive.hex())
-    print("hmac", hmac.new(bytes(range(32)), b"what do ya want for nothing?", hashlib.blake2s).hexdigest())
-    for number, output in enumerate(kdf(bytes(range(32)), b"input", 3), 1):
-        print(f"kdf{number}", output.hex())
-    print("mac32", keyed(bytes(range(32)), b"message").hex())
-    print("mac16", keyed(bytes(range(16)), b"message").hex())
-    print("stamp", stamp.hex())
+    vectors = {
+        "initiation": initiation,
+        "response": response,
+        "transport": transport,
+        "keepalive": keepalive,
+        "hmac": hmac.new(bytes(range(32)), b"what do ya want for nothing?", hashlib.blake2s).digest(),
+        **{f"kdf{number}": output for number, output in enumerate(kdf(bytes(range(32)), b"input", 3), 1)},
+        "mac32": keyed(bytes(range(32)), b"message"),
+        "mac16": keyed(bytes(range(16)), b"message"),
+        "stamp": stamp,
+    }
+    sys.stdout.writelines(f"{name} {value.hex()}\n" for name, value in vectors.items())
 
 
 if __name__ == "__main__":
