@@ -140,28 +140,31 @@ def _policy(
     readable: Callable[[bytes], bool],
     ledger: Ledger,
 ) -> Authentic | None:
-    """The policy in force: of those that replace the same one the lowest digest, of the rest the newest."""
-    permitted = ledger.in_order(_permitted(documents, Right.POLICY, authorities, now, ledger))
-    usable: dict[tuple[bool, bytes], Authentic] = {}
-    for document in permitted:  # by rising digest
+    """The policy in force: the highest (epoch, counter), and of those with the same one the lowest digest.
+
+    Who replaces a policy counts one up from it, so two that replace the same one meet here and every node picks the
+    same. The digest alone must not decide: a floor knows orders only, and a policy could then come back that had lost.
+    """
+    readable_ones = []
+    for document in ledger.in_order(_permitted(documents, Right.POLICY, authorities, now, ledger)):
         body = document.body
-        if not isinstance(body, Policy):
-            continue
-        slot = (True, body.replaces) if body.replaces else (False, document.digest)
-        if not readable(body.text):
+        if isinstance(body, Policy) and readable(body.text):
+            readable_ones.append(document)
+        else:
             ledger.refuse(document, Code.UNSUPPORTED, "this version cannot read the policy; the one before stays")
             ledger.note("policy-unreadable", "a policy was set that this version cannot read")
             ledger.keep(document)
-        elif slot in usable:
-            ledger.refuse(document, Code.CONFLICT, "another policy that replaces the same one has the lower digest")
-            ledger.note("policy-conflict", "two policies replace the same one; the one with the lower digest is used")
-            ledger.keep(document)
-        else:
-            usable[slot] = document
-    chosen = ledger.newest(list(usable.values()))
-    if chosen is not None:
-        ledger.accept(chosen)
+    chosen = ledger.newest(readable_ones)
+    if chosen is None:
+        return None
+    ledger.accept(chosen)
+    if sum(_replaces(one) == _replaces(chosen) != b"" for one in readable_ones) > 1:
+        ledger.note("policy-conflict", "two policies replace the same one; the other signer should look at it")
     return chosen
+
+
+def _replaces(document: Authentic) -> bytes:
+    return document.body.replaces if isinstance(document.body, Policy) else b""
 
 
 def _permitted(
