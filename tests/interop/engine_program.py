@@ -60,6 +60,14 @@ class Program:
         """From the tunnel's own port."""
         self._tunnel.send(parse_endpoint(endpoint), bytes.fromhex(datagram))
 
+    def set_probe_key(self, hint: str, key: str) -> None:
+        """Of the peer."""
+        self._tunnel.set_probe_key(bytes.fromhex(hint), bytes.fromhex(key), PEER)
+
+    def expect_stun(self, transaction: str, for_s: float) -> None:
+        """One answer."""
+        self._tunnel.expect_stun(bytes.fromhex(transaction), for_s)
+
     def peer_stats(self) -> dict[str, Any]:
         """Of the peer."""
         stats = self._tunnel.peer_stats(PEER)
