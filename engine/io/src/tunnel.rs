@@ -4,7 +4,7 @@
 use std::os::fd::RawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
@@ -131,7 +131,10 @@ impl Tunnel {
         self.shared.wake.signal();
         answered
             .recv_timeout(Duration::from_secs(ANSWER_MAX_S))
-            .map_err(|_| Error::Closed)
+            .map_err(|error| match error {
+                RecvTimeoutError::Timeout => Error::Busy,
+                RecvTimeoutError::Disconnected => Error::Closed,
+            })
     }
 
     /// Ends the worker and waits for it; sockets and TUN are closed then. Nothing happens the second time.

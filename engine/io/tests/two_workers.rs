@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use joined::{
     NEVER, PEER, SOON, Side, introduce, is_handshake, packet, pair, place, side, start, wait_for,
@@ -89,6 +90,49 @@ fn after_close_the_devices_are_gone_and_calls_say_so() {
     assert!(a.tunnel.take_events(9).is_empty());
     // The address is free again only if the worker dropped its socket.
     let _again = net.socket(a.place).unwrap();
+}
+
+#[test]
+fn dropping_a_tunnel_ends_its_worker_and_frees_its_devices() {
+    let net = MemoryNet::default();
+    let side = side(1, &net);
+    let Side { tunnel, host, .. } = side;
+    drop(tunnel);
+    // The worker's side of the TUN is gone, so ours is the only one left.
+    assert!(host.is_alone());
+}
+
+#[test]
+fn a_flood_into_the_tunnel_starves_neither_what_comes_back_nor_the_caller() {
+    let net = MemoryNet::default();
+    let (a, b) = pair(&net);
+    send(&a, &b, b"first");
+    b.host.receive(SOON).expect("the session");
+    let is_done = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let bulk = packet(a.inner, b.inner, &[7; 1200]);
+            while is_done.load(Ordering::Relaxed) == 0 {
+                a.host.send(&bulk);
+            }
+        });
+        let begun = Instant::now();
+        for number in 0..100_u32 {
+            send(&b, &a, &number.to_be_bytes());
+            let got = a.host.receive(SOON);
+            a.tunnel.call(|_| ()).unwrap();
+            assert_eq!(
+                got.as_deref().and_then(|got| got.get(20..)),
+                Some(&number.to_be_bytes()[..])
+            );
+        }
+        let taken = begun.elapsed();
+        is_done.store(1, Ordering::Relaxed);
+        assert!(
+            taken < SOON,
+            "100 round trips beside a flood took {taken:?}"
+        );
+    });
 }
 
 #[test]

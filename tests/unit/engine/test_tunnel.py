@@ -3,11 +3,13 @@
 import errno
 import os
 import sys
+from collections.abc import Iterator
 from ipaddress import ip_interface
+from typing import Any
 
 import pytest
 from tests.interop.engine import Engine, EngineRefusal
-from tests.netlab.lab import Host, Lab
+from tests.netlab.lab import Host, Lab, LabUnavailable
 from tests.netlab.until import until
 
 from warren.engine.errors import InvalidError
@@ -51,6 +53,19 @@ class _Two:
 
     def ping(self, address: str) -> bool:
         return self.hosts[0].run(["ping", "-c1", "-W2", address], check=False).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def tunnel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """One without a peer, for what is refused."""
+    try:
+        lab = Lab(tmp_path_factory.mktemp("lab"))
+    except LabUnavailable as reason:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI has to run the lab: {reason}")
+        pytest.skip(str(reason))
+    with lab, _open(lab.host("a", lab.switch()), _key()) as engine:
+        yield engine
 
 
 def test_two_tunnels_in_two_namespaces_ping_over_ipv4_and_ipv6(lab: Lab) -> None:
@@ -102,6 +117,34 @@ def test_a_network_that_refuses_is_told_once_and_counted_each_time(lab: Lab) -> 
         assert two.a.ask("counters")["drop_send_failed"] == 20
         with pytest.raises(TimeoutError):
             two.a.wait_for("SendFailed", 0.1)
+
+
+@pytest.mark.parametrize(
+    ("call", "refusal"),
+    [
+        (["set_peer", "00" * 31, "10.0.0.0/8", "", "", "ROAM"], "InvalidError"),
+        (["set_peer", "11" * 96, "10.0.0.0/8", "", "", "ROAM"], "InvalidError"),
+        (["set_peer", "11" * 32, "10.0.0.0/8", "22" * 33, "", "ROAM"], "InvalidError"),
+        (["set_peer", "11" * 32, "10.0.0.0/8", "22" * 160, "", "ROAM"], "InvalidError"),
+        (["set_peer", "00" * 32, "10.0.0.0/8", "", "", "ROAM"], "InvalidError"),
+        (["set_probe_key", "00" * 7, "00" * 32], "InvalidError"),
+        (["set_probe_key", "00" * 8, "00" * 31], "InvalidError"),
+        (["expect_stun", "00" * 11, 1.0], "InvalidError"),
+        (["send", "192.0.2.1:9", "00" * 1501], "InvalidError"),
+        (["initiate"], "UnknownPeerError"),
+        (["ping", 5], "UnknownPeerError"),
+        (["peer_stats"], "UnknownPeerError"),
+        (["set_gate", {"is_open": True}], "UnknownPeerError"),
+    ],
+    ids=lambda value: f"{value[0]}-{len(str(value))}" if isinstance(value, list) else value,
+)
+def test_what_the_engine_cannot_mean_is_refused_and_the_tunnel_goes_on(
+    tunnel: Engine, call: list[Any], refusal: str
+) -> None:
+    with pytest.raises(EngineRefusal) as refused:
+        tunnel.ask(*call)
+    assert refused.value.name == refusal
+    assert tunnel.ask("counters")["tx_datagrams"] == 0
 
 
 def test_after_close_link_and_port_are_free(lab: Lab) -> None:

@@ -47,6 +47,12 @@ impl MemoryTunUser {
         self.from_host.put(packet.to_vec())
     }
 
+    /// Whether the device is gone.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        Arc::strong_count(&self.to_host) == 1
+    }
+
     /// The next packet out of the tunnel, waiting for it at most so long.
     #[must_use]
     pub fn receive(&self, limit: Duration) -> Option<Vec<u8>> {
