@@ -11,6 +11,7 @@ use crate::arena::Arena;
 
 mod linux;
 mod memory;
+mod open;
 mod sockaddr;
 
 pub use linux::LinuxUdp;
