@@ -11,13 +11,23 @@ from tests.netlab.lab import Lab, LabUnavailable
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
     """An empty lab; its logs and captures are under the test's tmp_path."""
+    with _made(tmp_path, user_namespace=None) as lab:
+        yield lab
+
+
+@pytest.fixture
+def rootless_lab(tmp_path: Path) -> Iterator[Lab]:
+    """The same as users without root get it."""
+    with _made(tmp_path, user_namespace=True) as lab:
+        yield lab
+
+
+def _made(tmp_path: Path, *, user_namespace: bool | None) -> Lab:
     folder = tmp_path / "lab"
     folder.mkdir()
     try:
-        lab = Lab(folder)
+        return Lab(folder, user_namespace=user_namespace)
     except LabUnavailable as reason:
         if os.environ.get("CI") == "true":
             pytest.fail(f"CI has to run the lab: {reason}")
         pytest.skip(str(reason))
-    with lab:
-        yield lab

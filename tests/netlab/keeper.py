@@ -9,7 +9,6 @@ needs nobody's `finally`.
 Commands enter by `nsenter` and `ip netns exec`, which both exec: the pid of the child we started is the program's own.
 """
 
-import os
 import select
 import shutil
 import subprocess
@@ -39,11 +38,12 @@ class LabUnavailable(Exception):  # noqa: N818 - a state of this machine, not an
 class Keeper:
     """One lab's mount namespace (and user namespace), with a network namespace in which the switches are."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, user_namespace: bool) -> None:
+        """`user_namespace`: be root in one of its own, which needs no right outside."""
         missing = [program for program in ("unshare", "nsenter", "ip", "nft", "sh") if not shutil.which(program)]
         if missing:
             raise LabUnavailable(f"not installed: {' '.join(missing)} (Debian: util-linux iproute2 nftables)")
-        self._user = os.geteuid() != 0
+        self._user = user_namespace
         self._child = subprocess.Popen(
             ["unshare", "-Urnm" if self._user else "-nm", "sh", "-c", _SCRIPT],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -34,11 +34,14 @@ _numbers = itertools.count(1)
 class Lab:
     """Everything made by it ends with it. `LabUnavailable` says why this machine cannot have one."""
 
-    def __init__(self, folder: Path | None = None) -> None:
-        """Logs and captures go to `folder`, which stays; without one to a temporary folder that goes with the lab."""
+    def __init__(self, folder: Path | None = None, *, user_namespace: bool | None = None) -> None:
+        """Logs and captures go to `folder`, which stays; without one to a temporary folder that goes with the lab.
+
+        `user_namespace`: whether to be root in a namespace of its own; by default where we are not root.
+        """
         self._prefix = f"w{os.getpid()}-{next(_numbers)}"
         self._own_folder = folder is None
-        self._keeper = Keeper()
+        self._keeper = Keeper(user_namespace=os.geteuid() != 0 if user_namespace is None else user_namespace)
         self.folder = folder or Path(tempfile.mkdtemp(prefix=f"{self._prefix}-"))
         self.hosts: dict[str, Host] = {}
         self._switches = 0

@@ -65,6 +65,18 @@ def test_a_plain_router_passes_both_ways_also_to_hosts_that_came_first(lab: Lab)
     b.run(["ping", "-c1", "-W2", str(a.ip6)])
 
 
+def test_a_lab_without_root_has_nats_captures_and_tuns_too(rootless_lab: Lab) -> None:
+    internet, flat = rootless_lab.switch(), rootless_lab.switch()
+    router = rootless_lab.router("router", wan=internet, lan=flat, nat=nat.home)
+    server, laptop = rootless_lab.host("server", internet), rootless_lab.host("laptop", flat, offload=False)
+    with server.capture() as capture:
+        laptop.run(["ping", "-c1", "-W2", str(server.ip)])
+    assert {packet.source for packet in capture.packets if packet.protocol == ICMP} == {router.ip, server.ip}
+    before = laptop.snapshot()
+    laptop.run(["ip", "tuntap", "add", "dev", "tun0", "mode", "tun"])
+    assert any("tun0" in line for line in before.difference(laptop.snapshot()))
+
+
 def test_a_capture_holds_every_packet_sent_within_its_block(lab: Lab) -> None:
     lan = lab.switch()
     a, b = lab.host("a", lan), lab.host("b", lan)
