@@ -354,8 +354,9 @@ def _connections_that_fit() -> int:
     wanted = 2 * limits.FRONT_CONNECTIONS_MAX + limits.FRONT_RESERVED_DESCRIPTORS
     reach = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
     if soft != resource.RLIM_INFINITY and soft < reach:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (reach, hard))
-        soft = reach
+        with contextlib.suppress(OSError, ValueError):  # a sandbox may forbid it; then fewer connections fit
+            resource.setrlimit(resource.RLIMIT_NOFILE, (reach, hard))
+            soft = reach
     if soft == resource.RLIM_INFINITY:
         return limits.FRONT_CONNECTIONS_MAX
     return max(1, (soft - limits.FRONT_RESERVED_DESCRIPTORS) // 2)

@@ -2,6 +2,7 @@
 //!
 //! An entry with a port matches exactly; one without matches the name with any port or none. Case does not count.
 //! Against DNS rebinding the name is what matters; a port is given where several servers share one name.
+use std::net::Ipv6Addr;
 
 /// The names that are served.
 #[derive(Debug, Default)]
@@ -15,7 +16,7 @@ impl Hosts {
     pub fn parse(entries: &[Vec<u8>]) -> Result<Self, String> {
         let mut hosts = Self::default();
         for entry in entries {
-            let entry = entry.to_ascii_lowercase();
+            let entry = with_brackets(entry.to_ascii_lowercase());
             let (name, port) = split(&entry).ok_or_else(|| {
                 format!(
                     "{:?} is no host name, with or without a port",
@@ -39,6 +40,15 @@ impl Hosts {
                 || self.any_port.iter().any(|entry| same(entry, name))
         })
     }
+}
+
+/// An IPv6 address as it stands in `Host`, also where it was given bare.
+fn with_brackets(entry: Vec<u8>) -> Vec<u8> {
+    let text = std::str::from_utf8(&entry).unwrap_or_default();
+    if text.parse::<Ipv6Addr>().is_ok() {
+        return format!("[{text}]").into_bytes();
+    }
+    entry
 }
 
 /// Name (an IPv6 address with its brackets) and port of a `Host` value; `None` where it is not well formed.
@@ -80,13 +90,14 @@ mod tests {
 
     #[test]
     fn an_entry_without_a_port_matches_every_port_and_one_with_a_port_only_that() {
-        let hosts = hosts(&["vpn.example.org", "other.example.org:8443", "[::1]"]);
+        let hosts = hosts(&["vpn.example.org", "other.example.org:8443", "[::1]", "2001:db8::1"]);
         for good in [
             "vpn.example.org",
             "VPN.example.ORG:443",
             "other.example.org:8443",
             "[::1]:9",
             "[::1]",
+            "[2001:DB8::1]:443",
         ] {
             assert!(hosts.serves(good.as_bytes()), "{good}");
         }
