@@ -90,7 +90,12 @@ mod tests {
 
     #[test]
     fn an_entry_without_a_port_matches_every_port_and_one_with_a_port_only_that() {
-        let hosts = hosts(&["vpn.example.org", "other.example.org:8443", "[::1]", "2001:db8::1"]);
+        let hosts = hosts(&[
+            "vpn.example.org",
+            "other.example.org:8443",
+            "[::1]",
+            "2001:db8::1",
+        ]);
         for good in [
             "vpn.example.org",
             "VPN.example.ORG:443",
