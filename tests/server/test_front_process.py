@@ -14,7 +14,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from tests.server.front_rig import HOST, PATIENCE_S, Web, running_front, running_web, until
+from tests.server.front_rig import HOST, PATIENCE_S, Web, Wire, running_front, running_web, until
 
 from warren.errors import Code, WarrenError
 from warren.server.front import FrontLimits, FrontProcess, FrontSettings
@@ -151,13 +151,13 @@ async def test_stop_waits_no_longer_than_it_may(tmp_path: Path) -> None:
         assert await busy.ended() == b""
 
 
-async def spawn(settings: bytes) -> asyncio.subprocess.Process:
-    """The bare process, as the parent starts it."""
+async def spawn(settings: bytes, before: str = "") -> asyncio.subprocess.Process:
+    """The bare process, as the parent starts it; `before` is for the shell in between."""
     process = await asyncio.create_subprocess_exec(
+        "/bin/sh",
+        "-c",
+        f'{before} exec "$0" -m warren server-front',
         sys.executable,
-        "-m",
-        "warren",
-        "server-front",
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -166,6 +166,35 @@ async def spawn(settings: bytes) -> asyncio.subprocess.Process:
     process.stdin.write(settings)
     await process.stdin.drain()
     return process
+
+
+async def test_with_64_descriptors_it_serves_whom_it_can_and_lets_the_rest_wait(tmp_path: Path) -> None:
+    settings = {"listen": ["127.0.0.1:0"], "hosts": [HOST], "web_socket": str(tmp_path / "web.sock")}
+    async with running_web(tmp_path / "web.sock", Web()):
+        process = await spawn(json.dumps(settings).encode() + b"\n", "ulimit -n 64;")
+        assert process.stdin is not None
+        assert process.stdout is not None
+        address = (await process.stdout.readline()).decode().split()[1]
+        place = address.rpartition(":")
+        async with asyncio.timeout(PATIENCE_S):
+            wires = [Wire(*await asyncio.open_connection(place[0], int(place[2]))) for _ in range(40)]
+            for number in range(1, 19):
+                process.stdin.write(f"proven {number}\n".encode())
+            answers = {asyncio.create_task(wire.get()): wire for wire in wires}
+            served = 0
+            while answers:
+                done, _ = await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    served += task.exception() is None and task.result().status == 200
+                    await answers.pop(task).close()
+            process.stdin.write(b"stats\n")
+            counters = json.loads((await process.stdout.readline()).decode().partition(" ")[2])
+            process.stdin.close()
+            assert await process.wait() == 0
+            assert await process.communicate() == (b"", b"")
+        assert counters["accept_failed"] == 0
+        assert counters["refused_unavailable"] == 0, "there was a descriptor for every way to the web part"
+        assert 40 - served <= counters["evicted_unproven"] < 30
 
 
 @pytest.mark.parametrize("way", ["stdin", "SIGTERM"])
