@@ -34,7 +34,7 @@ impl Device {
     pub(super) fn request_handshake(&mut self, now: Now, slot: u32) {
         let Some(peer) = self.peers.get(slot) else { return };
         let recent = |last| now.mono.since(last) < limits::REKEY_TIMEOUT;
-        let renews_too_soon = peer.keypairs.alive(now.mono) && peer.last_initiation.is_some_and(recent);
+        let renews_too_soon = peer.keypairs.can_send(now.mono) && peer.last_initiation.is_some_and(recent);
         if peer.campaign.is_none() && !renews_too_soon {
             self.begin_campaign(now, slot);
         }

@@ -7,10 +7,9 @@ use crate::{Event, Instant, Now, limits};
 impl Device {
     /// Do what is due.
     pub fn handle_timeout(&mut self, now: Now) {
-        // One pass: what is armed meanwhile lies ahead, or is due at the next call.
-        let mut most = self.peers.slots();
-        while let Some(slot) = self.wakeups.pop(now.mono).filter(|_| most > 0) {
-            most = most.saturating_sub(1);
+        // At most one turn a peer: what is armed meanwhile lies ahead, or is due at the next call.
+        for _ in 0..self.peers.slots() {
+            let Some(slot) = self.wakeups.pop(now.mono) else { break };
             self.due(now, slot);
             self.arm(slot);
         }
