@@ -140,7 +140,7 @@ def removed_members(
         if not isinstance(body, Removal):
             continue
         if body.of == "delegation":
-            _keep_delegation_removal(document, authorities, ledger)
+            _keep_delegation_removal(document, body, authorities, ledger)
         elif authorities.grants_for(document, Right.REMOVE, now=None) is None:
             ledger.refuse(document, Code.FORBIDDEN, "its signer may not remove members")
         else:
@@ -153,12 +153,15 @@ def removed_members(
     return removed
 
 
-def _keep_delegation_removal(document: Authentic, authorities: Authorities, ledger: Ledger) -> None:
-    """Kept if its signer may stand above some delegation or held the one that it ends; `_is_removed` judged already."""
-    if authorities.knows(document.signer):
+def _keep_delegation_removal(document: Authentic, body: Removal, authorities: Authorities, ledger: Ledger) -> None:
+    """Kept, and remembered by its floor, only if it counts for whatever its signer stands above (`_is_removed`)."""
+    signer = document.signer
+    is_own = signer == body.subject and authorities.knows(signer)
+    stands = any(grant.delegation.epoch == body.under for grant in authorities.grants.get(signer, ()))
+    if signer == authorities.root or is_own or stands:
         ledger.accept(document)
     else:
-        ledger.refuse(document, Code.FORBIDDEN, "its signer never held a delegation")
+        ledger.refuse(document, Code.FORBIDDEN, "its signer holds no delegation under which it could remove one")
 
 
 def _delegation_removals(facts: Iterable[RemovalFact]) -> dict[bytes, list[RemovalFact]]:
