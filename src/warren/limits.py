@@ -95,6 +95,7 @@ SERVER_CLOSE_MAX_S = 1.0  # the goodbye; nothing depends on it
 ENDPOINTS_KEPT_MAX = 4  # a peer's endpoints kept on disk: home, office, phone, and one more
 ENDPOINTS_WRITE_AFTER_S = 0.2  # gathers a burst of changes into one write; what a kill -9 may lose
 ECHO_RETRY_S = 0.25  # before a ping inside the session is sent again
+ECHO_TRIES_BEFORE_HANDSHAKE = 3  # unanswered ones after which the session is begun anew
 ECHO_WAITING_MAX = 256  # pings that wait for answers, of all callers
 EARLY_SIGNALS_MAX = 64  # signals of peers that the next map brings, 4 KiB each
 SIGNAL_GAP_S = 0.2  # between two signals to one peer: nothing changes faster

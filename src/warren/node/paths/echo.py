@@ -1,7 +1,9 @@
 """Round trips inside the WireGuard session: what `warren ping` shows and what *connected* means.
 
 Decides retries: until an answer came, a ping is sent again every ECHO_RETRY_S, since the first ones may be lost with
-the handshake that they start. Must not know paths. Tokens are random, so that an old answer never counts.
+the handshake that they start; after ECHO_TRIES_BEFORE_HANDSHAKE the session itself is in doubt (the peer may have lost
+it in a restart), and a new one is begun instead of after WireGuard's 15 s. Must not know paths. Tokens are random, so
+that an old answer never counts.
 """
 
 import asyncio
@@ -9,7 +11,7 @@ import os
 from dataclasses import dataclass
 
 from warren.errors import Code, WarrenError
-from warren.limits import ECHO_RETRY_S, ECHO_WAITING_MAX
+from warren.limits import ECHO_RETRY_S, ECHO_TRIES_BEFORE_HANDSHAKE, ECHO_WAITING_MAX
 from warren.model.addresses import Endpoint
 from warren.model.ids import Identity
 from warren.node.dataplane.interface import PongReceived, Tunnel
@@ -65,6 +67,8 @@ class Echoes:
                 done, _ = await asyncio.wait((answer,), timeout=min(ECHO_RETRY_S, left_s))
                 if done:
                     return answer.result()
+                if len(tokens) == ECHO_TRIES_BEFORE_HANDSHAKE:
+                    tunnel.initiate(peer)
             return None
         finally:
             for token in tokens:

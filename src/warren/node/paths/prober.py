@@ -51,6 +51,8 @@ class _Way:
     outgoing: ProbeKey
     incoming: dict[bytes, ProbeKey]
     signalled_at: float = -SIGNAL_GAP_S
+    greets: bool = False
+    """Begin a handshake with the first path: the peer may hold a session with the process that we were before."""
 
 
 class Prober:
@@ -218,6 +220,7 @@ class Prober:
         way = self._ways[peer.identity] = _Way(peer, agent, outgoing, {key.hint: key for key in incoming})
         agent.handle_online(now, online=peer.online)
         known = [*self._book.known(peer.identity)]
+        way.greets = bool(known)
         known += [endpoint for key in peer.wireguard_keys if (endpoint := self._unknown.pop(key, None)) is not None]
         agent.start(peer_endpoints(known, self._prefixes), now)
         self._drain(way, now)
@@ -277,6 +280,9 @@ class Prober:
         if isinstance(event, UsePath):
             log.debug("a path is in use", peer=way.peer.name, endpoint=event.endpoint, reason=event.reason)
             self._book.note_good(peer, event.endpoint)
+            if way.greets and self._tunnel is not None and peer in self._tunnel.peers():
+                way.greets = False
+                self._tunnel.initiate(peer)
         else:
             log.debug("the path is lost", peer=way.peer.name, endpoint=event.endpoint)
         self._on_path(peer)
