@@ -57,7 +57,7 @@ async def test_open_sessions_are_told_that_the_server_stops(own: RunningServer) 
 
 async def test_an_acknowledged_join_survives_kill_9(own: RunningServer) -> None:
     own.start()
-    for number in range(5):
+    for number in range(2):
         async with TestNode(own.node_url) as node:
             key = own.create_key()
             assert await node.join(key, f"crash{number}") is None

@@ -8,6 +8,7 @@ socket it arrived on, written into its scope by `door`, which no header can chan
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
+import msgspec
 from litestar import Litestar, Request, Router, asgi, get
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
@@ -17,6 +18,10 @@ from litestar.openapi.config import OpenAPIConfig
 from warren import __version__
 from warren.errors import Code, WarrenError
 from warren.limits import REQUEST_BODY_MAX_BYTES
+from warren.protocol.rest.keys import KeyCreate, KeyCreated, Keys
+from warren.protocol.rest.members import Kicked, Members
+from warren.protocol.rest.networks import Network, NetworkCreate, NetworkRename, Networks
+from warren.protocol.rest.problem import Problem
 from warren.server.devices.routes import kick_member, list_members
 from warren.server.invites.routes import create_key, list_keys, revoke_key
 from warren.server.metrics import CONTENT_TYPE, Metrics
@@ -78,7 +83,12 @@ async def openapi() -> Mapping[str, Any]:
 def build(services: Services, node: Application) -> Application:
     """The application. `node` serves the WebSocket of nodes."""
     application: Any = Litestar(  # its own ASGI types are narrower than ours
-        route_handlers=[health, openapi, Router(API, route_handlers=list(ROUTES)), asgi(NODE_PATH, opt=OPEN)(node)],
+        route_handlers=[
+            health,
+            openapi,
+            Router(API, route_handlers=list(ROUTES)),
+            asgi(NODE_PATH, opt=OPEN, copy_scope=False)(node),
+        ],
         guards=[_admin_only],
         exception_handlers=HANDLERS,
         openapi_config=None,
@@ -89,6 +99,20 @@ def build(services: Services, node: Application) -> Application:
     built: Application = application
     return built
 
+
+STRUCTS: Final = (
+    Keys,
+    KeyCreate,
+    KeyCreated,
+    Kicked,
+    Members,
+    Network,
+    NetworkCreate,
+    NetworkRename,
+    Networks,
+    Problem,
+)
+"""What bodies are made of."""
 
 _description: dict[str, Any] = {}
 
@@ -107,6 +131,9 @@ def describe() -> Mapping[str, Any]:
             ),
         )
         _description.update(described.openapi_schema.to_schema())
+        # Litestar's own schemas of structs leave out what msgspec refuses (unknown fields, kinds of elements).
+        _, schemas = msgspec.json.schema_components(STRUCTS, ref_template="#/components/schemas/{name}")
+        _description["components"]["schemas"].update(schemas)
     return _description
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, delete, get
+from litestar.params import FromPath, FromQuery
 
 from warren.model.ids import show_identity
 from warren.protocol.rest.members import Kicked, Member, Members
@@ -17,7 +18,7 @@ HTTPRequest = Request[Any, Any, Any]
 
 
 @get("/networks/{network:str}/members", operation_id="listMembers", summary="List the members", responses=refused(404))
-async def list_members(request: HTTPRequest, network: str) -> Members:
+async def list_members(request: HTTPRequest, network: FromPath[str]) -> Members:
     """Every member of a network by name."""
     services = services_of(request)
     found = services.networks.find(network)
@@ -31,7 +32,12 @@ async def list_members(request: HTTPRequest, network: str) -> Members:
     status_code=200,
     responses=refused(404, 409),
 )
-async def kick_member(request: HTTPRequest, network: str, member: str, keep_key: bool = False) -> Kicked:  # noqa: FBT001, FBT002  # Litestar passes query parameters by name
+async def kick_member(
+    request: HTTPRequest,
+    network: FromPath[str],
+    member: FromPath[str],
+    keep_key: FromQuery[bool] = False,  # noqa: FBT002  # Litestar passes query parameters by name
+) -> Kicked:
     """End a membership; the key that admitted it is revoked too unless keep_key."""
     services = services_of(request)
     found = services.networks.find(network)

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, delete, get, post
+from litestar.params import FromPath, JSONBody
 
 from warren.protocol.rest.keys import Key, KeyCreate, KeyCreated, Keys
 from warren.server.invites.service import state_of
@@ -16,7 +17,7 @@ HTTPRequest = Request[Any, Any, Any]
 
 
 @get("/networks/{network:str}/keys", operation_id="listKeys", summary="List the pre-auth keys", responses=refused(404))
-async def list_keys(request: HTTPRequest, network: str) -> Keys:
+async def list_keys(request: HTTPRequest, network: FromPath[str]) -> Keys:
     """Every key of a network, the newest first, without secrets."""
     services = services_of(request)
     found = services.networks.find(network)
@@ -30,7 +31,7 @@ async def list_keys(request: HTTPRequest, network: str) -> Keys:
     summary="Make a pre-auth key",
     responses=refused(404, 429),
 )
-async def create_key(request: HTTPRequest, network: str, data: KeyCreate) -> KeyCreated:
+async def create_key(request: HTTPRequest, network: FromPath[str], data: JSONBody[KeyCreate]) -> KeyCreated:
     """Make a key; its secret is in this answer and nowhere else."""
     services = services_of(request)
     found = services.networks.find(network)
@@ -52,7 +53,7 @@ async def create_key(request: HTTPRequest, network: str, data: KeyCreate) -> Key
     status_code=200,
     responses=refused(404),
 )
-async def revoke_key(request: HTTPRequest, network: str, key_id: str) -> Key:
+async def revoke_key(request: HTTPRequest, network: FromPath[str], key_id: FromPath[str]) -> Key:
     """Revoke a key; whom it admitted stays."""
     services = services_of(request)
     found = services.networks.find(network)

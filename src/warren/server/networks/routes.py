@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import Request, delete, get, patch, post
+from litestar.params import FromPath, JSONBody
 
 from warren.model.ids import show_identity, show_network_id
 from warren.protocol.rest.networks import Network, NetworkCreate, NetworkRename, Networks
@@ -24,7 +25,7 @@ async def list_networks(request: HTTPRequest) -> Networks:
 
 
 @post("/networks", operation_id="createNetwork", summary="Make a network", responses=refused(409, 429))
-async def create_network(request: HTTPRequest, data: NetworkCreate) -> Network:
+async def create_network(request: HTTPRequest, data: JSONBody[NetworkCreate]) -> Network:
     """Make a network whose root is on this server."""
     services = services_of(request)
     network = await services.networks.create(data.name, data.prefix, actor=ADMIN_ACTOR)
@@ -32,7 +33,7 @@ async def create_network(request: HTTPRequest, data: NetworkCreate) -> Network:
 
 
 @get("/networks/{network:str}", operation_id="showNetwork", summary="Show a network", responses=refused(404))
-async def show_network(request: HTTPRequest, network: str) -> Network:
+async def show_network(request: HTTPRequest, network: FromPath[str]) -> Network:
     """One network by name or id."""
     services = services_of(request)
     found = services.networks.find(network)
@@ -46,7 +47,7 @@ async def show_network(request: HTTPRequest, network: str) -> Network:
     summary="Rename a network",
     responses=refused(403, 404, 409),
 )
-async def rename_network(request: HTTPRequest, network: str, data: NetworkRename) -> Network:
+async def rename_network(request: HTTPRequest, network: FromPath[str], data: JSONBody[NetworkRename]) -> Network:
     """Give a network another name; the names of its members change with it."""
     services = services_of(request)
     found = services.networks.find(network)
@@ -62,7 +63,7 @@ async def rename_network(request: HTTPRequest, network: str, data: NetworkRename
     status_code=200,
     responses=refused(404),
 )
-async def delete_network(request: HTTPRequest, network: str) -> Network:
+async def delete_network(request: HTTPRequest, network: FromPath[str]) -> Network:
     """Forget a network with its members and keys; answers what it was."""
     services = services_of(request)
     found = services.networks.find(network)

@@ -1,0 +1,160 @@
+"""`/api/v1` over its two doors: everything on the admin socket, nothing without a right on the public side."""
+
+import http.client
+import socket
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tests.server.running import RunningServer
+
+from warren.errors import Code
+from warren.protocol.rest.networks import Network
+from warren.protocol.rest.problem import MEDIA_TYPE, Problem
+from warren.server.web import build, describe
+
+APPROVED = Path(__file__).with_name("routes_without_authentication.txt")
+PLACEHOLDERS = {"network": "default", "key_id": "aaaaaaaaaa", "member": "nobody"}
+
+
+class AdminConnection(http.client.HTTPConnection):
+    """HTTP over the admin socket, without any logic of a client in between."""
+
+    def __init__(self, server: RunningServer) -> None:
+        super().__init__("localhost", timeout=15)
+        self._path = str(server.data / "admin.sock")
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(15)
+        self.sock.connect(self._path)
+
+
+def call(
+    connection: http.client.HTTPConnection, method: str, path: str, body: bytes | None = None, **headers: str
+) -> tuple[int, str, bytes]:
+    connection.request(method, path, body, headers)
+    response = connection.getresponse()
+    found = response.status, response.headers.get("content-type", ""), response.read()
+    connection.close()
+    return found
+
+
+def public(server: RunningServer) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection("127.0.0.1", server.port, timeout=15)
+
+
+def routes() -> list[tuple[str, str]]:
+    """Every method and path of the description, with its parameters filled in."""
+    described = describe()["paths"]
+    return sorted(
+        (method.upper(), path.format(**PLACEHOLDERS)) for path, methods in described.items() for method in methods
+    )
+
+
+def test_the_approved_list_is_what_answers_without_authentication() -> None:
+    approved = {line.partition(":")[0] for line in APPROVED.read_text().splitlines() if not line.startswith("#")}
+
+    async def nobody(scope: Any, receive: Any, send: Any) -> None:
+        """Stands where node sessions are served; nothing is called here."""
+
+    no_services: Any = None
+    application: Any = build(no_services, nobody)
+    found = set()
+    for route in application.routes:
+        for handler in getattr(route, "route_handlers", None) or [route.route_handler]:
+            if handler.opt.get("open"):
+                methods = getattr(handler, "http_methods", {"WEBSOCKET"})
+                found |= {
+                    f"{getattr(method, 'value', method)} {route.path}" for method in methods if method != "OPTIONS"
+                }
+    assert found == approved
+
+
+@pytest.mark.parametrize(("method", "path"), routes())
+def test_without_a_right_the_public_side_answers_401_and_changes_nothing(
+    server: RunningServer, method: str, path: str
+) -> None:
+    def stored() -> list[Any]:
+        with sqlite3.connect(server.data / "warren.db") as database:
+            queries = ("SELECT * FROM networks", "SELECT * FROM join_keys", "SELECT * FROM audit")
+            rows = [database.execute(query).fetchall() for query in queries]
+        database.close()
+        return rows
+
+    before = stored()
+    for body in (None, b"{}", b'{"name": "x"}'):
+        headers = {"content-type": "application/json", "x-warren-admin": "1", "x-warren-peer": "127.0.0.1"}
+        status, kind, content = call(public(server), method, path, body, **headers)
+        assert (status, kind) == (401, MEDIA_TYPE)
+        assert msgspec.json.decode(content, type=Problem).code == Code.UNAUTHENTICATED
+    assert stored() == before
+
+
+def test_metrics_are_not_for_the_public(server: RunningServer) -> None:
+    assert call(public(server), "GET", "/metrics")[0] == 404
+    status, _, text = call(AdminConnection(server), "GET", "/metrics")
+    assert status == 200
+    assert b"warren_sessions 0.0" in text
+    assert b"warren_front_" in text
+
+
+def test_health_says_ok(server: RunningServer) -> None:
+    status, _, body = call(public(server), "GET", "/health")
+    assert status == 200
+    assert msgspec.json.decode(body)["status"] == "ok"
+
+
+def test_the_description_is_openapi_3_1(server: RunningServer) -> None:
+    status, _, body = call(public(server), "GET", "/api/v1/openapi.json")
+    assert status == 200
+    assert msgspec.json.decode(body)["openapi"].startswith("3.1")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "code"),
+    [
+        ("GET", "/api/v1/nothing", None, 404, Code.NOT_FOUND),
+        ("PUT", "/api/v1/networks", b"{}", 405, Code.INVALID_ARGUMENT),
+        ("GET", "/api/v1/networks/none", None, 404, Code.NETWORK_UNKNOWN),
+        ("POST", "/api/v1/networks", b"{", 400, Code.INVALID_ARGUMENT),
+        ("POST", "/api/v1/networks", b'{"name": "Not A Name"}', 400, Code.INVALID_ARGUMENT),
+        ("POST", "/api/v1/networks", b'{"name": "default"}', 409, Code.CONFLICT),
+        ("POST", "/api/v1/networks", b'{"name": "x", "prefix": "127.0.0.0/16"}', 400, Code.INVALID_ARGUMENT),
+        ("POST", "/api/v1/networks", b'{"name": "x", "surprise": 1}', 400, Code.INVALID_ARGUMENT),
+        ("POST", "/api/v1/networks/default/keys", b'{"expires_s": 0}', 400, Code.INVALID_ARGUMENT),
+        ("POST", "/api/v1/networks/default/keys", b'{"tags": ["Bad Tag"]}', 400, Code.INVALID_ARGUMENT),
+        ("DELETE", "/api/v1/networks/default/keys/unknown", None, 404, Code.NOT_FOUND),
+        ("DELETE", "/api/v1/networks/default/members/nobody", None, 404, Code.NOT_FOUND),
+        ("POST", "/api/v1/networks", b'"' + b"x" * 2_000_000 + b'"', 413, Code.TOO_LARGE),
+    ],
+)
+def test_a_refusal_has_a_status_a_code_and_a_problem(  # noqa: PLR0917  # a row of the table
+    server: RunningServer, method: str, path: str, body: bytes | None, status: int, code: Code
+) -> None:
+    answer = call(AdminConnection(server), method, path, body, **{"content-type": "application/json"})
+    assert answer[:2] == (status, MEDIA_TYPE), answer
+    problem = msgspec.json.decode(answer[2], type=Problem)
+    assert (problem.status, problem.code) == (status, code)
+    assert problem.detail
+
+
+def test_a_key_is_shown_once_and_stored_by_its_public_half_only(server: RunningServer) -> None:
+    secret = server.create_key()
+    seed = secret.split(".")[2]
+    _, _, listed = call(AdminConnection(server), "GET", "/api/v1/networks/default/keys")
+    assert seed.encode() not in listed
+    for path in server.data.glob("warren.db*"):
+        assert seed.encode() not in path.read_bytes()
+    assert seed not in server.log.read_text()
+
+
+def test_a_network_is_shown_with_where_its_root_lives(server: RunningServer) -> None:
+    network = server.rest.get("networks", "default", kind=Network)
+    assert network.root == "this server"
+    assert (server.data / "keys" / f"root-{network.id[:10]}.key").is_file()
+    assert network.prefixes[0].startswith("100.")
+    assert network.prefixes[0].endswith("/16")
+    assert server.rest.get("networks", network.id[:12], kind=Network) == network
