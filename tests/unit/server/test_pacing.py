@@ -1,0 +1,27 @@
+"""A storm of changes becomes few maps."""
+
+from warren.limits import MAP_BURST, MAP_INTERVAL_S
+from warren.protocol.control.messages import MapUpdate, Presence
+from warren.server.sessions.pacing import PacedMaps
+
+
+def test_a_burst_goes_out_at_once_and_then_one_an_interval() -> None:
+    now = 100.0
+    news = Presence(identity=bytes(32), online=True)
+    maps = PacedMaps(lambda since: MapUpdate(version=since + 1, full=False, presence=(news,)), lambda: now)
+    assert sum(maps(version) is not None for version in range(100)) == MAP_BURST
+    held = maps.held_until()
+    assert held is not None
+    assert now < held <= now + MAP_INTERVAL_S + 1e-9
+    now = held
+    assert maps(200) is not None
+    assert maps.held_until() is None
+    assert maps(201) is None
+    assert maps.sent == MAP_BURST + 1
+
+
+def test_nothing_to_tell_costs_no_budget() -> None:
+    maps = PacedMaps(lambda _since: None, lambda: 0.0)
+    assert [maps(1) for _ in range(100)] == [None] * 100
+    assert maps.held_until() is None
+    assert maps.sent == 0
