@@ -5,14 +5,15 @@ link has its addresses before its routes, which name them as source; peers come 
 flows while the host is half made. Whatever shuts access (a peer removed, a gate shut) goes before all that opens it.
 
 Must not know how a change is made. Touches only what is ours: a thing is dropped only if the journal says that we put
-it there, or if it is a tunnel of this process.
+it there, or if it is a tunnel of this process, or a route with our protocol number on the link of one (the kernel takes
+the source out of an IPv6 route when its address goes, and leaves us with a route that we never made).
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from warren.model.ids import Identity, NetworkId
-from warren.node.host.facts import HostFacts, HostItem, HostRoute
+from warren.node.host.facts import WARREN_PROTOCOL, HostFacts, HostItem, HostRoute
 from warren.node.plan import HostPlan, PeerPlan, TunnelPlan
 
 
@@ -89,7 +90,7 @@ def difference(wanted: HostPlan, actual: Actual) -> tuple[Change, ...]:
     """The changes that make the actual host the wanted one, in the order in which they are to be made."""
     there = frozenset[HostItem](actual.facts.addresses) | frozenset[HostItem](actual.facts.routes)
     kept = frozenset(wanted_items(wanted))
-    surplus = [item for item in sorted(actual.journal & there, key=_down_order) if item not in kept]
+    surplus = sorted((_ours(actual, there) - kept), key=_down_order)
     return (
         *_shut_peers(wanted, actual),
         *_blackholes(wanted, there),
@@ -108,9 +109,18 @@ def wanted_items(wanted: HostPlan) -> Iterator[HostItem]:
         yield from tunnel.routes
 
 
+def _ours(actual: Actual, there: frozenset[HostItem]) -> frozenset[HostItem]:
+    """What is on the host because of us."""
+    links = {tunnel.link for tunnel in actual.tunnels.values()}
+    marked = {route for route in actual.facts.routes if route.link in links and route.protocol == WARREN_PROTOCOL}
+    return (actual.journal & there) | marked
+
+
 def _shut_peers(wanted: HostPlan, actual: Actual) -> Iterator[Change]:
     plans = {tunnel.network: {peer.identity: peer for peer in tunnel.peers} for tunnel in wanted.tunnels}
     for network, tunnel in actual.tunnels.items():
+        if actual.facts.link(tunnel.link) is None:
+            continue  # nothing flows there any more, and it is about to be closed
         for identity, peer in tunnel.peers.items():
             planned = plans.get(network, {}).get(identity)
             if planned is None:

@@ -1,14 +1,15 @@
 """A host in memory that behaves as Linux does where reconciling depends on it, and refuses where Linux refuses.
 
-A link that goes takes its addresses and routes along; an address that goes takes the routes that prefer it as source;
-a route wants its link up and its source present. It also holds the rule that must hold at every moment: while a tunnel
-has a peer or a route, the blackholes of that prefix are there.
+A link that goes takes its addresses and routes along; an IPv4 address that goes takes the routes that prefer it as
+source, an IPv6 one leaves them without it; a route wants its link up, its source present and its place free. It also
+holds the rule that must hold at every moment: while a tunnel has a route, the blackhole of that prefix is there.
 """
 
 import errno
 import itertools
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from ipaddress import ip_interface
 
 from warren.node.host.facts import HostAddress, HostFacts, HostItem, HostLink, HostRoute
@@ -60,6 +61,8 @@ class SimulatedHost:
     def add(self, item: HostItem) -> None:
         if item.link and item.link not in self.links:
             raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+        if item in self.items:
+            return
         if isinstance(item, HostRoute):
             self._check_route(item)
         self.items.add(item)
@@ -68,12 +71,22 @@ class SimulatedHost:
         self.items.discard(item)
         if isinstance(item, HostAddress):
             gone = item.interface.ip
-            self.items = {i for i in self.items if not (isinstance(i, HostRoute) and i.source == gone)}
+            for route in [i for i in self.items if isinstance(i, HostRoute) and i.source == gone]:
+                self.items.discard(route)
+                if gone.version == 6:
+                    self.items.add(replace(route, source=None))
 
     def _check_route(self, route: HostRoute) -> None:
+        if _place(route) in {_place(other) for other in self.items if isinstance(other, HostRoute)}:
+            raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
         if route.link and not self.links[route.link].up:
             raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
         if route.source and HostAddress(route.link, ip_interface(route.source)) not in self.items:
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         if route.link.startswith("warren"):
             assert HostRoute(route.prefix, "blackhole", metric=BLACKHOLE_METRIC) in self.items, "route before blackhole"
+
+
+def _place(route: HostRoute) -> tuple[object, ...]:
+    """What only one route can have."""
+    return route.prefix, route.metric, route.table

@@ -283,7 +283,11 @@ _peers = st.lists(
     max_size=4,
     unique_by=lambda p: p.name,
 )
-_default = st.builds(lambda own, peers: network(own=[f"100.96.0.{own}"], peers=peers), st.integers(2, 4), _peers)
+_default = st.builds(
+    lambda own, peers: network(own=[f"100.96.0.{own}", f"fd77:7272:656e::{own}"], peers=peers),
+    st.integers(2, 4),
+    _peers,
+)
 _maps = st.one_of(
     st.just([]),
     st.just([CLUB]),

@@ -37,12 +37,12 @@ class LinuxHost:
     async def put(self, item: HostItem) -> None:
         """Add an address or route."""
         kind = messages.RTM_NEWADDR if isinstance(item, HostAddress) else messages.RTM_NEWROUTE
-        await _in_thread(lambda netlink: _change(netlink, kind, NLM_F_CREATE | NLM_F_EXCL, item, {errno.EEXIST}))
+        await _in_thread(lambda netlink: _put(netlink, kind, item))
 
     async def drop(self, item: HostItem) -> None:
         """Remove exactly this one."""
         kind = messages.RTM_DELADDR if isinstance(item, HostAddress) else messages.RTM_DELROUTE
-        await _in_thread(lambda netlink: _change(netlink, kind, 0, item, _GONE))
+        await _in_thread(lambda netlink: _drop(netlink, kind, item))
 
     async def raise_link(self, name: str, mtu: int) -> None:
         """Set a link up with this MTU, without IPv6 addresses of the kernel's own making."""
@@ -65,12 +65,24 @@ def _read(netlink: RouteSocket) -> HostFacts:
     )
 
 
-def _change(netlink: RouteSocket, kind: int, flags: int, item: HostItem, done: set[int]) -> None:
+def _put(netlink: RouteSocket, kind: int, item: HostItem) -> None:
+    index = socket.if_nametoindex(item.link) if item.link else 0
+    try:
+        netlink.request(kind, NLM_F_CREATE | NLM_F_EXCL, messages.host_item(item, index))
+    except OSError as error:
+        if error.errno != errno.EEXIST:
+            raise
+        facts = _read(netlink)
+        if item not in facts.addresses and item not in facts.routes:
+            raise OSError(errno.EEXIST, "another program has one in its place") from error
+
+
+def _drop(netlink: RouteSocket, kind: int, item: HostItem) -> None:
     try:
         index = socket.if_nametoindex(item.link) if item.link else 0
-        netlink.request(kind, flags, messages.host_item(item, index))
+        netlink.request(kind, 0, messages.host_item(item, index))
     except OSError as error:
-        if error.errno not in done:
+        if error.errno not in _GONE:
             raise
 
 
