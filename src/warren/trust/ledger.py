@@ -7,11 +7,13 @@ two with the same one the lower digest, which is what every node picks. Lives wi
 from collections.abc import Iterable, Sequence
 
 from warren import limits
-from warren.errors import Code, WarrenError
+from warren.errors import Code
 from warren.trust.authenticate import Authentic, Refusal
-from warren.trust.documents import Genesis
+from warren.trust.documents import Genesis, Kind
 from warren.trust.floors import Floors, Order, reason_against
 from warren.trust.view import HealthNote
+
+_CAPPED = frozenset({Kind.MEMBERSHIP, Kind.RECORD})  # what machines make by coming and going
 
 
 def order_of(document: Authentic) -> Order:
@@ -53,21 +55,27 @@ class Ledger:
         self.kept[document.digest] = document
 
     def raise_floor(self, kind: str, subject: bytes, order: Order) -> None:
-        """The floor of a subject is at least this; WarrenError TOO_LARGE when the table is full."""
+        """The floor of a subject is at least this."""
         key = (str(kind), subject)
-        if key not in self.orders and len(self.orders) >= limits.FLOORS_MAX:
-            raise WarrenError(Code.TOO_LARGE, "more subjects than a node remembers")
         self.orders[key] = max(order, self.orders.get(key, order))
 
     def in_order(self, documents: Iterable[Authentic]) -> list[Authentic]:
-        """Those that neither fall behind the floor of their subject nor jump; the others are refused."""
+        """Those that neither fall behind the floor of their subject nor jump; the others are refused.
+
+        When the table is full nobody new is taken in; removals and all else go on.
+        """
         kept = []
+        is_full = len(self.floors.orders) >= limits.FLOORS_MAX
         for document in documents:
-            reason = reason_against(order_of(document), self.floors.order(document.kind, document.subject))
-            if reason is None:
-                kept.append(document)
-            else:
+            floor = self.floors.order(document.kind, document.subject)
+            reason = reason_against(order_of(document), floor)
+            if reason is not None:
                 self.refuse(document, Code.OUT_OF_ORDER, reason)
+            elif is_full and floor is None and document.kind in _CAPPED:
+                self.refuse(document, Code.TOO_LARGE, "more machines were members than a node remembers")
+                self.note("memory-full", "more machines were members than a node remembers: nobody new is taken in")
+            else:
+                kept.append(document)
         return kept
 
     def newest(self, documents: Sequence[Authentic]) -> Authentic | None:

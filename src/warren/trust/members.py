@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
+from warren import limits
 from warren.errors import Code
 from warren.model.ids import Identity
 from warren.trust.authenticate import Authentic
@@ -61,11 +62,14 @@ def _authorised(
     body = document.body
     if not isinstance(body, Membership):
         return None
+    grants = authorities.grants_for(document, Right.ADMIT, now)
+    if grants is None:
+        ledger.refuse(document, Code.FORBIDDEN, "its signer may not admit members, or not any more")
+        return None
     reason = _reason_against(document, body, authorities, removed, now)
     if reason is not None:
         ledger.refuse(document, *reason)
         return None
-    grants = authorities.grants_for(document, Right.ADMIT, now)
     if not grants:
         return Admitted(document, body, None)
     reasons = [_reason_outside(grant, body) for grant in grants]
@@ -79,9 +83,7 @@ def _authorised(
 def _reason_against(
     document: Authentic, body: Membership, authorities: Authorities, removed: Mapping[Identity, int], now: int
 ) -> tuple[Code, str] | None:
-    """Why nobody with these rights may say this about this identity; None if somebody may."""
-    if authorities.grants_for(document, Right.ADMIT, now) is None:
-        return Code.FORBIDDEN, "its signer may not admit members, or not any more"
+    """Why its signer may not admit this identity again; None if it may, or if it was never removed."""
     ended = removed.get(Identity(body.identity))
     if ended is not None and body.epoch <= ended:
         return Code.REMOVED, f"the membership ended with epoch {ended}"
@@ -134,7 +136,7 @@ def _newest(candidates: Sequence[Admitted], now: int, ledger: Ledger) -> Admitte
     A key without the right to remove may not push out what another signer gave (it would be a removal by another
     name) unless that has run out.
     """
-    if len({candidate.document.signer for candidate in candidates}) > 1:
+    if len(candidates) > 1 and len({candidate.document.signer for candidate in candidates}) > 1:
         strong = [candidate for candidate in candidates if _may_replace(candidate)]
         best = max(strong, key=lambda candidate: order_of(candidate.document), default=None)
         if best is not None and not _has_run_out(best.membership, now):
@@ -156,8 +158,10 @@ def _has_run_out(membership: Membership, now: int) -> bool:
 def _is_in_force(candidate: Admitted, freshness: Freshness, now: int, ledger: Ledger) -> bool:
     document, signer = candidate.document, candidate.document.signer
     if _has_run_out(candidate.membership, now):
-        # kept, with its floor: an older one without an end must not come back in its place
-        ledger.accept(document)
+        # its floor stays: an older one without an end must not come back in its place
+        ledger.raise_floor(document.kind, document.subject, order_of(document))
+        if now < (candidate.membership.expires or 0) + limits.EXPIRED_KEPT_S:
+            ledger.keep(document)
         ledger.refuse(document, Code.EXPIRED, "the membership has run out")
         return False
     is_known = ledger.floors.order(Kind.MEMBERSHIP, document.subject) is not None

@@ -81,7 +81,7 @@ def _is_usable(address: str, prefix: IPv4Network, ledger: Ledger) -> bool:
     if not address:
         return False
     parsed = IPv4Address(address)
-    if parsed in prefix and parsed not in {prefix.network_address, prefix.broadcast_address}:
+    if parsed in prefix and parsed not in (prefix.network_address, prefix.broadcast_address):
         return True
     ledger.note("ipv4-outside", f"the address {address} of a member is not one of {prefix}")
     return False

@@ -40,7 +40,7 @@ def verify(
     `documents`: with the genesis among them; all that the node holds, old and new. `floors`: of the last View, or from
     disk. `now`: Unix seconds, max(clock, last effective_now + monotonic seconds since). `readable`: whether a policy's
     text can be read by this version; an unreadable one does not replace the last good one. WarrenError NETWORK_UNKNOWN
-    without this network's genesis, TOO_LARGE for more documents or floors than `limits` allows.
+    without this network's genesis, TOO_LARGE for more documents or delegations than `limits` allows.
     """
     ledger = Ledger(floors)
     by_kind = _sort_out(network, documents, ledger)

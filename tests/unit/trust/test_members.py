@@ -91,6 +91,15 @@ def test_a_second_removal_ends_the_higher_epoch_too(network: Network) -> None:
     assert view.removed[network.identity("a")] == 1
 
 
+def test_of_several_removals_by_one_signer_the_highest_is_remembered_in_any_order(network: Network) -> None:
+    subject = b"m" + network.identity("a") + network.identity("registrar")
+    for counter in range(8):
+        pair = [network.removal("a", epoch=1, counter=counter), network.removal("a", epoch=0, counter=9)]
+        view = network.verify([*network.base(), *pair])
+        assert view.floors.order("removal", subject) == (1, counter)
+        assert view.removed == {network.identity("a"): 1}
+
+
 def test_an_expired_remover_still_removes_but_a_removed_one_does_not(network: Network) -> None:
     warden = network.delegation("warden", [Right.REMOVE], not_after=DATE)
     documents = [*network.base(), warden, network.member("a"), network.removal("a", by="warden")]
@@ -187,8 +196,25 @@ def test_a_hostile_pattern_costs_little() -> None:
     assert not matches("*a" * 31, "a" * 30 + "b" * 33)
 
 
-def test_the_table_of_floors_has_an_end(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "FLOORS_MAX", 5)
-    network.verify([*network.base(), network.member("a")])
-    with pytest.raises(Exception, match="more subjects"):
-        network.verify([*network.base(), network.member("a"), network.member("b")])
+def test_when_the_memory_is_full_members_stay_removals_count_and_nobody_new_comes(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = network.verify([*network.base(), network.member("a"), network.member("b")])
+    monkeypatch.setattr(limits, "FLOORS_MAX", len(first.floors.orders))
+    later = [network.member("a", hostname="renamed"), network.removal("b"), network.member("c"), network.policy(b"new")]
+    view = network.verify([*first.documents, *later], first.floors)
+    assert network.names(view, "a", "b", "c") == ["a"]
+    assert view.members[network.identity("a")].hostname == "renamed"
+    assert view.policy is not None
+    assert view.policy.text == b"new"
+    assert [note.code for note in view.health] == ["memory-full"]
+
+
+def test_a_membership_that_ran_out_is_kept_for_a_week_and_its_floor_for_ever(network: Network) -> None:
+    endless, ended = network.member("a"), network.member("a", expires=DATE)
+    documents = [*network.base(), endless, ended, network.record("a")]
+    for seconds, kept in ((0, True), (limits.EXPIRED_KEPT_S - 1, True), (limits.EXPIRED_KEPT_S, False)):
+        view = network.verify(documents, now=DATE + seconds)
+        assert (ended in view.documents) is kept
+        assert len(view.documents) == len(network.base()) + 2 * kept
+        assert view.floors.order("membership", network.identity("a")) == (0, ended.body.counter)  # type: ignore[union-attr]
