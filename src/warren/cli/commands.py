@@ -207,7 +207,7 @@ _RUN = (
         ("daemon", "install"),
         "install the systemd unit, so that the daemon starts with the machine",
         "daemon:install",
-        examples=(("warren daemon install", "writes /etc/systemd/system/warren.service"),),
+        examples=(("warren daemon install", "writes /etc/systemd/system/warren-daemon.service"),),
     ),
     Command(
         ("completion",),

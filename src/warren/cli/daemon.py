@@ -13,6 +13,7 @@ from warren.client.process import UNIT, enable_unit
 from warren.errors import Code, WarrenError
 
 UNIT_FILE = Path("/etc/systemd/system") / UNIT
+_HOMES = ("/home/", "/root/", "/run/user/")  # what ProtectHome= hides
 
 
 def install(parsed: Parsed) -> int:
@@ -37,7 +38,10 @@ def install(parsed: Parsed) -> int:
 
 
 def unit_text(python: str) -> str:
-    """Return the unit, starting the daemon by this interpreter."""
+    """Return the unit, starting the daemon by this interpreter; one in a home folder must stay readable for it."""
     text = Path(__file__).with_name(UNIT).read_text(encoding="utf-8")
-    start = f"ExecStart={shlex.quote(python)} -I -m warren daemon"
-    return text.replace("ExecStart=/usr/bin/warren daemon", start)
+    text = text.replace("ExecStart=/usr/bin/warren daemon", f"ExecStart={shlex.quote(python)} -I -m warren daemon")
+    where = str(Path(python).resolve())
+    if any(folder.startswith(_HOMES) for folder in (python, where, str(Path(__file__).resolve()))):
+        text = text.replace("ProtectHome=yes", "ProtectHome=read-only")
+    return text

@@ -18,7 +18,7 @@ def down(parsed: Parsed) -> int:
         return output.DONE
     result = client.post(DOWN, None, DownResult)
     if not wait_until_ended(result.pid):
-        raise WarrenError(Code.TIMEOUT, f"the daemon (process {result.pid}) does not end", "see STATE/daemon.log")
+        raise WarrenError(Code.INTERNAL, f"the daemon (process {result.pid}) does not end", "see STATE/daemon.log")
     if parsed.is_on("json"):
         output.say_json(result)
     else:

@@ -45,9 +45,14 @@ def places(parsed: Parsed) -> Places:
 def _default() -> Places:
     if os.geteuid() == 0 or SYSTEM_SOCKET.exists():
         return Places(SYSTEM_SOCKET, SYSTEM_STATE, is_system=True)
-    home = Path.home()
-    state = Path(os.environ.get("XDG_STATE_HOME") or home / ".local" / "state") / "warren"
+    state = Path(os.environ.get("XDG_STATE_HOME") or _home() / ".local" / "state").absolute() / "warren"
     runtime = os.environ.get("XDG_RUNTIME_DIR")
-    return Places(
-        Path(runtime) / "warren" / "warren.sock" if runtime else state / "warren.sock", state, is_system=False
-    )
+    socket = Path(runtime).absolute() / "warren" / "warren.sock" if runtime else state / "warren.sock"
+    return Places(socket, state, is_system=False)
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise WarrenError(Code.INVALID_ARGUMENT, "this user has no home folder", "give --state and --socket") from error

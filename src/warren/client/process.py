@@ -17,7 +17,7 @@ from warren.client.local import LocalClient
 from warren.errors import Code, WarrenError
 from warren.limits import DAEMON_END_MAX_S, DAEMON_POLL_S, DAEMON_START_MAX_S
 
-UNIT = "warren.service"
+UNIT = "warren-daemon.service"
 _UNIT_FOLDERS = (
     "/etc/systemd/system",
     "/usr/local/lib/systemd/system",
@@ -132,6 +132,8 @@ def _spawn(state: Path, path: Path, log: int) -> int:
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.execv(words[0], words)  # noqa: S606 - our own interpreter, no shell
+    except OSError as error:
+        os.write(2, f"the daemon cannot be run: {error}\n".encode())
     finally:
         os._exit(127)
 

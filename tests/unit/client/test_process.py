@@ -1,0 +1,99 @@
+"""Starting the real daemon, hearing why it does not start, and leaving nothing behind when it is ended again."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from warren.client.local import LocalClient
+from warren.client.process import Started, start, wait_until_ended
+from warren.errors import Code, WarrenError
+
+# a key of the right form that no server ever made
+KEY = "wk.aaaaaaaaaa." + "A" * 43 + "." + "A" * 22
+
+
+def is_running(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def started(folder: Path) -> Started:
+    return start(LocalClient(folder / "run" / "s"), folder / "state", is_system=False)
+
+
+def test_a_daemon_answers_when_start_returns_and_ending_it_leaves_nothing(tmp_path: Path) -> None:
+    one = started(tmp_path)
+    assert LocalClient(tmp_path / "run" / "s").is_answering()
+    assert os.getsid(one.pid) == one.pid
+    assert (tmp_path / "state" / "daemon.log").stat().st_mode & 0o777 == 0o600
+    one.end()
+    assert not is_running(one.pid)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_state_folder_that_was_there_before_stays(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "mine").write_text("kept")
+    started(tmp_path).end()
+    assert (tmp_path / "state" / "mine").read_text() == "kept"
+
+
+def test_ending_twice_is_harmless(tmp_path: Path) -> None:
+    one = started(tmp_path)
+    one.end()
+    one.end()
+
+
+def test_a_second_daemon_on_one_state_is_refused_with_its_reason_and_the_first_lives(tmp_path: Path) -> None:
+    first = started(tmp_path)
+    try:
+        with pytest.raises(WarrenError) as caught:
+            start(LocalClient(tmp_path / "other" / "s"), tmp_path / "state", is_system=False)
+        assert caught.value.code is Code.ALREADY_RUNNING
+        assert LocalClient(tmp_path / "run" / "s").is_answering()
+        assert not (tmp_path / "other").exists()
+    finally:
+        first.end()
+
+
+def test_a_state_folder_that_cannot_be_made_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(WarrenError) as caught:
+        start(LocalClient(tmp_path / "s"), tmp_path / "file" / "state", is_system=False)
+    assert caught.value.code is Code.FORBIDDEN
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ((), 1, "E_NOT_UP"),
+        (("--server", "http://127.0.0.1:9", "--auth-key", "wk.nonsense"), 1, "E_INVALID_KEY"),
+        (("--server", "http://127.0.0.1:9", "--auth-key", KEY), 3, "E_SERVER_UNREACHABLE"),
+    ],
+    ids=["no network", "no key", "no server"],
+)
+def test_an_up_that_fails_leaves_no_process_and_no_file(
+    tmp_path: Path, words: tuple[str, ...], code: int, said: str
+) -> None:
+    place = ("--state", str(tmp_path / "deep" / "state"), "--socket", str(tmp_path / "run" / "s"))
+    done = subprocess.run(
+        [sys.executable, "-m", "warren", "up", *words, *place], capture_output=True, text=True, timeout=60, check=False
+    )
+    if "E_NO_TUN_RIGHTS" in done.stderr:
+        pytest.skip("joining needs the right to make a TUN device")
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_waiting_for_a_process_that_is_not_there_ends_at_once() -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    assert wait_until_ended(gone.pid, 60)
+
+
+def test_waiting_for_a_process_that_stays_ends_in_time() -> None:
+    assert not wait_until_ended(os.getpid(), 0.01)
