@@ -150,6 +150,27 @@ fn an_initiator_that_only_receives_renews_before_the_session_ends() {
 }
 
 #[test]
+fn an_initiator_that_hears_something_in_the_last_15_s_of_a_session_renews_it_at_once() {
+    let mut pair = Pair::new();
+    pair.connect();
+    pair.run_s(160);
+    pair.send(B, b"early");
+    pair.run_ms(100);
+    assert_eq!(pair.handshakes(A), 1);
+    pair.run_s(6);
+    pair.send(B, b"late");
+    pair.run_ms(100);
+    assert_eq!(pair.handshakes(A), 2);
+}
+
+#[test]
+fn peers_and_sessions_are_as_small_as_promised() {
+    assert!(size_of::<crate::peer::Peer>() <= 640, "{}", size_of::<crate::peer::Peer>());
+    assert!(size_of::<crate::transport::Session>() <= 2560, "{}", size_of::<crate::transport::Session>());
+    assert!(size_of::<crate::Endpoint>() <= 40);
+}
+
+#[test]
 fn a_session_is_renewed_after_2_60_messages_by_either_side() {
     for side in [A, B] {
         let mut pair = Pair::new();
