@@ -8,6 +8,7 @@ from ipaddress import IPv4Interface, IPv6Interface
 from types import TracebackType
 from typing import Any, Self
 
+from tests.interop.missing import need_tun
 from tests.netlab.host import Host
 
 EVENT_S = 10.0
@@ -28,6 +29,7 @@ class Engine:
 
     def __init__(self, host: Host, link: str, private_key: bytes, *, port: int = 0, mtu: int | None = None) -> None:
         """Open the tunnel; EngineRefusal as the engine says."""
+        need_tun()
         self._host = host
         self._events: list[list[Any]] = []
         self._child = subprocess.Popen(

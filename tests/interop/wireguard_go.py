@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from pathlib import Path
 
 from tests.interop import uapi
+from tests.interop.missing import need_tun
 from tests.netlab.host import Host
 from tests.netlab.until import until
 
@@ -63,6 +64,7 @@ class WireguardGo:
     @classmethod
     def start(cls, program: Path, host: Host, link: str, private_key: bytes, port: int) -> "WireguardGo":
         """Start it with a key and a port, and wait until it can be configured; `link` is unique in the lab."""
+        need_tun()
         host.start([program, "-f", link], env={**os.environ, "LOG_LEVEL": "error"})
         device = cls(host, link)
         until(lambda: host.run(["test", "-S", device._socket()], check=False).returncode == 0, "the device's socket")

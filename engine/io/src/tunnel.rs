@@ -38,9 +38,11 @@ impl Tunnel {
         if !(MTU_MIN..=MTU_MAX).contains(&config.mtu) {
             return Err(Error::Argument("the MTU is not within 576 and 65460 bytes"));
         }
+        let mtu = config.mtu;
+        let device = Device::new(config, Box::new(Entropy))?;
         let udp = LinuxUdp::bind(port).map_err(Error::Udp)?;
-        let tun = LinuxTun::open(pattern, config.mtu).map_err(Error::Tun)?;
-        Self::start(tun, udp, config)
+        let tun = LinuxTun::open(pattern, mtu).map_err(Error::Tun)?;
+        Self::spawn(tun, udp, device, mtu)
     }
 
     /// Starts to carry between these devices.
@@ -52,8 +54,17 @@ impl Tunnel {
         T: Tun + 'static,
         U: Udp + 'static,
     {
-        let (name, port, mtu) = (tun.name().to_vec(), udp.port(), config.mtu);
+        let mtu = config.mtu;
         let device = Device::new(config, Box::new(Entropy))?;
+        Self::spawn(tun, udp, device, mtu)
+    }
+
+    fn spawn<T, U>(tun: T, udp: U, device: Device, mtu: usize) -> Result<Self, Error>
+    where
+        T: Tun + 'static,
+        U: Udp + 'static,
+    {
+        let (name, port) = (tun.name().to_vec(), udp.port());
         let shared = Arc::new(Shared {
             events: EventQueue::new().map_err(Error::Resources)?,
             wake: Wake::new().map_err(Error::Resources)?,
