@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import hashlib
 import resource
+import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from tests.server.front_rig import HOST, PATIENCE_S, UPGRADE, Rig, Web, running_front, running_web
+from tests.server.front_rig import HOST, PATIENCE_S, UPGRADE, Rig, Web, running_front, running_web, until
 from websockets.asyncio.client import ClientConnection, connect
 
 from warren.server.front import FrontLimits
@@ -190,6 +191,25 @@ async def test_a_reader_that_takes_nothing_is_closed(tmp_path: Path) -> None:
         assert await rig.until("connections_open", 0, most=0) == 0
 
 
+async def test_when_the_front_stops_the_web_parts_goodbye_still_passes(tmp_path: Path) -> None:
+    leave = asyncio.Event()
+
+    async def goodbye(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await leave.wait()
+        writer.write(b" and goodbye")
+
+    async with raw_web(tmp_path / "web.sock", goodbye), running_front(tmp_path / "web.sock") as rig:
+        wire = await rig.connect()
+        await wire.send(f"GET /node/v1 HTTP/1.1\r\nHost: {HOST}\r\n{UPGRADE}\r\n")
+        assert (await wire.answer(bodiless=True)).status == 101
+        rig.process.prove(1)
+        stopping = asyncio.create_task(rig.process.stop())
+        await until(lambda: refuses(rig.place()))
+        leave.set()
+        assert await wire.ended() == b"hello and goodbye"
+        await stopping
+
+
 async def test_a_declined_upgrade_is_an_ordinary_answer(tmp_path: Path) -> None:
     async with running_web(tmp_path / "web.sock", Web()), running_front(tmp_path / "web.sock") as rig:
         wire = await rig.connect()
@@ -221,6 +241,15 @@ async def test_an_idle_node_costs_a_few_kibibytes(tmp_path: Path) -> None:
         await join(many)
         await rig.until("connections_unproven", 0, most=0)
         assert (resident_bytes(rig) - before) / many < 12 * 1024
+
+
+def refuses(place: tuple[str, int]) -> bool:
+    """Whether nobody listens there any more."""
+    try:
+        socket.create_connection(place, timeout=PATIENCE_S).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def resident_bytes(rig: Rig) -> int:

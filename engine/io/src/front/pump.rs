@@ -43,23 +43,28 @@ where
     let opened = Instant::now();
     let mut pair = Pair::new(client, web, opened);
     let unproven_until = opened + front.limits.unproven;
-    loop {
-        if ticket.line.has(EVICT | DRAIN) {
-            break;
+    let mut drained_at = None;
+    while !ticket.line.has(EVICT) {
+        let now = Instant::now();
+        if ticket.line.has(DRAIN) {
+            // Half of what the front has left: the web part's goodbyes pass, and an end in order is still possible.
+            drained_at.get_or_insert(now + front.limits.stop / 2);
         }
         let stalled_at = pair.waits_since().map(|since| since + front.limits.stall);
         let proof_due = (!ticket.line.has(PROVEN)).then_some(unproven_until);
-        let deadline = stalled_at.into_iter().chain(proof_due).min();
-        let now = Instant::now();
-        if deadline.is_some_and(|deadline| deadline <= now) {
-            let late = if proof_due.is_some_and(|due| due <= now) {
-                Count::ClosedUnproven
-            } else {
-                Count::ClosedStalled
-            };
-            front.counters.add(late);
+        let deadlines = [
+            (drained_at, None),
+            (proof_due, Some(Count::ClosedUnproven)),
+            (stalled_at, Some(Count::ClosedStalled)),
+        ];
+        let past = |due: Option<Instant>| due.is_some_and(|due| due <= now);
+        if let Some((_, count)) = deadlines.iter().find(|(due, _)| past(*due)) {
+            if let Some(count) = count {
+                front.counters.add(*count);
+            }
             break;
         }
+        let deadline = deadlines.iter().filter_map(|(due, _)| *due).min();
         tokio::select! {
             biased;
             () = ticket.line.changed() => {}
