@@ -1,0 +1,127 @@
+"""What a node holds of a network's documents, over restarts and damage."""
+
+from pathlib import Path
+
+import pytest
+from tests.unit.trust.founding import DATE, Network
+
+from warren.errors import Code, WarrenError
+from warren.node.ledger import DOCUMENTS_FILE, FLOORS_FILE, GENESIS_FILE, Ledger, open_ledger
+from warren.node.storage import Store
+from warren.policy.language import DEFAULT_TEXT
+from warren.trust.documents import Kind
+
+NOW = float(DATE + 50)
+
+
+@pytest.fixture
+def network() -> Network:
+    return Network()
+
+
+@pytest.fixture
+def store(tmp_path: Path, network: Network) -> Store:
+    store = Store(tmp_path, lambda _: None)
+    store.write(GENESIS_FILE, network.genesis_bytes)
+    return store
+
+
+def base(network: Network) -> list[bytes]:
+    documents = [one for one in network.base() if one.kind not in {Kind.POLICY, Kind.GENESIS}]
+    return [one.raw for one in (*documents, network.policy(DEFAULT_TEXT), network.member("me"))]
+
+
+async def filled(store: Store, network: Network) -> Ledger:
+    ledger = open_ledger(store)
+    await ledger.take(base(network), NOW)
+    return ledger
+
+
+async def test_what_was_taken_is_in_force_again_after_a_restart(store: Store, network: Network) -> None:
+    await filled(store, network)
+    again = open_ledger(store)
+    again.load(NOW + 10)
+    assert again.held is not None
+    assert network.identity("me") in again.held.view.members
+    assert again.held.as_of == NOW
+
+
+async def test_an_older_document_is_refused_after_a_restart_too(store: Store, network: Network) -> None:
+    old = network.member("me", hostname="old")
+    ledger = await filled(store, network)
+    assert (await ledger.take([network.member("me", hostname="new").raw], NOW)).view.members
+    again = open_ledger(store)
+    again.load(NOW)
+    held = await again.take([old.raw], NOW)
+    assert held.view.members[network.identity("me")].hostname == "new"
+
+
+async def test_floors_are_on_disk_before_documents_are_used(
+    store: Store, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = await filled(store, network)
+    written: list[str] = []
+    write = store.write
+
+    def note(name: str, content: bytes) -> None:
+        written.append(name)
+        write(name, content)
+
+    monkeypatch.setattr(store, "write", note)
+    await ledger.take([network.member("db").raw], NOW)
+    assert written == [FLOORS_FILE, DOCUMENTS_FILE]
+
+
+async def test_a_disk_that_refuses_leaves_what_was_in_force(
+    store: Store, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = await filled(store, network)
+    before = ledger.held
+
+    def full(name: str, content: bytes) -> None:
+        raise WarrenError(Code.STORE_UNAVAILABLE, f"cannot write {name}, {len(content)} bytes")
+
+    monkeypatch.setattr(store, "write", full)
+    with pytest.raises(WarrenError):
+        await ledger.take([network.member("db").raw], NOW)
+    assert ledger.held is before
+    monkeypatch.undo()
+    held = await ledger.take([], NOW)
+    assert network.identity("db") not in held.view.members
+
+
+async def test_forged_documents_are_named_with_their_reason(store: Store, network: Network) -> None:
+    ledger = await filled(store, network)
+    held = await ledger.take([b"nonsense", network.member("db", by="stranger").raw], NOW)
+    assert {refused.code for refused in held.refused} >= {Code.MALFORMED}
+    assert len(held.refused) == 2
+    assert network.identity("db") not in held.view.members
+
+
+async def test_damaged_documents_are_fetched_anew_but_nothing_old_comes_back(store: Store, network: Network) -> None:
+    old = network.member("me", hostname="old")
+    await filled(store, network)
+    for name in (DOCUMENTS_FILE, f"{DOCUMENTS_FILE}.prev"):
+        (store.folder / name).unlink(missing_ok=True)
+        (store.folder / name).write_bytes(b"damaged")
+    again = open_ledger(store)
+    again.load(NOW)
+    assert again.held is None
+    held = await again.take([old.raw, *base(network)[:2]], NOW)
+    assert network.identity("me") not in held.view.members
+
+
+async def test_lost_floors_stop_the_network(store: Store, network: Network) -> None:
+    await filled(store, network)
+    for name in (FLOORS_FILE, f"{FLOORS_FILE}.prev"):
+        (store.folder / name).unlink(missing_ok=True)
+        (store.folder / name).write_bytes(b"{}")
+    with pytest.raises(WarrenError) as refused:
+        open_ledger(store).load(NOW)
+    assert refused.value.code is Code.STATE_DAMAGED
+
+
+def test_a_folder_without_genesis_is_damaged(tmp_path: Path) -> None:
+    with pytest.raises(WarrenError) as refused:
+        open_ledger(Store(tmp_path, lambda _: None))
+    assert refused.value.code is Code.STATE_DAMAGED

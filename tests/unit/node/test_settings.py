@@ -1,0 +1,61 @@
+"""Settings of the daemon: precedence, origins, mistakes."""
+
+from pathlib import Path
+
+import pytest
+
+from warren.errors import Code, WarrenError
+from warren.node.settings import load
+
+
+def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None:
+    file = tmp_path / "node.toml"
+    file.write_text('state = "/file"\nsocket = "/file.sock"\nlog-level = "debug"\n')
+    loaded = load(["--state", "/flag"], {"WARREN_SOCKET": "/env.sock"}, is_root=True, system_file=file)
+    assert (str(loaded.settings.state), str(loaded.settings.socket)) == ("/flag", "/env.sock")
+    assert loaded.settings.log_level == "debug"
+    assert loaded.origins == {"state": "flag", "socket": "environment", "log_level": f"file {file}"}
+
+
+def test_the_socket_is_in_a_state_folder_that_was_named(tmp_path: Path) -> None:
+    loaded = load([f"--state={tmp_path}"], {}, is_root=True, system_file=tmp_path / "none")
+    assert loaded.settings.socket == tmp_path / "warren.sock"
+
+
+def test_who_is_not_root_has_folders_of_their_own() -> None:
+    loaded = load([], {"HOME": "/home/u", "XDG_RUNTIME_DIR": "/run/user/5"}, is_root=False)
+    assert str(loaded.settings.state) == "/home/u/.local/state/warren"
+    assert str(loaded.settings.socket) == "/run/user/5/warren/warren.sock"
+
+
+@pytest.mark.parametrize(
+    ("argv", "code"),
+    [
+        (["--stat", "x"], Code.INVALID_ARGUMENT),
+        (["--state"], Code.INVALID_ARGUMENT),
+        (["x"], Code.INVALID_ARGUMENT),
+        (["--log-level", "loud"], Code.INVALID_CONFIG),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_refused(argv: list[str], code: Code) -> None:
+    with pytest.raises(WarrenError) as refused:
+        load(argv, {}, is_root=False)
+    assert refused.value.code is code
+
+
+@pytest.mark.parametrize("content", ["stat = 'x'", "state = 5", "not toml"])
+def test_a_mistake_in_the_file_is_refused_with_its_path(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "node.toml"
+    file.write_text(content)
+    with pytest.raises(WarrenError) as refused:
+        load([], {}, is_root=True, system_file=file)
+    assert refused.value.code is Code.INVALID_CONFIG
+    assert str(file) in refused.value.text
+
+
+def test_a_misspelled_key_gets_a_suggestion(tmp_path: Path) -> None:
+    file = tmp_path / "node.toml"
+    file.write_text("sockt = 'x'")
+    with pytest.raises(WarrenError) as refused:
+        load([], {}, is_root=True, system_file=file)
+    assert "socket" in refused.value.fix
