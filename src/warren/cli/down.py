@@ -16,6 +16,12 @@ def down(parsed: Parsed) -> int:
     if not client.path.exists():
         output.note(f"already off: no daemon at {client.path}")
         return output.DONE
+    if not client.is_answering():
+        raise WarrenError(
+            Code.DAEMON_UNREACHABLE,
+            f"no daemon answers on {client.path}; the last one seems to have been killed",
+            "undo what it left: warren up, then warren down",
+        )
     result = client.post(DOWN, None, DownResult)
     if not wait_until_ended(result.pid):
         raise WarrenError(Code.INTERNAL, f"the daemon (process {result.pid}) does not end", "see STATE/daemon.log")

@@ -79,7 +79,6 @@ class Parsed:
     command: Command
     values: Mapping[str, tuple[str, ...]]
     arguments: Mapping[str, str]
-    flags: Mapping[str, Flag]
 
     def argument(self, name: str) -> str:
         """The word given for an argument; empty where it is optional and was not given."""

@@ -25,11 +25,16 @@ def say(text: str = "") -> None:
 
 
 def say_json(value: object) -> None:
-    """Write the answer as JSON, indented for a terminal."""
+    """Write the answer as JSON, indented on a terminal, one line elsewhere."""
     raw = msgspec.json.encode(value)
     if sys.stdout.isatty():
         raw = msgspec.json.format(raw, indent=2)
-    sys.stdout.write(raw.decode() + "\n")
+    sys.stdout.write(_ascii(raw) + "\n")
+
+
+def say_json_line(value: object) -> None:
+    """Write one object of a stream that somebody waits for."""
+    say_now(_ascii(msgspec.json.encode(value)))
 
 
 def note(text: str) -> None:
@@ -60,7 +65,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def fail(error: WarrenError, *, as_json: bool) -> int:
     """Write why a command failed; returns its exit code."""
     if as_json:
-        note(msgspec.json.encode({"code": error.code.value, "text": error.text, "fix": error.fix}).decode())
+        note(_ascii(msgspec.json.encode({"code": error.code.value, "text": error.text, "fix": error.fix})))
     else:
         note(f"warren: {error.code.value}: {printable(error.text)}")
         if error.fix:
@@ -84,3 +89,12 @@ def is_confirmed(question: str, *, is_yes: bool) -> bool:
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def _ascii(raw: bytes) -> str:
+    """JSON escapes C0 by itself; C1, bidi and zero-width characters must not reach a terminal either."""
+    if raw.isascii():
+        return raw.decode()
+    import json  # noqa: PLC0415 - only for text that is not ASCII
+
+    return json.dumps(json.loads(raw), ensure_ascii=True, separators=(",", ":"))

@@ -47,7 +47,7 @@ def parse(
     if line.is_help:
         return HelpWanted(command.path, is_asked=True)
     arguments = _arguments(command, line.free)
-    return Parsed(command, _with_fallbacks(line.values, flags, environment), arguments, flags)
+    return Parsed(command, _with_fallbacks(line.values, flags, environment), arguments)
 
 
 def _command(

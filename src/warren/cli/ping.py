@@ -1,7 +1,5 @@
 """`warren ping HOST`: round trips inside the session, a line each."""
 
-import msgspec
-
 from warren.cli import output
 from warren.cli.grammar import Parsed
 from warren.cli.places import places
@@ -24,7 +22,7 @@ def ping(parsed: Parsed) -> int:
     for line in client.stream(PING, request, PingLine):
         answered += isinstance(line, PingPong)
         if parsed.is_on("json"):
-            output.say(msgspec.json.encode(line).decode())
+            output.say_json_line(line)
         elif isinstance(line, PingPong | PingLost):
             output.say_now(show(line))
     return output.DONE if answered else output.FAILED

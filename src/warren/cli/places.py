@@ -26,7 +26,8 @@ class Places:
 
 def places(parsed: Parsed) -> Places:
     """Return the places that this command line means; raises WarrenError for a socket path that no kernel takes."""
-    state, socket = parsed.text("state"), parsed.text("socket")
+    state = parsed.text("state") or os.environ.get("WARREN_STATE")  # only `up` has the flag; its variable is for all
+    socket = parsed.text("socket")
     if socket is not None:
         where = Path(socket).absolute()
         found = Places(where, Path(state).absolute() if state else where.parent / "state", is_system=False)

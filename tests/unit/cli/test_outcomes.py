@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,8 @@ async def ping(request: Request, reply: Reply) -> None:
     wanted = request.decode(PingRequest)
     if wanted.host == "nobody":
         raise WarrenError(Code.NOT_FOUND, "no peer is called 'nobody'")
+    if wanted.host == "hostile":
+        raise WarrenError(Code.NOT_FOUND, "\u202e\x9b2J\u200b", "\x1b[0m")
     if wanted.host == "dead":
         await reply.line(PingLost(number=1, name="dead", address="100.96.0.9", reason="no path"))
         await reply.line(PingResult(sent=1, answered=0))
@@ -131,8 +134,8 @@ def call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> "Call":
 class Call:
     """Runs commands against a daemon on a socket of the test's own."""
 
-    def __init__(self, socket: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.socket = socket
+    def __init__(self, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.socket = path
         self._capsys = capsys
 
     def __call__(self, *words: str, right: Right = Right.ROOT) -> tuple[int, str, str]:
@@ -251,6 +254,14 @@ def test_down_waits_for_the_daemons_end_and_is_harmless_without_one(call: Call) 
     assert "already off" in err
 
 
+def test_down_after_a_daemon_that_was_killed_says_how_to_undo_what_it_left(call: Call) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as killed:
+        killed.bind(str(call.socket))
+    code, out, err = call.alone("down")
+    assert (code, out) == (3, "")
+    assert "warren up, then warren down" in err
+
+
 def test_settings_come_with_their_origin_on_demand(call: Call) -> None:
     assert call("config", "show")[1].splitlines()[1].split() == ["state", "/var/lib/warren"]
     assert call("config", "show", "--origin")[1].splitlines()[1].split()[2:] == ["default", "WARREN_STATE"]
@@ -318,3 +329,21 @@ def test_standard_input_gives_the_key(tmp_path: Path) -> None:
         )
     assert done.returncode == 1
     assert "E_KEY_USED" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("ping", "hostile"), ("ping", "hostile", "--json")])
+def test_what_others_say_cannot_move_the_terminal_in_text_or_json(call: Call, words: tuple[str, ...]) -> None:
+    code, _, err = call(*words)
+    assert code == 1
+    assert err.replace("\n", "").isprintable()
+    assert err.isascii()
+    assert "202e" in err
+
+
+def test_the_state_folder_of_the_environment_finds_its_socket_for_every_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WARREN_STATE", str(tmp_path))
+    with daemon(tmp_path / "warren.sock", ROUTES):
+        assert main(["status"]) == 0
+    assert "100.96.0.2" in capsys.readouterr().out

@@ -1,6 +1,8 @@
 """The command line: what it means, and what is said where it means nothing."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from warren.cli.commands import COMMANDS, SHARED
 from warren.cli.grammar import Kind, Parsed, UsageError
@@ -142,3 +144,28 @@ def test_every_flag_that_takes_a_value_says_what_it_is_called() -> None:
     for command in COMMANDS:
         for flag in (*command.flags, *SHARED):
             assert bool(flag.value) == (flag.kind is not Kind.SWITCH)
+
+
+WORDS = [
+    *(word for command in COMMANDS for word in command.path),
+    "--json",
+    "--count",
+    "-c",
+    "--server=x",
+    "--",
+    "-",
+    "--no-x",
+    "-h",
+]
+
+
+@given(
+    st.lists(st.one_of(st.sampled_from(WORDS), st.text(max_size=8)), max_size=8),
+    st.dictionaries(st.just("WARREN_TAG"), st.text()),
+)
+def test_any_words_are_a_command_a_wish_for_help_or_wrong_usage(words: list[str], environment: dict[str, str]) -> None:
+    try:
+        found = parse(words, environment, COMMANDS, SHARED)
+    except UsageError:
+        return  # the one way to be wrong
+    assert isinstance(found, Parsed | HelpWanted)
