@@ -80,9 +80,10 @@ class Ledger:
 
     def newest(self, documents: Sequence[Authentic]) -> Authentic | None:
         """The one in force among documents about one subject; the others are refused. Does not accept it yet."""
-        kept = sorted(self.in_order(documents), key=lambda document: (order_of(document), _descending(document)))
-        if not kept:
-            return None
+        kept = self.in_order(documents)
+        if len(kept) <= 1:
+            return kept[0] if kept else None
+        kept.sort(key=lambda document: (order_of(document), _descending(document)))
         chosen = kept.pop()
         for other in kept:
             if order_of(other) == order_of(chosen):

@@ -31,10 +31,9 @@ def give_names(members: Mapping[Identity, Admitted], settings: Settings, ledger:
     floors = ledger.floors
     prefix = IPv4Network(settings.prefix4)
     hostnames = {identity: admitted.membership.hostname for identity, admitted in members.items()}
+    parsed = {identity: _usable(admitted.membership.ipv4, prefix, ledger) for identity, admitted in members.items()}
     addresses = {
-        identity: admitted.membership.ipv4
-        for identity, admitted in members.items()
-        if _is_usable(admitted.membership.ipv4, prefix, ledger)
+        identity: members[identity].membership.ipv4 for identity, address in parsed.items() if address is not None
     }
     hostname_holders = _holders(hostnames, {identity: claim.hostname for identity, claim in floors.claims.items()})
     address_holders = _holders(addresses, {identity: claim.ipv4 for identity, claim in floors.claims.items()})
@@ -47,25 +46,12 @@ def give_names(members: Mapping[Identity, Admitted], settings: Settings, ledger:
         taken.add(shown)
         if name and not owns:
             ledger.note("hostname-taken", f"two members were given the name {name}; one is called {shown}")
-        address = _address(identity, addresses, address_holders, shown, ledger)
+        address = parsed[identity]
+        if address is not None and address_holders[addresses[identity]] != identity:
+            ledger.note("ipv4-taken", f"two members were given {address}; {shown} goes without")
+            address = None
         given[identity] = Given(shown, address)
     return given
-
-
-def _address(
-    identity: Identity,
-    addresses: Mapping[Identity, str],
-    holders: Mapping[str, Identity],
-    shown: str,
-    ledger: Ledger,
-) -> IPv4Address | None:
-    text = addresses.get(identity, "")
-    if not text:
-        return None
-    if holders[text] != identity:
-        ledger.note("ipv4-taken", f"two members were given {text}; {shown} goes without")
-        return None
-    return IPv4Address(text)
 
 
 def _holders(wanted: Mapping[Identity, str], remembered: Mapping[Identity, str]) -> dict[str, Identity]:
@@ -77,14 +63,14 @@ def _holders(wanted: Mapping[Identity, str], remembered: Mapping[Identity, str])
     return holders
 
 
-def _is_usable(address: str, prefix: IPv4Network, ledger: Ledger) -> bool:
+def _usable(address: str, prefix: IPv4Network, ledger: Ledger) -> IPv4Address | None:
     if not address:
-        return False
+        return None
     parsed = IPv4Address(address)
     if parsed in prefix and parsed not in (prefix.network_address, prefix.broadcast_address):
-        return True
+        return parsed
     ledger.note("ipv4-outside", f"the address {address} of a member is not one of {prefix}")
-    return False
+    return None
 
 
 def _with_suffix(name: str, identity: Identity, taken: set[str]) -> str:

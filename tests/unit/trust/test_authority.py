@@ -101,7 +101,7 @@ def test_a_chain_ends_with_its_earliest_link_and_obeys_the_limits_of_every_link(
     admin = network.delegation(
         "admin", [Right.ADMIT, Right.DELEGATE], not_after=DATE + 10, limits=AdmissionLimits(tags=("lab",))
     )
-    helper = network.delegation("helper", [Right.ADMIT], by="admin")
+    helper = network.delegation("helper", [Right.ADMIT], by="admin", not_after=DATE + 99)
     tagged, untagged = network.member("a", by="helper", tags=("lab",)), network.member("b", by="helper", tags=("x",))
     documents = [*network.base(), admin, helper, tagged, untagged]
     assert network.names(network.verify(documents, now=DATE + 10), "a", "b") == ["a"]
