@@ -130,8 +130,9 @@ def test_a_renewal_after_the_end_brings_the_member_and_its_record_back(network: 
 
 def test_a_signer_who_may_not_remove_cannot_replace_what_another_gave(network: Network) -> None:
     invite = network.delegation("invite", [Right.ADMIT])
+    rightful = network.member("a")
     usurper = network.member("a", by="invite", hostname="mine", expires=DATE + 1)
-    view = network.verify([*network.base(), invite, network.member("a"), usurper])
+    view = network.verify([*network.base(), invite, rightful, usurper], now=DATE)
     assert view.members[network.identity("a")].hostname == "a"
     alone = network.verify([*network.base(), invite, usurper], now=DATE)
     assert alone.members[network.identity("a")].hostname == "mine"
