@@ -136,3 +136,119 @@ fn a_ping_is_answered_through_an_open_gate_only() {
     pair.call(A, |device, now| device.ping(now, PEER, 2)).unwrap();
     assert_eq!(pair.counters(A).drop_gate_out, 1);
 }
+
+#[test]
+fn a_batch_of_good_and_bad_datagrams_gives_the_good_ones_in_order() {
+    let mut pair = Pair::new();
+    pair.connect();
+    pair.latency = core::time::Duration::from_secs(1000);
+    let first = pair.sent.len();
+    for text in [b"one", b"two", b"six"] {
+        pair.send(A, text);
+    }
+    let good: Vec<Vec<u8>> = pair.sent[first..].iter().map(|sent| sent.bytes.clone()).collect();
+    let mut forged = good[1].clone();
+    forged[17] ^= 1;
+    let mut unknown = good[1].clone();
+    unknown[4] ^= 1;
+    let garbage = b"GET / HTTP/1.1".to_vec();
+    let batch = [&good[0], &forged, &garbage, &good[1], &good[0], &unknown, &good[2]];
+    let mut arena = vec![];
+    let mut incoming = vec![];
+    for bytes in batch {
+        let span = Span { start: arena.len(), len: bytes.len() };
+        incoming.push(crate::Incoming { source: pair.hosts[A].address, span });
+        arena.extend(bytes);
+    }
+    let beyond = Span { start: arena.len(), len: 64 };
+    incoming.push(crate::Incoming { source: pair.hosts[A].address, span: beyond });
+    let mut out = vec![];
+    pair.hosts[B].device.open_batch(pair.now, &mut arena, &incoming, &mut out);
+    let texts: Vec<&[u8]> = out.iter().map(|opened| &arena[opened.span.start + 20..][..opened.span.len - 20]).collect();
+    assert_eq!(texts, [b"one", b"two", b"six"]);
+    assert!(out.is_sorted_by_key(|opened| opened.counter));
+    let counters = pair.counters(B);
+    assert_eq!((counters.drop_auth, counters.drop_not_ours, counters.drop_replay), (1, 1, 1));
+    assert_eq!((counters.drop_unknown_index, counters.drop_malformed), (1, 1));
+}
+
+#[test]
+fn a_batch_to_several_peers_is_sealed_in_order_and_arms_each() {
+    let mut pair = Pair::new();
+    pair.connect();
+    let other = PeerConfig {
+        public_keys: vec![super::pair::key(9).public()],
+        allowed: vec![prefix("10.0.9.0/24")],
+        ..PeerConfig::default()
+    };
+    let device = &mut pair.hosts[A].device;
+    device.set_peer(pair.now, PeerId(9), other).unwrap();
+    device.set_gate(PeerId(9), true).unwrap();
+    device.set_endpoint(pair.now, PeerId(9), Some(super::pair::udp(9, 9))).unwrap();
+    let to_other = inner_packet([10, 0, 0, 0], [10, 0, 9, 1], b"x");
+    let nowhere = inner_packet([10, 0, 0, 0], [10, 1, 0, 0], b"x");
+    let mut arena = vec![];
+    let mut spans = vec![];
+    for inner in [&packet(A, b"1"), &to_other, &packet(A, b"2"), &nowhere, &to_other] {
+        arena.extend([0; HEADROOM]);
+        spans.push(Span { start: arena.len(), len: inner.len() });
+        arena.extend(inner);
+        arena.extend([0; crate::TAILROOM]);
+    }
+    let mut out = vec![];
+    device.seal_batch(pair.now, &mut arena, &spans, &mut out);
+    let starts: Vec<usize> = out.iter().map(|sealed| sealed.span.start + HEADROOM).collect();
+    assert_eq!(starts, [spans[0].start, spans[2].start]);
+    assert!(out.iter().all(|sealed| sealed.peer == PEER));
+    let before = pair.messages(A, INITIATION).len();
+    pair.drain(A);
+    assert_eq!(pair.messages(A, INITIATION).len(), before + 1, "one for both packets that wait");
+    assert_eq!(pair.counters(A).drop_no_route, 1);
+}
+
+#[test]
+fn answers_that_nobody_takes_are_bounded() {
+    let mut pair = Pair::new();
+    pair.connect();
+    pair.latency = core::time::Duration::from_secs(1000);
+    let first = pair.sent.len();
+    for token in 0..crate::limits::TRANSMITS as u64 + 9 {
+        pair.call(A, |device, now| device.ping(now, PEER, token)).unwrap();
+    }
+    let pings: Vec<Vec<u8>> = pair.sent[first..].iter().map(|sent| sent.bytes.clone()).collect();
+    let source = pair.hosts[A].address;
+    let mut out = vec![];
+    for mut ping in pings {
+        let span = Span { start: 0, len: ping.len() };
+        pair.hosts[B].device.open_batch(pair.now, &mut ping, &[crate::Incoming { source, span }], &mut out);
+    }
+    assert_eq!(pair.counters(B).drop_transmit_full, 9);
+}
+
+#[test]
+fn what_waits_in_all_is_bounded() {
+    use crate::staging::{Budget, Queue, Staged};
+    let (mut budget, mut counters) = (Budget::default(), crate::Counters::default());
+    let mut queues: Vec<Queue> = (0..100).map(|_| Queue::default()).collect();
+    for queue in &mut queues {
+        for _ in 0..50 {
+            queue.push(Staged::Packet(vec![0; 1400].into()), &mut budget, &mut counters);
+        }
+    }
+    let kept = crate::limits::STAGED_BYTES / 1400;
+    assert_eq!(counters.drop_staged_full as usize, 5000 - kept);
+    queues[0].clear(&mut budget, &mut counters);
+    queues[99].push(Staged::Packet(vec![0; 1400].into()), &mut budget, &mut counters);
+    assert_eq!(counters.drop_staged_full as usize, 5000 - kept, "what is dropped makes room");
+    assert_eq!(counters.drop_staged_gave_up, 50);
+}
+
+#[test]
+fn an_owner_that_does_not_fit_its_bits_is_refused() {
+    for (bits, value, fits) in [(0, 0, true), (0, 1, false), (3, 7, true), (3, 8, false), (8, 255, true), (9, 0, false)]
+    {
+        let mut config = crate::DeviceConfig::new(super::pair::key(1));
+        config.owner = crate::Owner { bits, value };
+        assert_eq!(crate::Device::new(config, Box::new(super::pair::Seeded(1))).is_ok(), fits, "{bits} {value}");
+    }
+}
