@@ -13,7 +13,7 @@ from warren.client.process import UNIT, enable_unit
 from warren.errors import Code, WarrenError
 
 UNIT_FILE = Path("/etc/systemd/system") / UNIT
-_HOMES = ("/home/", "/root/", "/run/user/")  # what ProtectHome= hides
+_HOMES = frozenset({"home", "root"})  # the folders at the top that ProtectHome= hides
 
 
 def install(parsed: Parsed) -> int:
@@ -41,7 +41,7 @@ def unit_text(python: str) -> str:
     """Return the unit, starting the daemon by this interpreter; one in a home folder must stay readable for it."""
     text = Path(__file__).with_name(UNIT).read_text(encoding="utf-8")
     text = text.replace("ExecStart=/usr/bin/warren daemon", f"ExecStart={shlex.quote(python)} -I -m warren daemon")
-    where = str(Path(python).resolve())
-    if any(folder.startswith(_HOMES) for folder in (python, where, str(Path(__file__).resolve()))):
+    needed = (Path(python), Path(python).resolve(), Path(__file__).resolve())
+    if any(not _HOMES.isdisjoint(path.parts[1:2]) for path in needed):
         text = text.replace("ProtectHome=yes", "ProtectHome=read-only")
     return text
