@@ -1,0 +1,173 @@
+"""The daemon as a process: it starts, answers, stops, and leaves nothing; no network is joined here."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from warren.client.local import LocalClient
+from warren.errors import Code, WarrenError
+from warren.node.wanted import WANTED_FILE
+from warren.protocol.local import rights
+from warren.protocol.local.config import Config
+from warren.protocol.local.down import DownResult, LeaveRequest, LeaveResult
+from warren.protocol.local.ping import PingLine, PingRequest
+from warren.protocol.local.status import Status
+from warren.protocol.local.up import UpLine, UpRequest
+from warren.protocol.local.whoami import Whoami
+
+READY_S = 30.0  # on a loaded machine
+
+Start = Callable[..., "Running"]
+
+
+class Running:
+    """A daemon of its own, with its client."""
+
+    def __init__(self, state: Path, *more: str) -> None:
+        self.state = state
+        words = [sys.executable, "-I", "-m", "warren", "daemon", "--state", str(state), *more]
+        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.client = LocalClient(state / "warren.sock")
+
+    def wait(self) -> None:
+        deadline = time.monotonic() + READY_S
+        while not self.client.is_answering():
+            assert self.process.poll() is None, self.process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+
+    def ended(self) -> tuple[int, str]:
+        _, errors = self.process.communicate(timeout=READY_S)
+        return self.process.returncode, errors
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    running: list[Running] = []
+
+    def begin(*more: str, wait: bool = True) -> Running:
+        one = Running(tmp_path / "state", *more)
+        running.append(one)
+        if wait:
+            one.wait()
+        return one
+
+    yield begin
+    for one in running:
+        if one.process.poll() is None:
+            one.process.kill()
+        one.process.communicate()
+
+
+def test_a_fresh_daemon_answers_and_is_in_no_network(start: Start) -> None:
+    daemon = start()
+    status = daemon.client.get(rights.STATUS, Status)
+    assert (status.me, status.networks, status.peers, status.health) == (None, (), (), ())
+    whoami = daemon.client.get(rights.WHOAMI, Whoami)
+    assert (whoami.networks, whoami.right, whoami.operator) == ((), "root", None)
+
+
+def test_every_setting_is_told_with_its_origin(start: Start) -> None:
+    daemon = start("--log-level", "debug")
+    settings = {one.name: one for one in daemon.client.get(rights.CONFIG, Config).settings}
+    assert (settings["log_level"].value, settings["log_level"].origin) == ("debug", "flag")
+    assert settings["up"].value == "no"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_cleanly(start: Start, number: signal.Signals) -> None:
+    daemon = start()
+    daemon.process.send_signal(number)
+    status, errors = daemon.ended()
+    assert status == 0
+    assert "Traceback" not in errors
+    assert not (daemon.state / "warren.sock").exists()
+
+
+def test_down_ends_the_process_that_it_names(start: Start) -> None:
+    daemon = start()
+    down = daemon.client.post(rights.DOWN, None, DownResult)
+    assert (down.pid, down.networks) == (daemon.process.pid, ())
+    assert daemon.ended()[0] == 0
+
+
+def test_a_second_daemon_names_the_first_and_changes_nothing(start: Start) -> None:
+    first = start()
+    second = start("--socket", str(first.state / "second.sock"), wait=False)
+    status, errors = second.ended()
+    assert status == 1
+    assert Code.ALREADY_RUNNING in errors
+    assert str(first.process.pid) in errors
+    assert first.client.is_answering()
+    assert not (first.state / "second.sock").exists()
+
+
+def test_after_kill_9_the_next_one_starts_over_the_stale_socket(start: Start) -> None:
+    first = start()
+    first.process.kill()
+    first.process.communicate()
+    assert start().client.get(rights.STATUS, Status).networks == ()
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 100, b'{"blake2s":"00","content":{}}'])
+def test_a_damaged_file_is_kept_and_explained(start: Start, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / WANTED_FILE).write_bytes(content)
+    daemon = start()
+    health = daemon.client.get(rights.STATUS, Status).health
+    assert [one.code for one in health] == [Code.STATE_DAMAGED]
+    assert [path.read_bytes() for path in daemon.state.glob(f"{WANTED_FILE}.bad-*")] == [content]
+
+
+def test_wrong_words_are_wrong_usage(start: Start) -> None:
+    status, errors = start("--stat", "x", wait=False).ended()
+    assert (status, Code.INVALID_ARGUMENT in errors, "Traceback" in errors) == (2, True, False)
+
+
+def refusal(work: Callable[[], object]) -> Code:
+    with pytest.raises(WarrenError) as refused:
+        work()
+    return refused.value.code
+
+
+def test_bad_requests_are_refused_with_a_code_and_change_nothing(start: Start) -> None:
+    daemon = start()
+    before = sorted(path.name for path in daemon.state.iterdir())
+
+    def up(**fields: object) -> Callable[[], object]:
+        return lambda: list(daemon.client.stream(rights.UP, UpRequest(**fields), UpLine))  # type: ignore[arg-type]
+
+    server = "https://vpn.example.org"
+    assert refusal(up()) is Code.NOT_UP
+    assert refusal(up(server="ftp://x", auth_key="wk.x")) is Code.INVALID_ARGUMENT
+    assert refusal(up(server=server, auth_key="wk.x")) is Code.INVALID_KEY
+    assert refusal(up(server=server)) is Code.INVALID_ARGUMENT
+    assert refusal(up(auth_key="wk.x")) is Code.INVALID_ARGUMENT
+    assert refusal(up(hostname="no_such")) is Code.INVALID_HOSTNAME
+    assert refusal(up(port=70000)) is Code.INVALID_ARGUMENT
+    assert refusal(up(operator="no-such-user")) is Code.INVALID_ARGUMENT
+    assert refusal(up(timeout_s=-1.0)) is Code.INVALID_ARGUMENT
+    ping = PingRequest(host="x", count=0)
+    assert refusal(lambda: list(daemon.client.stream(rights.PING, ping, PingLine))) is Code.INVALID_ARGUMENT
+    nobody = PingRequest(host="x")
+    assert refusal(lambda: list(daemon.client.stream(rights.PING, nobody, PingLine))) is Code.NOT_UP
+    leave = LeaveRequest(network="x")
+    assert refusal(lambda: daemon.client.post(rights.LEAVE, leave, LeaveResult)) is Code.NETWORK_UNKNOWN
+    assert sorted(path.name for path in daemon.state.iterdir()) == before
+
+
+def test_it_keeps_no_privilege_that_it_does_not_need(start: Start) -> None:
+    lines = Path(f"/proc/{start().process.pid}/status").read_text().splitlines()
+    status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+    kept = 1 << 12 | 1 << 10  # CAP_NET_ADMIN, CAP_NET_BIND_SERVICE
+    for name in ("CapEff", "CapPrm", "CapInh", "CapAmb"):
+        assert int(status[name], 16) & ~kept == 0
+    if os.geteuid() == 0:
+        assert int(status["CapBnd"], 16) & ~kept == 0
+    assert status["NoNewPrivs"] == "1"
