@@ -1,0 +1,24 @@
+"""Who may call what of the daemon: readers read, operators change, and what is not in the table does not exist."""
+
+import pytest
+
+from warren.protocol.local.rights import NEEDED, Right, allows
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(NEEDED))
+def test_a_right_includes_those_below_it(method: str, path: str) -> None:
+    needed = NEEDED[method, path]
+    assert [allows(held, method, path) for held in Right] == [held >= needed for held in Right]
+
+
+def test_whoever_only_reads_changes_nothing() -> None:
+    changing = {path for (method, path) in NEEDED if method == "POST" and path != "/v1/ping"}
+    assert changing == {"/v1/up", "/v1/down", "/v1/leave"}
+    assert not any(allows(Right.READER, "POST", path) for path in changing)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/v1/up"), ("POST", "/v1/status"), ("GET", "/"), ("DELETE", "/v1/down")]
+)
+def test_what_is_not_in_the_table_nobody_may_call(method: str, path: str) -> None:
+    assert not allows(Right.ROOT, method, path)
