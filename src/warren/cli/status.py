@@ -40,7 +40,7 @@ def render(shown: Status, now: float, network: str | None = None) -> list[str]:
     is_long = len(networks) > 1
     rows = [_own_row(one, is_long=is_long) for one in networks]
     rows += [_peer_row(one, now, is_long=is_long) for one in peers]
-    away = [_away(one, now) for one in networks if one.server.state != "connected"]
+    away = [_away(one, now) for one in networks if one.server.state != "connected" and not _is_told(one, shown)]
     return [*output.aligned(_HEAD, rows), *away, *_health(shown)]
 
 
@@ -81,6 +81,11 @@ def _peer_row(peer: Peer, now: float, *, is_long: bool) -> tuple[str, ...]:
 
 def _address(addresses: tuple[str, ...]) -> str:
     return addresses[0] if addresses else ""
+
+
+def _is_told(network: Network, shown: Status) -> bool:
+    """Whether health says already why the server is away, in the daemon's better words."""
+    return bool(network.server.reason) and any(network.server.reason in one.text for one in shown.health)
 
 
 def _away(network: Network, now: float) -> str:

@@ -88,6 +88,12 @@ def test_a_server_that_is_away_is_named_with_the_time() -> None:
     )
 
 
+def test_a_server_that_health_speaks_of_is_not_named_twice() -> None:
+    said = Health(code="E_SERVER_UNREACHABLE", text="default: server away, using state of 14:05: refused", since=NOW)
+    lines = render(status(networks=(network(server="away", reason="refused"),), health=(said,)), NOW)
+    assert [line for line in lines if line.startswith("!")] == [f"! {said.text}"]
+
+
 def test_of_several_networks_names_carry_theirs_and_one_can_be_chosen() -> None:
     both = status(peer(), peer("cam", network="lab"), networks=(network(), network("lab")))
     assert [line.split()[0] for line in render(both, NOW)[1:]] == [
