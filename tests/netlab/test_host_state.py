@@ -47,24 +47,22 @@ def without_link_numbers(snapshot: Snapshot) -> Snapshot:
     return Snapshot(frozenset(fact for fact in snapshot.facts if fact[0] not in {"link", "address", "sysctl"}))
 
 
-@pytest.mark.parametrize(
-    "meddling",
-    [
-        pytest.param(["ip addr flush dev warren0"], id="addresses flushed"),
-        pytest.param(
-            ["ip route flush dev warren0 proto 87", "ip -6 route flush dev warren0 proto 87"], id="our routes flushed"
-        ),
-        pytest.param(["ip route flush type blackhole", "ip -6 route flush type blackhole"], id="blackholes flushed"),
-        pytest.param(["ip link set warren0 mtu 1280"], id="another MTU"),
-        pytest.param(["ip link set warren0 down"], id="set down"),
-    ],
-)
-def test_what_another_program_takes_away_comes_back(joined: Joined, meddling: list[str]) -> None:
+MEDDLINGS = {
+    "addresses flushed": ["ip addr flush dev warren0"],
+    "our routes flushed": ["ip route flush dev warren0 proto 87", "ip -6 route flush dev warren0 proto 87"],
+    "blackholes flushed": ["ip route flush type blackhole", "ip -6 route flush type blackhole"],
+    "another MTU": ["ip link set warren0 mtu 1280"],
+    "set down": ["ip link set warren0 down"],
+}
+
+
+def test_what_another_program_takes_away_comes_back(joined: Joined) -> None:
     host = joined.a.host
     before = host.snapshot()
-    for command in meddling:
-        host.run(command.split())
-    until(lambda: same(before, host), "the host is as planned again", HEALED_S)
+    for name, commands in MEDDLINGS.items():
+        for command in commands:
+            host.run(command.split())
+        until(lambda: same(before, host), f"after {name} the host is as planned again", HEALED_S)
     joined.a.run("down")
     assert joined.untouched.difference(host.snapshot()) == []
 
