@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from warren import canonical
@@ -22,6 +22,11 @@ TYPE_BYTES = st.sampled_from(
 SOUP = st.lists(TYPE_BYTES | st.sampled_from(list(b"\x00\x01\x02ab!\x80")), max_size=24).map(bytes)
 
 
+STEADY = settings(
+    deadline=None, derandomize=True, database=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
 def depth(value: Any) -> int:
     if isinstance(value, dict):
         return 1 + max(map(depth, value.values()), default=0)
@@ -38,6 +43,7 @@ def is_accepted(data: bytes) -> bool:
     return True
 
 
+@STEADY
 @given(VALUES)
 def test_what_is_written_is_accepted_and_read_back(value: Any) -> None:
     assume(depth(value) <= 16)
@@ -46,6 +52,7 @@ def test_what_is_written_is_accepted_and_read_back(value: Any) -> None:
     assert canonical.encode(msgspec.msgpack.decode(data)) == data
 
 
+@STEADY
 @given(SOUP | st.binary(max_size=40))
 def test_what_is_accepted_is_what_would_be_written(data: bytes) -> None:
     if not is_accepted(data):
@@ -54,6 +61,7 @@ def test_what_is_accepted_is_what_would_be_written(data: bytes) -> None:
     assert canonical.encode(value) == data
 
 
+@STEADY
 @given(VALUES, st.data())
 def test_any_change_of_a_byte_is_refused_or_another_value(value: Any, data: st.DataObject) -> None:
     assume(depth(value) <= 16)
@@ -66,6 +74,7 @@ def test_any_change_of_a_byte_is_refused_or_another_value(value: Any, data: st.D
         assert canonical.encode(read) == bytes(changed) != good
 
 
+@STEADY
 @given(st.binary(max_size=64) | SOUP)
 def test_no_bytes_raise_anything_but_the_one_refusal(data: bytes) -> None:
     for kind in (dict, list, int, str, bytes, Any):

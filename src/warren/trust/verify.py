@@ -70,7 +70,7 @@ def verify(
         policy=policy.body if policy is not None and isinstance(policy.body, Policy) else None,
         policy_digest=policy.digest if policy is not None else None,
         members=MappingProxyType(members),
-        removed=MappingProxyType(removed),
+        removed=MappingProxyType({one: epoch for one, epoch in removed.items() if one not in members}),
         delegations=_live_delegations(authorities, now),
         heads=MappingProxyType(dict(freshness.heads)),
         documents=tuple(sorted(ledger.kept.values(), key=digest_order)),

@@ -52,7 +52,7 @@ class HealthNote:
 class View:
     """One network as verified. What is absent is not so: no member, no policy, no right.
 
-    `policy` None: deny all. `removed`: identities whose membership ended, with the epoch. `delegations`: the live
+    `policy` None: deny all. `removed`: identities whose membership was ended, with the epoch. `delegations`: the live
     ones by delegate. `documents`: those worth keeping on disk, by digest; giving them back with `floors` gives the same
     facts. `floors`: to be on disk before anything here is used. `effective_now`: Unix seconds; pass max(clock, this +
     monotonic seconds since) to the next `verify`. `next_change`: when time alone changes the answer (None: never).

@@ -82,6 +82,7 @@ def test_only_the_root_or_an_admins_key_undoes_a_removal_and_with_a_higher_epoch
     ):
         view = network.verify([*documents, network.member("a", by=who, epoch=epoch)])
         assert network.names(view, "a") == (["a"] if back else []), (who, epoch)
+        assert (network.identity("a") in view.removed) is not back
 
 
 def test_a_second_removal_ends_the_higher_epoch_too(network: Network) -> None:

@@ -91,6 +91,9 @@ def test_who_is_no_member_any_more_holds_no_key(network: Network) -> None:
     base = [*network.base(), network.member("a"), network.member("b")]
     first = network.verify([*base, network.record("a", wireguard=seed("1"))])
     removal = network.removal("a")
+    heir = network.record("b", wireguard=seed("1"))
+    at_once = network.verify([*first.documents, removal, heir], first.floors)
+    assert keys_shown(network, at_once, "b") == ["b"]
     gone = network.verify([*first.documents, removal], first.floors)
     view = network.verify([*gone.documents, network.record("b", wireguard=seed("1"))], gone.floors)
     assert keys_shown(network, view, "b") == ["b"]
