@@ -3,12 +3,13 @@
 Decides what counts, in this order: root (genesis), delegations, removals, time, settings, policy, heads, memberships,
 records, names. Must not know how documents came here or where floors are kept. The answer does not depend on the order
 of the documents; giving a View's own `documents` and `floors` back gives the same facts. A removal wins whatever a head
-says. Dates of node records do not move the time: a member could make everybody else expire.
+says. Dates that members write do not move the time: one of them could make everybody else expire.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from ipaddress import IPv6Network
+from itertools import chain
 from types import MappingProxyType
 
 from warren import limits
@@ -113,15 +114,12 @@ def _effective_now(now: int, by_kind: Mapping[Kind, Sequence[Authentic]], author
     Trusted with dates: the root, and keys that may attest. One pass is enough: a later now can only silence signers.
     """
     newest = now
-    for kind, documents in by_kind.items():
-        if kind == Kind.RECORD:
+    for document in chain.from_iterable(by_kind.values()):
+        body = document.body
+        if isinstance(body, Genesis) or body.date <= newest:
             continue
-        for document in documents:
-            body = document.body
-            if isinstance(body, Genesis) or body.date <= newest:
-                continue
-            if authorities.grants_for(document, Right.ATTEST, now) is not None:
-                newest = body.date
+        if authorities.grants_for(document, Right.ATTEST, now) is not None:
+            newest = body.date
     return newest
 
 
