@@ -15,12 +15,13 @@ help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 setup: $(BIN)/.packages engine ## the environment in .venv and the engine, release build
+	$(BIN)/python -m compileall -q src # what starts often starts compiled, also where the environment forbids writing it
 
 $(BIN)/.packages: requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	sed -n '/^uv==/,/# via/p' requirements.lock > .venv/uv.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .venv/uv.lock
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	touch $@
 
 engine: $(ENGINE) ## build the Rust engine into .venv if its sources changed
