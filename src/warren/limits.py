@@ -41,6 +41,7 @@ DATABASE_WAIT_S = 10.0  # in all, for our turn: a node's admission deadline is 2
 SESSIONS_MAX = 20_000  # live node sessions of one process: about 50 KiB each
 SESSION_WRITE_MAX_S = 30.0  # a reader that takes no byte for so long is closed; its map is resent when it is back
 MAP_INTERVAL_S = 0.05  # a session gets at most 20 maps a second for long: a storm of changes becomes few messages
+MAP_INTERVAL_A_SESSION_S = 0.0005  # and slower by this for each node here: 2,000 maps a second in all
 MAP_BURST = 8  # maps that need not wait for that: a handful of machines that start together learn of each other at once
 MAP_CHANGES_MAX = 50_000  # changes that a network remembers for differences; who is further behind gets the whole map
 SIGNALS_PER_S = 50  # a second and session, with a burst of as many: 20 times what a node with 100 new peers sends

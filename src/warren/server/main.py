@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from warren import __version__
-from warren.errors import WarrenError
+from warren.errors import Code, WarrenError
 from warren.model.names import printable
 from warren.server.settings import Settings, flag_of, load, variable_of
 
@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
         return _run(settings)
     except WarrenError as error:
         sys.stderr.write(printable(f"warren server: {error}") + "\n")
-        return 1
+        return 2 if error.code is Code.INVALID_ARGUMENT else 1
     except KeyboardInterrupt:
         return 1
 

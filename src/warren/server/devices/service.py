@@ -7,6 +7,7 @@ twice. Must not know sessions or HTTP. SECURITY.md rules 14, 15, 20 and 22.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -71,6 +72,12 @@ class Devices:
         """
         identity = Identity(join.identity)
         await self._check_key(network, join, key_challenge)
+        admitted_before = network.state.document(Kind.MEMBERSHIP, identity)
+        if admitted_before is not None:
+            # It did not hear our answer. Its record may be the one we have, made anew: only a newer one is taken.
+            with suppress(WarrenError):
+                await self.publish(network, identity, join.record)
+            return admitted_before
         check_record(network, identity, join.record)
         hostname = rules.wanted_hostname(join.hostname, identity)
         for _attempt in range(JOIN_ATTEMPTS_MAX):

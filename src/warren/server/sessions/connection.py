@@ -185,7 +185,11 @@ class Connection:
         network = self._known_network()
         self._identity = identity
         self._machine.admit(membership, self._clock())
-        self._maps = PacedMaps(lambda since: network.state.difference(since, network.sight_of(identity)), self._clock)
+        self._maps = PacedMaps(
+            lambda since: network.state.difference(since, network.sight_of(identity)),
+            lambda: self._hub.online(network.id),
+            self._clock,
+        )
         self._machine.stream(self._maps)
         self._hub.attach(network.id, identity, self)
         self._metrics.sessions.set(self._hub.count)

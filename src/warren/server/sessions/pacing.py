@@ -1,22 +1,23 @@
 """How often one session gets a map: a storm of changes becomes few messages.
 
-Decides when a map may go out: MAP_BURST at once, then one each MAP_INTERVAL_S. Must not know what is in it. The
+Decides when a map may go out: MAP_BURST at once, then one an interval. Must not know what is in it. The
 session's machine asks when its line is free; what is held back stays in the network's state, and its newest goes out
 when there is budget again: latest wins, nothing is queued.
 """
 
 from collections.abc import Callable
 
-from warren.limits import MAP_BURST, MAP_INTERVAL_S
+from warren.limits import MAP_BURST, MAP_INTERVAL_A_SESSION_S, MAP_INTERVAL_S
 from warren.protocol.control.messages import MapUpdate
 from warren.protocol.control.server_role import MapSource
 
 
 class PacedMaps:
-    """A session's map source within a budget. `clock`: monotonic seconds."""
+    """A session's map source within a budget. `sessions`: how many share the network; `clock`: monotonic seconds."""
 
-    def __init__(self, source: MapSource, clock: Callable[[], float]) -> None:
+    def __init__(self, source: MapSource, sessions: Callable[[], int], clock: Callable[[], float]) -> None:
         self._source = source
+        self._sessions = sessions
         self._clock = clock
         self._whole_at = clock()  # when the budget is whole again
         self._is_held = False
@@ -30,7 +31,7 @@ class PacedMaps:
             return None
         update = self._source(since)
         if update is not None and (update.full or update.documents or update.gone or update.presence):
-            self._whole_at = max(self._whole_at, now) + MAP_INTERVAL_S
+            self._whole_at = max(self._whole_at, now) + self._interval()
             self.sent += 1
         return update
 
@@ -39,4 +40,8 @@ class PacedMaps:
         return self._free_at() if self._is_held else None
 
     def _free_at(self) -> float:
-        return self._whole_at - (MAP_BURST - 1) * MAP_INTERVAL_S
+        return self._whole_at - (MAP_BURST - 1) * self._interval()
+
+    def _interval(self) -> float:
+        """Seconds between maps in a storm: in a large network each change is told to many, so fewer times to each."""
+        return max(MAP_INTERVAL_S, self._sessions() * MAP_INTERVAL_A_SESSION_S)

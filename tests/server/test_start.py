@@ -1,0 +1,123 @@
+"""How a server starts: with TLS, without, on a taken port, with wrong words."""
+
+import hashlib
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from tests.server.node import TestNode
+from tests.server.running import RunningServer, free_port
+from websockets.asyncio.client import ClientConnection, connect
+
+from warren.errors import Code
+from warren.limits import SESSION_FROM_SERVER_MAX_BYTES
+from warren.protocol.control.node_role import Carrier
+from warren.protocol.rest.networks import Networks
+
+
+class TlsNode(TestNode):
+    """A node over TLS whose system does not trust the certificate; `seen` replaces the one it really saw."""
+
+    seen: bytes | None = None
+
+    async def _connect(self) -> ClientConnection:
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        socket = await connect(
+            self.url, ssl=context, compression=None, max_size=SESSION_FROM_SERVER_MAX_BYTES, proxy=None
+        )
+        shown = socket.transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        self._carrier = Carrier(self.seen or hashlib.sha256(shown).digest())
+        return socket
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    running = RunningServer(tmp_path_factory.mktemp("secure") / "data", scheme="https").start()
+    yield running
+    running.stop()
+
+
+async def test_a_node_joins_over_a_self_signed_certificate_that_the_server_signed(secure: RunningServer) -> None:
+    async with TlsNode(secure.node_url) as node:
+        assert await node.join(secure.create_key(), "over-tls") is None
+    certificate = (secure.data / "tls" / "auto.crt").read_bytes()
+    secure.restart()
+    assert (secure.data / "tls" / "auto.crt").read_bytes() == certificate
+
+
+async def test_a_node_that_saw_another_certificate_goes_away(secure: RunningServer) -> None:
+    key = secure.create_key()
+    async with TlsNode(secure.node_url) as node:
+        node.seen = bytes(32)
+        refused = await node.join(key, "intercepted")
+        assert refused is not None
+        assert refused.code is Code.SERVER_IDENTITY
+        assert node.membership == b""
+
+
+def warren_server(*words: str, timeout_s: float = 40) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "warren", "server", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+
+
+@pytest.mark.parametrize(
+    ("words", "exit_code", "said"),
+    [
+        ((), 2, Code.INVALID_ARGUMENT),
+        (("--data", "d"), 2, "--url"),
+        (("--nonsense",), 2, "unrecognized"),
+        (("--data", "d", "--url", "gopher://x"), 1, Code.INVALID_CONFIG),
+        (("--data", "/proc/nowhere", "--url", "http://127.0.0.1"), 1, Code.INVALID_CONFIG),
+    ],
+)
+def test_wrong_words_are_answered_in_words(words: tuple[str, ...], exit_code: int, said: str) -> None:
+    answer = warren_server(*words)
+    assert answer.returncode == exit_code
+    assert said in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_help_teaches_with_examples() -> None:
+    answer = warren_server("--help")
+    assert answer.returncode == 0
+    assert "WARREN_LISTEN" in answer.stdout
+    assert "warren server --data" in answer.stdout
+
+
+def test_a_taken_port_is_refused_and_nothing_keeps_running(server: RunningServer, tmp_path: Path) -> None:
+    listen = f"127.0.0.1:{server.port}"
+    answer = warren_server("--data", str(tmp_path / "d"), "--url", server.url, "--listen", listen)
+    assert answer.returncode == 1
+    assert Code.LISTEN_FAILED in answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert not (tmp_path / "d" / "admin.sock").exists()
+
+
+def test_a_certificate_that_is_none_is_refused(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.pem"
+    wrong.write_text("no certificate")
+    answer = warren_server("--data", str(tmp_path / "d"), "--url", "https://127.0.0.1:1", "--tls", f"{wrong},{wrong}")
+    assert answer.returncode == 1
+    assert Code.INVALID_CONFIG in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_plain_http_off_loopback_is_warned_of_and_metrics_have_their_own_port(tmp_path: Path) -> None:
+    metrics = free_port()
+    own = RunningServer(tmp_path / "data", "--metrics-listen", f"127.0.0.1:{metrics}")
+    own.url = f"http://vpn.example.org:{own.port}"
+    own.start()
+    try:
+        assert "warning" in own.log.read_text()
+        assert own.printed[-1] == f"ready {own.url}"
+        with urlopen(f"http://127.0.0.1:{metrics}/metrics", timeout=10) as answer:
+            assert b"warren_sessions" in answer.read()
+        assert own.rest.get("networks", kind=Networks).networks[0].name == "default"
+    finally:
+        assert own.stop() == 0

@@ -1,0 +1,130 @@
+"""The server's features on a real database file, without sockets, on a clock that tests move."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from warren.errors import Code
+from warren.model.ids import Identity
+from warren.model.keys import SigningKeyPair
+from warren.protocol.control.messages import Join
+from warren.server.completions import Completions
+from warren.server.db.engine import Database, sqlite_url
+from warren.server.db.migrate import migrate
+from warren.server.devices.service import Devices
+from warren.server.files import Folder
+from warren.server.housekeeping import Housekeeping
+from warren.server.invites.service import Invites
+from warren.server.networks.live import LiveNetwork
+from warren.server.networks.service import Networks
+from warren.server.registrar import LocalRegistrar
+from warren.server.sessions.hub import Hub
+from warren.trust import admission_key
+from warren.trust.documents import NodeRecord, ServerPlace
+from warren.trust.signing import sign
+
+CHALLENGE = bytes(range(32))
+
+
+@dataclass(slots=True)
+class Ended:
+    """A session as the hub sees one, and what it was told."""
+
+    woken: int = 0
+    signals: list[tuple[bytes, bytes]] = field(default_factory=list)
+    ended: list[Code] = field(default_factory=list)
+
+    def wake(self) -> None:
+        self.woken += 1
+
+    def take_signal(self, sender: Identity, sealed: bytes) -> None:
+        self.signals.append((sender, sealed))
+
+    def end(self, code: Code, text: str, fix: str = "") -> None:  # noqa: ARG002  # the hub's interface
+        self.ended.append(code)
+
+
+@dataclass(slots=True)
+class Features:
+    """Everything of a server that needs no socket."""
+
+    database: Database
+    networks: Networks
+    invites: Invites
+    devices: Devices
+    hub: Hub
+    housekeeping: Housekeeping
+    clock: list[float]
+
+    @property
+    def network(self) -> LiveNetwork:
+        """The default network."""
+        return self.networks.all()[0]
+
+    async def key(self, *, reusable: bool = True, ephemeral: bool = False) -> str:
+        """A fresh key's line."""
+        created = await self.invites.create(
+            self.network, reusable=reusable, ephemeral=ephemeral, tags=(), expires_s=3600, actor="test"
+        )
+        return created.secret.reveal()
+
+    def join_message(self, key: str, identity: SigningKeyPair, hostname: str) -> Join:
+        """What a node that holds the key sends."""
+        parsed = admission_key.parse(key)
+        record = NodeRecord(counter=1, date=1, identity=identity.public, wireguard=os.urandom(32), path=os.urandom(32))
+        return Join(
+            identity=identity.public,
+            signature=bytes(64),
+            key_id=parsed.id,
+            key_signature=admission_key.sign_join(parsed.seed, identity.public, self.network.id, CHALLENGE),
+            hostname=hostname,
+            record=sign("record", self.network.id, record, identity),
+        )
+
+    async def join(self, key: str, hostname: str) -> Identity:
+        """Admit a fresh node."""
+        identity = SigningKeyPair(os.urandom(32))
+        await self.devices.join(self.network, self.join_message(key, identity, hostname), CHALLENGE)
+        return identity.public
+
+
+@pytest.fixture
+async def features(tmp_path: Path) -> AsyncIterator[Features]:
+    """A fresh server's features, the default network made."""
+    clock = [1_800_000_000.0]
+    folder = Folder(tmp_path)
+    folder.prepare()
+    database = Database(sqlite_url(folder.database))
+    await migrate(database)
+    registrar = LocalRegistrar(SigningKeyPair(os.urandom(32)))
+    server = SigningKeyPair(os.urandom(32))
+    async with asyncio.TaskGroup() as group:
+        completions = Completions(group)
+        hub = Hub(lambda: clock[0])
+        networks = Networks(
+            database=database,
+            folder=folder,
+            registrar=registrar,
+            place=ServerPlace(url="http://127.0.0.1:1", key=server.public),
+            completions=completions,
+            clock=lambda: clock[0],
+            on_change=hub.changed,
+        )
+        hub.serve(networks)
+        await networks.load()
+        devices = Devices(
+            database=database,
+            networks=networks,
+            registrar=registrar,
+            completions=completions,
+            clock=lambda: clock[0],
+            on_removed=hub.removed,
+        )
+        housekeeping = Housekeeping(networks=networks, devices=devices, hub=hub, clock=lambda: clock[0])
+        invites = Invites(database, server.public, lambda: clock[0])
+        yield Features(database, networks, invites, devices, hub, housekeeping, clock)
+    await database.close()

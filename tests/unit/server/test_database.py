@@ -1,0 +1,57 @@
+"""The database's promises."""
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+import warren.server.audit.store
+import warren.server.devices.store
+import warren.server.invites.store
+import warren.server.networks.store  # noqa: F401  # each adds its tables
+from warren.server.db.engine import Database, sqlite_url
+from warren.server.db.metadata import metadata
+from warren.server.db.migrate import HEAD, KNOWN, SCRIPTS, migrate
+
+
+def test_the_revision_in_the_code_is_the_migrations_head() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    scripts = ScriptDirectory.from_config(config)
+    assert scripts.get_heads() == [HEAD]
+    assert {script.revision for script in scripts.walk_revisions()} == KNOWN
+
+
+async def test_the_migrations_make_the_schema_that_the_code_uses(tmp_path: Path) -> None:
+    database = Database(sqlite_url(tmp_path / "x.db"))
+    await migrate(database)
+    async with database.read() as connection:
+        differences = await connection.run_sync(
+            lambda sync: compare_metadata(MigrationContext.configure(sync), metadata)
+        )
+        modes = [
+            (await connection.execute(text(f"PRAGMA {name}"))).scalar() for name in ("journal_mode", "synchronous")
+        ]
+    assert differences == []
+    assert modes == ["wal", 2]
+    await database.close()
+
+
+async def test_an_upgrade_that_fails_half_way_leaves_the_old_schema(tmp_path: Path) -> None:
+    database = Database(sqlite_url(tmp_path / "x.db"))
+
+    async def half() -> None:
+        async with database.write() as connection:
+            await connection.execute(text("CREATE TABLE half (x INTEGER)"))
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        await half()
+    async with database.read() as connection:
+        assert (await connection.execute(text("SELECT count(*) FROM sqlite_master"))).scalar() == 0
+    await migrate(database)
+    await database.close()
