@@ -8,7 +8,19 @@ locks the row, so that changes of one network are made one after the other on Po
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Column, ForeignKey, String, Table, UniqueConstraint, delete, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    String,
+    Table,
+    UniqueConstraint,
+    delete,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from warren.model.ids import NetworkId
@@ -62,6 +74,12 @@ class DocumentRow:
     raw: bytes
 
 
+# One statement for all of them, in the words that SQLite and PostgreSQL share.
+_UPSERT = text(
+    "INSERT INTO documents (network, kind, subject, raw, stored_at)"
+    " VALUES (:network, :kind, :subject, :raw, :stored_at)"
+    " ON CONFLICT (network, kind, subject) DO UPDATE SET raw = excluded.raw, stored_at = excluded.stored_at"
+)
 _COLUMNS = tuple(networks.c[name] for name in NetworkRow.__slots__)
 
 
@@ -102,11 +120,11 @@ async def remove(connection: AsyncConnection, network: NetworkId) -> None:
 
 async def put(connection: AsyncConnection, network: NetworkId, rows: Sequence[DocumentRow], now: int) -> None:
     """Store documents in place of older ones of the same kind and subject."""
-    for row in rows:
-        await drop(connection, network, row.kind, row.subject)
-        await connection.execute(
-            insert(documents).values(network=network, kind=row.kind, subject=row.subject, raw=row.raw, stored_at=now)
-        )
+    values = [
+        {"network": network, "kind": row.kind, "subject": row.subject, "raw": row.raw, "stored_at": now} for row in rows
+    ]
+    if values:
+        await connection.execute(_UPSERT, values)
 
 
 async def drop(connection: AsyncConnection, network: NetworkId, kind: str, subject: bytes) -> None:
