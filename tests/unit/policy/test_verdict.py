@@ -3,7 +3,7 @@
 import pytest
 
 from warren.model.ids import Identity, UserId
-from warren.policy.language import DEFAULT_TEXT, parse
+from warren.policy.language import DEFAULT_TEXT, Policy, Rule, parse
 from warren.policy.verdict import Party, allows
 
 ALICE = Party(Identity(bytes([1]) * 32), UserId("alice"))
@@ -44,6 +44,11 @@ def test_the_first_rule_that_matches_is_named() -> None:
         b'{"version": 1, "rules": [\n{"later": 1},\n{"members": "reach-each-other"},\n{"members": "reach-each-other"}]}'
     )
     assert allows(parse(text), ALICE, BOB).line == 3
+
+
+def test_a_rule_with_an_unknown_part_matches_nothing_though_the_known_part_would() -> None:
+    rule = Rule(1, "reach-each-other", unknown="unknown attribute 'only'")
+    assert not allows(Policy((rule,)), ALICE, BOB).allowed
 
 
 def test_nobody_is_a_peer_of_itself() -> None:
