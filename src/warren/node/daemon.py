@@ -50,6 +50,7 @@ class Daemon:
         self.roster = Roster(loaded.settings.state, self.health, self._converge, life)
         self._stop_asked = asyncio.Event()
         self._cleaned = asyncio.Event()
+        self._down_call: asyncio.Task[object] | None = None
         self._tasks: asyncio.TaskGroup | None = None
         self._networks: dict[Network, asyncio.Task[None]] = {}
         self.convergence: Convergence | None = None
@@ -75,6 +76,7 @@ class Daemon:
                 self.roster.load()
             self.convergence.request()  # undoes what a killed daemon left behind, even where nothing is wanted
             await self._stop_asked.wait()
+            api.end_calls(but=self._down_call)
             await self.roster.stop_all()
             for task in background:
                 task.cancel()
@@ -99,6 +101,7 @@ class Daemon:
 
     async def down(self) -> tuple[str, ...]:
         """Off, remembered; returns the networks that were up, when the host is clean. The process ends then."""
+        self._down_call = asyncio.current_task()
         names = tuple(network.name for network in self.roster.networks)
         await self.set_wanted(up=False, operator_uid=self.wanted.operator_uid)
         self._stop_asked.set()

@@ -159,6 +159,8 @@ class Network:
         else:
             self._health.clear(self._key + "host")
         self.prober.set_addresses(addresses)
+        if addresses:
+            self.link.handle_addresses(addresses)
         if tunnel is not self.tunnel:
             self.tunnel = tunnel
             self.prober.set_tunnel(tunnel)

@@ -67,6 +67,7 @@ class Roster:
         self._on_change = on_change
         self._life = life
         self._running: dict[NetworkId, Network] = {}
+        self._refusals: dict[str, WarrenError] = {}
         self._one_change = asyncio.Lock()
 
     @property
@@ -95,9 +96,9 @@ class Roster:
             if folder.is_dir() and folder.name not in {_folder_name(network) for network in self._running}:
                 self._load_one(folder)
 
-    def on_disk(self) -> bool:
-        """Whether there is any network to bring up."""
-        return self._folder.is_dir() and any(folder.is_dir() for folder in self._folder.iterdir())
+    def refusal(self) -> WarrenError | None:
+        """Why a network that is on disk could not be started, if there is one."""
+        return next(iter(self._refusals.values()), None)
 
     async def join(self, place: ServerPlace, key: AdmissionKey, entry: Entry, port: int | None) -> Joined:
         """Join the key's network, or find that this node is in it already. WarrenError; nothing is left then."""
@@ -180,8 +181,10 @@ class Roster:
             network.load()
         except WarrenError as error:
             log.warning("a network cannot be started", folder=folder.name, code=error.code.value, reason=error.text)
+            self._refusals[folder.name] = error
             self._health.set_error(f"folder/{folder.name}", error, time.time())
             return
+        self._refusals.pop(folder.name, None)
         self._health.clear(f"folder/{folder.name}")
         self._running[network.id] = network
         self._life.start(network, None)

@@ -151,8 +151,16 @@ class LocalApi:
                 "give another --socket",
             ) from error
 
+    def end_calls(self, *, but: "asyncio.Task[object] | None") -> None:
+        """Take no more calls, and end those that are under way but one (of who asked for the end)."""
+        if self._server is not None:
+            self._server.close()
+        for task in self._connections:
+            if task is not but:
+                task.cancel()
+
     async def close(self, within_s: float) -> None:
-        """Stop listening, remove the socket's file, let the calls that are under way end within the time."""
+        """Remove the socket's file, let the calls that are left end within the time."""
         if self._server is None:
             return
         self._server.close()

@@ -37,6 +37,7 @@ class _Wish:
     operator_uid: int | None
     port: int | None
     timeout_s: float
+    hostname: str | None
 
 
 async def answer(scope: Scope, request: Request, reply: Reply) -> None:
@@ -58,7 +59,8 @@ async def answer(scope: Scope, request: Request, reply: Reply) -> None:
             await scope.roster.leave(joined)
             await scope.set_wanted(up=bool(scope.roster.networks), operator_uid=scope.wanted.operator_uid)
         raise
-    warnings = [_plain_warning(wish.place)] if wish.place is not None else []
+    kept = [_kept_warning(network, wish) for network in networks if network is not joined]
+    warnings = [_plain_warning(wish.place), *kept]
     await reply.line(
         UpResult(
             networks=tuple(_result(network, joined=network is joined) for network in networks),
@@ -93,6 +95,7 @@ def _read(request: Request, scope: Scope) -> _Wish:
         operator_uid=operator_uid,
         port=body.port,
         timeout_s=body.timeout_s,
+        hostname=body.hostname,
     )
 
 
@@ -100,7 +103,7 @@ async def _networks(scope: Scope, wish: _Wish, reply: Reply) -> tuple[tuple[Netw
     """The networks that this request means, and which of them was joined by it."""
     if wish.place is None:
         if not scope.roster.networks:
-            raise WarrenError(
+            raise scope.roster.refusal() or WarrenError(
                 Code.NOT_UP, "this machine is in no network", "join one: warren up --server URL --auth-key KEY"
             )
         return scope.roster.networks, None
@@ -159,3 +162,13 @@ def _plain_warning(place: ServerPlace | None) -> str:
     if place is None or place.secure or place.is_loopback:
         return ""
     return f"{place.url} is without TLS: others on the way see which machines meet (not what they say)"
+
+
+def _kept_warning(network: Network, wish: _Wish) -> str:
+    """What was asked for and cannot be changed in a network that this machine is in already."""
+    name = network.map.me.name if network.map is not None else network.parts.membership.hostname
+    if wish.hostname is not None and wish.hostname != name:
+        return f"{network.name}: this machine stays '{name}'; leave and join anew to change the name"
+    if wish.port is not None and network.tunnel is not None and network.tunnel.port != wish.port:
+        return f"{network.name}: the port stays {network.tunnel.port}; leave and join anew to change it"
+    return ""

@@ -15,6 +15,7 @@ import os
 import ssl
 import time
 from collections.abc import Awaitable, Callable
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
@@ -53,6 +54,12 @@ class Connection:
         self._socket = socket
         self._wake = asyncio.Event()
         self._incoming: asyncio.Task[str | bytes] | None = None
+
+    @property
+    def local_address(self) -> IPv4Address | IPv6Address | None:
+        """This machine's end of the connection; None once it is closed."""
+        name = self._socket.transport.get_extra_info("sockname")
+        return ip_address(name[0].partition("%")[0]) if name else None
 
     async def event(self) -> NodeEvent:
         """The next event; `Closed` is the last, and comes again if asked for again."""

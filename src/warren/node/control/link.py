@@ -13,6 +13,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 from typing import Literal, Protocol
 
 from warren.errors import Code, WarrenError
@@ -87,11 +88,11 @@ class Link:
         """Serve sessions until cancelled; `first` is one that is open already (of a join)."""
         while True:
             began_at = time.monotonic()
+            self._hurry.clear()
             retry_after_s = await self._attempt(first)
             first = None
             self._backoff.note_session(time.monotonic() - began_at)
             wait_s = self._backoff.next_wait_s(retry_after_s)
-            self._hurry.clear()
             try:
                 async with asyncio.timeout(wait_s):
                     await self._hurry.wait()
@@ -102,6 +103,15 @@ class Link:
         """Something changed (a network came, the user waits): try now, if no session is open."""
         self._backoff.reset()
         self._hurry.set()
+
+    def handle_addresses(self, addresses: Sequence[IPv4Address | IPv6Address]) -> None:
+        """This machine's addresses are these: a session from one that is gone is dead, whatever TCP still hopes."""
+        if self._connection is None:
+            return
+        local = self._connection.local_address
+        if local is not None and not local.is_loopback and local not in addresses:
+            self.hurry()
+            self._connection.abort()
 
     def signal(self, to: Identity, sealed: bytes) -> bool:
         """Send sealed bytes to a peer; False where there is no session to carry them."""

@@ -3,9 +3,9 @@
 Decides the schedule. A candidate that never answered gets at most PROBES_UNANSWERED_MAX probes a round, within the
 network's budget, and one more for each fresh thing heard from there; an answer (a pong with the transaction of a ping
 of ours, from the endpoint it went to) makes it a path. The path in use is verified every KEEPALIVE_S, at once when the
-engine or the network gives a reason; when it does not answer, all candidates are tried again, and after VERIFY_AT ran
-out it is lost. While there is no path, rounds go on with growing gaps: candidates are exchanged anew and probed by both
-sides at the same time.
+engine or the network gives a reason; when it does not answer, all candidates are tried again, another that answers is
+taken once DOUBTFUL_PINGS are out, and after VERIFY_AT ran out the path is lost. While there is no path, rounds go on
+with growing gaps: candidates are exchanged anew and probed by both sides at the same time.
 
 Must not know sockets, keys, datagrams or clocks: `now` is monotonic seconds, `rng` gives random bytes. Shape of every
 state machine of ours: `handle_*`, then `poll_transmit`, `poll_event`, `poll_timeout`. A ping that a stranger replays is
@@ -30,7 +30,8 @@ ROUND_GAPS_S = (2.0, 4.0, 9.0, 15.0, 30.0, 60.0)  # between rounds while there i
 ROUND_GAP_OFFLINE_S = 600.0  # the last gap where the server says that the peer is away
 RTT_NEW_WEIGHT = 0.25
 HEARD_GAP_S = 0.05  # a ping that is out for less may still be answered
-MOVED_AFTER_S = 3.0  # the peer speaks from elsewhere, and the path in use was silent for so long
+MOVED_AFTER_S = 0.5  # the peer speaks from elsewhere, and the path in use was silent for so long
+DOUBTFUL_PINGS = 3  # unanswered ones after which another path that answers is taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,11 @@ class _Candidate:
     credits: int = PROBES_UNANSWERED_MAX
     answers: bool = False
     give_up_at: float | None = None
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Being verified, and silent for too long to be trusted while another path answers."""
+        return self.give_up_at is not None and len(self.outstanding) >= DOUBTFUL_PINGS
 
 
 class PathAgent:
@@ -176,12 +182,14 @@ class PathAgent:
 
     def handle_network_change(self, now: float) -> None:
         """This machine's addresses changed: what answered may not, what did not may."""
-        if self._current is not None:
-            self._verify(self._candidates[self._current], now)
-            self._put_event(SendCandidates(reply_wanted=True))
-            self._try_all(now)
-        else:
+        if self._current is None:
             self._begin_rounds(now)
+            return
+        for candidate in self._candidates.values():
+            if candidate.answers:
+                self._verify(candidate, now)  # on each of them the peer hears where we are
+        self._put_event(SendCandidates(reply_wanted=True))
+        self._try_all(now)
 
     def handle_timeout(self, now: float) -> None:
         """Do what is due. Calling early or late is harmless."""
@@ -278,6 +286,13 @@ class PathAgent:
             if not candidate.answers:
                 self._try(candidate, now)
 
+    def _look_elsewhere(self, now: float) -> None:
+        """The path in use missed a ping: see meanwhile which others answer."""
+        for candidate in self._candidates.values():
+            if candidate.answers and candidate.give_up_at is None:
+                self._verify(candidate, now)
+        self._try_all(now)
+
     def _try(self, candidate: _Candidate, now: float) -> None:
         if candidate.schedule and candidate.schedule[0] - now < TRY_AT[-1]:
             return  # a round is under way
@@ -299,8 +314,10 @@ class PathAgent:
         while candidate.schedule and candidate.schedule[0] <= now:
             candidate.schedule.popleft()
             if candidate.answers and candidate.outstanding and candidate.endpoint == self._current:
-                self._try_all(now)  # the path in use missed one: look for another meanwhile
+                self._look_elsewhere(now)
             self._ping(candidate, now)
+            if candidate.endpoint == self._current and candidate.is_doubtful:
+                self._choose(now)
 
     def _ping(self, candidate: _Candidate, now: float) -> None:
         if candidate.answers or self._budget.take(candidate.endpoint, now):
@@ -327,8 +344,10 @@ class PathAgent:
         answering = [
             Sample(candidate.endpoint, candidate.rtt_s)
             for candidate in self._candidates.values()
-            if candidate.answers and candidate.rtt_s is not None
+            if candidate.answers and not candidate.is_doubtful and candidate.rtt_s is not None
         ]
+        if not answering and self._current is not None and self._candidates[self._current].answers:
+            return  # doubtful, but the best there is
         choice = choose(self._current, answering)
         if choice is None:
             if self._current is not None:
