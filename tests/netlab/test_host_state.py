@@ -19,9 +19,10 @@ class Joined:
     """A server and one machine that is in its default network."""
 
     def __init__(self, lab: Lab) -> None:
-        lan = lab.switch()
-        self.server = Server(lab.host("server", lan), lab.folder)
-        self.a = Machine(lab.host("a", lan), lab.folder)
+        self.lab = lab
+        self.lan = lab.switch()
+        self.server = Server(lab.host("server", self.lan), lab.folder)
+        self.a = Machine(lab.host("a", self.lan), lab.folder)
         self.server.start()
         self.untouched = self.a.host.snapshot()
         self.a.up(self.server, self.server.key())
@@ -76,6 +77,19 @@ def test_a_deleted_link_comes_back_with_all_on_it(joined: Joined) -> None:
     )
     joined.a.run("down")
     assert joined.untouched.difference(host.snapshot()) == []
+
+
+def test_a_machine_without_ipv6_has_the_ipv4_half_and_hears_why(joined: Joined) -> None:
+    other = Machine(joined.lab.host("b", joined.lan), joined.lab.folder)
+    for scope in ("all", "default"):
+        other.host.sysctl(f"net/ipv6/conf/{scope}/disable_ipv6", "1")
+    before = other.host.snapshot()
+    other.up(joined.server, joined.server.key())
+    assert "pong from a" in other.run("ping", "a", "-c", "1").stdout
+    other.host.run(["ping", "-c1", "-W2", joined.a.status()["self"]["addresses"][0]])
+    assert [(entry["code"], "IPv6" in entry["fix"]) for entry in other.status()["health"]] == [("E_HOST_REFUSED", True)]
+    other.run("down")
+    assert before.difference(other.host.snapshot()) == []
 
 
 def test_two_networks_of_one_machine_are_left_one_by_one(joined: Joined) -> None:

@@ -72,9 +72,12 @@ class Outcome:
     failures: tuple[Failure, ...]
 
     def error(self, network: NetworkId) -> WarrenError | None:
-        """Why that network is not up, if it is not."""
-        collisions = [c.error() for c in self.plan.collisions if c.network == network and not c.kept]
-        return next(iter(collisions + [f.error for f in self.failures if f.network == network]), None)
+        """What is wrong with that network on this host, gravest first; it may be up nevertheless."""
+        collisions = [collision for collision in self.plan.collisions if collision.network == network]
+        refused = [collision.error() for collision in collisions if not collision.kept]
+        failed = [failure.error for failure in self.failures if failure.network == network]
+        kept = [collision.error() for collision in collisions if collision.kept]
+        return next(iter(refused + failed + kept), None)
 
 
 class Reconciler:

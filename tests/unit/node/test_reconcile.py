@@ -174,6 +174,34 @@ async def test_a_deleted_link_is_made_again_with_all_on_it(tmp_path: Path) -> No
     await settled(machine, [network(peers=TWO_PEERS)])
 
 
+async def test_a_foreign_route_in_the_place_of_ours_is_reported_and_left_alone(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    await settled(machine, [network()])
+    (ours,) = [r for r in machine.host.items if isinstance(r, HostRoute) and r.link and r.prefix.version == 4]
+    theirs = HostRoute(ours.prefix, link="eth0", metric=ours.metric, protocol=4)
+    machine.host.remove(ours)
+    machine.host.add(theirs)
+    outcome = await machine.reconciler.reconcile([network()])
+    assert [collision.kept for collision in outcome.plan.collisions] == [True]
+    error = outcome.error(network().network)
+    assert error is not None
+    assert (error.code, "100.96.0.0/16 by warren0" in error.text) == (Code.HOST_REFUSED, True)
+    assert theirs in machine.host.items
+    assert network().network in machine.reconciler.tunnels
+
+
+async def test_what_collides_with_a_network_that_is_up_is_told_though_nothing_fails(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    await settled(machine, [network()])
+    machine.host.add_link("docker0")
+    machine.host.add(HostAddress("docker0", ip_interface("100.96.0.1/24")))
+    outcome = await machine.reconciler.reconcile([network()])
+    assert (outcome.made, outcome.failures) == ((), ())
+    error = outcome.error(network().network)
+    assert error is not None
+    assert (error.code, "docker0" in error.text) == (Code.ADDRESS_COLLISION, True)
+
+
 async def test_a_new_own_address_replaces_the_old_one_and_its_routes(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
     await settled(machine, [network(own=["100.96.0.2"])])
