@@ -218,17 +218,10 @@ class Devices:
             tags = rules.granted_tags(join.tags, msgspec.json.decode(key.tags, type=list[str]))
             offset = await self._place(connection, network, row, hostname)
             ephemeral = key.ephemeral or join.ephemeral
-            body = Membership(
-                epoch=FIRST_EPOCH,
-                counter=row.sequence,
-                date=now,
-                identity=identity,
-                tags=tags,
-                hostname=hostname,
-                ipv4=str(rules.address_at(network.prefix4, offset)),
-                expires=now + EPHEMERAL_LIFETIME_S if ephemeral else None,
-                joined=now,
-                heads=network.head_marks(),
+            ipv4 = str(rules.address_at(network.prefix4, offset))
+            body = _first_membership(network, row, identity, hostname, ipv4)
+            body = msgspec.structs.replace(
+                body, tags=tags, date=now, joined=now, expires=now + EPHEMERAL_LIFETIME_S if ephemeral else None
             )
             membership = await self._registrar.admit(network.id, body, network.prefix4)
             changes = await self._with_head(network, [(Kind.MEMBERSHIP.value, identity, membership)], row, now)
@@ -257,7 +250,7 @@ class Devices:
                 at=now,
                 network=network.id,
                 subject=show_identity(identity),
-                detail={"hostname": hostname, "ipv4": body.ipv4, "tags": tags, "ephemeral": ephemeral},
+                detail={"hostname": hostname, "ipv4": ipv4, "tags": tags, "ephemeral": ephemeral},
             )
         return _Admitted(membership, row, changes)
 
@@ -306,6 +299,21 @@ class _Admitted:
     membership: bytes
     row: NetworkRow | None
     changes: list[Change]
+
+
+def _first_membership(
+    network: LiveNetwork, row: NetworkRow, identity: Identity, hostname: str, ipv4: str
+) -> Membership:
+    """What every new member's document says, with how far the authorities are: its first floors."""
+    return Membership(
+        epoch=FIRST_EPOCH,
+        counter=row.sequence,
+        date=0,
+        identity=identity,
+        hostname=hostname,
+        ipv4=ipv4,
+        heads=network.head_marks(),
+    )
 
 
 def removed_error() -> WarrenError:

@@ -159,11 +159,9 @@ class Connection:
                 if not self._machine.is_closed:
                     challenge(self._machine, self._clock())
             case ResumeWanted():
-                self._line.proven()
                 membership = self._admission.resume(self._known_network(), Identity(event.identity))
                 self._open(Identity(event.identity), membership)
             case JoinWanted():
-                self._line.proven()
                 membership = await self._admission.join(self._known_network(), event)
                 self._open(Identity(event.join.identity), membership)
             case RecordPublished():
@@ -182,6 +180,7 @@ class Connection:
     def _open(self, identity: Identity, membership: bytes) -> None:
         if self._machine.is_closed:  # the node went, or took too long, while its admission was written
             return
+        self._line.proven()  # of a member: a key that anybody can make proves nothing to those who count strangers
         network = self._known_network()
         self._identity = identity
         self._machine.admit(membership, self._clock())
