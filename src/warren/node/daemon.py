@@ -29,7 +29,7 @@ from warren.node.reconcile import Reconciler
 from warren.node.roster import Life, Roster
 from warren.node.settings import Loaded
 from warren.node.storage import Damage, FolderLock, Store
-from warren.node.supervision import supervised
+from warren.node.supervision import guarded, supervised
 from warren.node.wanted import Wanted
 from warren.protocol.local.rights import Right
 
@@ -132,7 +132,7 @@ class Daemon:
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         if self._tasks is not None:
-            self._tasks.create_task(work)
+            self._tasks.create_task(guarded("errand", work))
 
     def _right_of(self, caller: Caller) -> Right:
         return right_of(caller, self.wanted.operator_uid)

@@ -16,6 +16,7 @@ from ipaddress import IPv4Address, IPv6Address
 import msgspec
 
 from warren.errors import Code, WarrenError
+from warren.failpoints import reach
 from warren.limits import REVERIFY_WAIT_MAX_S, SERVER_ANSWER_MAX_S
 from warren.model.ids import Identity, NetworkId
 from warren.node import membership as memberships
@@ -39,6 +40,7 @@ from warren.node.records import newer_record
 from warren.node.stamps import reserve
 from warren.node.storage import Store
 from warren.protocol.control.messages import MapUpdate
+from warren.trust.documents import Right
 
 log = Log("network")
 
@@ -73,6 +75,7 @@ class Network:
         self.book = EndpointBook(parts.store)
         self.tunnel: Tunnel | None = None
         self._changed = asyncio.Event()
+        self._was_connected = False
         self._health = health
         self._key = f"network/{self.id.hex()}/"
         self._on_change = on_change
@@ -106,9 +109,18 @@ class Network:
     def as_of(self) -> float | None:
         """Of when the map in force is, Unix seconds."""
         held = self.held
-        return max(held.as_of, self.book.contact_at) if held is not None else None
+        if held is None:
+            return None
+        # an open session with nothing to tell says that what is held is current
+        return time.time() if self.link.state.state == "connected" else max(held.as_of, self.book.contact_at)
 
     # --- life ---
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether nobody but the root's owner admits: no key that admission is delegated to is in force."""
+        delegations = self.held.view.delegations.values() if self.held is not None else ()
+        return self.held is not None and not any(Right.ADMIT in one.rights for some in delegations for one in some)
 
     def load(self) -> None:
         """Take up what is on disk. WarrenError STATE_DAMAGED where it may not be used."""
@@ -218,6 +230,11 @@ class Network:
     def handle_link(self, state: LinkState) -> None:
         """The session came or went."""
         key = self._key + "server"
+        if self._was_connected:
+            self.book.note_contact(time.time())
+        if (state.state == "connected") != self._was_connected:
+            self._was_connected = state.state == "connected"
+            log.info("session with the server", state=state.state, code=state.code.value if state.code else "")
         if state.code is Code.NOT_A_MEMBER and self.parts.membership.state == "joining":
             self._on_stillborn(self)
             return
@@ -309,6 +326,7 @@ class Network:
     async def _publish(self, record: bytes) -> None:
         try:
             await self.link.publish(record, SERVER_ANSWER_MAX_S)
+            reach("record.published")
             await self._take((record,))
         except WarrenError as error:
             log.warning("the node record was not taken", code=error.code.value, reason=error.text)

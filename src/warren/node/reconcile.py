@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Protocol, assert_never
 
 from warren.errors import Code, WarrenError
+from warren.failpoints import reach
 from warren.model.ids import NetworkId
 from warren.node.changes import (
     Actual,
@@ -107,10 +108,12 @@ class Reconciler:
             wanted = plan(maps, self._own(), facts)
             changes = difference(wanted, self._actual(facts))
             self._journal.intend(wanted_items(wanted))
+            reach("journal.intended")
             run = _Run(self, changes)
             await run.make()
             self._journal.forget(self._journal.items - frozenset(wanted_items(wanted)) - run.left)
             self._journal.forget(run.taken_back)
+            reach("journal.forgotten")
             return Outcome(wanted, tuple(run.made), tuple(run.failures))
 
     async def undo(self) -> Outcome:
@@ -181,7 +184,9 @@ class _Run:
             if network in self._stopped:
                 continue
             try:
+                reach("change.next")
                 await self._reconciler.make(change)
+                reach("change.made")
             except (OSError, WarrenError) as error:
                 await self._failed(network, change, _explain(change, error))
             else:

@@ -21,7 +21,7 @@ from warren.model.ids import NetworkId
 from warren.node import keys as node_keys
 from warren.node import membership as memberships
 from warren.node.control.connection import Connection
-from warren.node.control.joining import Entry, Introduced, enter, introduce
+from warren.node.control.joining import Entry, Introduced, enter, introduce, retract
 from warren.node.control.place import ServerPlace
 from warren.node.health import Health
 from warren.node.ledger import GENESIS_FILE, open_ledger
@@ -143,11 +143,13 @@ class Roster:
 
     async def _join_new(self, introduced: Introduced, key: AdmissionKey, entry: Entry, port: int) -> Network:
         folder = self._folder / _folder_name(introduced.network)
+        connection = introduced.connection
+        is_admitted = False
         try:
             own_keys = node_keys.generate()
             store = self._store(folder)
             joining = Membership(
-                server=introduced.connection.place.url,
+                server=connection.place.url,
                 server_key=introduced.server_key,
                 state="joining",
                 joined_at=time.time(),
@@ -159,17 +161,20 @@ class Roster:
             await asyncio.to_thread(_write_new, store, own_keys, introduced.genesis.raw, joining)
             record = first_record(introduced.network, own_keys, int(time.time()))
             membership = await enter(introduced, key, own_keys, record, entry)
+            is_admitted = True
             member = msgspec.structs.replace(joining, state="member")
             await asyncio.to_thread(memberships.save, store, member)
-            ledger = open_ledger(store)
-            network = self._made(Parts(store, member, own_keys, ledger))
+            network = self._made(Parts(store, member, own_keys, open_ledger(store)))
             await network.handle_admitted(membership)
         except BaseException:
-            introduced.connection.abort()
+            if is_admitted:
+                self._life.spawn(retract(connection))
+            else:
+                connection.abort()
             shutil.rmtree(folder, ignore_errors=True)
             raise
         self._running[network.id] = network
-        self._life.start(network, introduced.connection)
+        self._life.start(network, connection)
         return network
 
     def _load_one(self, folder: Path) -> None:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from warren.errors import Code, WarrenError
+from warren.failpoints import reach
 from warren.limits import STATE_BAD_FILES_MAX, STATE_FILE_MAX_BYTES
 
 T = TypeVar("T")
@@ -97,13 +98,16 @@ class Store:
         temporary = self.folder / f"{name}.new"
         with _world(f"cannot write {path}"):
             self._write_synced(temporary, _frame(name, content))
+            reach("storage.written")
             if os.path.lexists(path):
                 # a hard link first, so that at no moment the name is without a file
                 linked = self.folder / f"{name}.prev.new"
                 linked.unlink(missing_ok=True)
                 os.link(path, linked, follow_symlinks=False)
                 linked.replace(self.folder / f"{name}.prev")
+                reach("storage.linked")
             temporary.replace(path)
+            reach("storage.renamed")
             _sync_folder(self.folder)
 
     def remove(self, name: str) -> None:

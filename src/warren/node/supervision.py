@@ -29,3 +29,11 @@ async def supervised(name: str, work: Callable[[], Awaitable[None]]) -> None:
             gap_s = TASK_RESTART_FIRST_S
         await asyncio.sleep(gap_s)
         gap_s = min(gap_s * 2, TASK_RESTART_MAX_S)
+
+
+async def guarded(name: str, work: Awaitable[None]) -> None:
+    """Run `work` once; a bug in it is logged and ends nothing else."""
+    try:
+        await work
+    except Exception as error:  # noqa: BLE001 - the task root, as above
+        log.bug("a task failed", error, task=name)

@@ -84,8 +84,8 @@ def _network(network: Network) -> words.Network:
         server=words.ServerState(
             url=network.parts.membership.server, state=link.state, since=link.since, reason=link.reason
         ),
-        locked=False,
-        root="this server",
+        locked=network.is_locked,
+        root="this server",  # networks whose root is elsewhere come with the issue that makes them
         version_at=network.as_of,
     )
 

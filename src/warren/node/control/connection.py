@@ -81,13 +81,15 @@ class Connection:
         self.session.resume(identity, time.monotonic())
 
     def publish(self, record: bytes) -> int:
-        """Send a node record; returns the request's number, which `Answered` names."""
+        """Send a node record; returns the request's number, which `Answered` names. UnreachableError once closed."""
+        self._check_open()
         number = self.session.publish(record)
         self._wake.set()
         return number
 
     def leave(self) -> int:
-        """Ask to end the membership; returns the request's number."""
+        """Ask to end the membership; returns the request's number. UnreachableError once closed."""
+        self._check_open()
         number = self.session.leave()
         self._wake.set()
         return number
@@ -112,6 +114,10 @@ class Connection:
         if self._incoming is not None:
             self._incoming.cancel()
         self._socket.transport.abort()
+
+    def _check_open(self) -> None:
+        if not self.session.is_open:
+            raise UnreachableError("there is no session with the server")
 
     async def _flush(self) -> None:
         self._wake.clear()

@@ -6,16 +6,18 @@ lose an admitted identity. Must not know the
 daemon or files.
 """
 
+import asyncio
 import platform
 from dataclasses import dataclass
 
 from warren.errors import Code, WarrenError
+from warren.limits import SERVER_CLOSE_MAX_S
 from warren.model.ids import NetworkId
 from warren.node.control.connection import Connection, UnreachableError, open_connection
 from warren.node.control.place import ServerPlace
 from warren.node.keys import NodeKeys
 from warren.node.ledger import parse_genesis
-from warren.protocol.control.events import AdmittedAs, Challenged, Closed
+from warren.protocol.control.events import AdmittedAs, Answered, Challenged, Closed
 from warren.trust.admission_key import AdmissionKey, is_pinned, sign_join
 from warren.trust.authenticate import Authentic, root_of
 
@@ -89,6 +91,19 @@ async def enter(
     if not isinstance(event, AdmittedAs):
         raise closed_error(event, connection.place)
     return event.membership
+
+
+async def retract(connection: Connection) -> None:
+    """Take a membership back that this node cannot use after all; what cannot be told in time is left to an admin."""
+    try:
+        async with asyncio.timeout(SERVER_CLOSE_MAX_S):
+            connection.leave()
+            while not isinstance(await connection.event(), Answered | Closed):
+                pass
+    except (TimeoutError, WarrenError):
+        return
+    finally:
+        connection.abort()
 
 
 def closed_error(event: object, place: ServerPlace) -> WarrenError:

@@ -8,11 +8,13 @@ Only events of the tunnel and calls of the owning task come here, all on the eve
 """
 
 import asyncio
+import heapq
 import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
+from typing import TypeVar
 
 from warren.errors import WarrenError
 from warren.limits import EARLY_SIGNALS_MAX, SIGNAL_GAP_S, UNKNOWN_INITIATORS_MAX
@@ -39,6 +41,8 @@ from warren.protocol.peer.candidates import Candidates
 from warren.protocol.peer.probe import Probe, ProbeKey, ProbeKind, decode_probe, encode_pong, encode_probe, probe_key
 
 log = Log("paths")
+K = TypeVar("K")
+V = TypeVar("V")
 SendSignal = Callable[[Identity, bytes], bool]
 
 
@@ -51,6 +55,7 @@ class _Way:
     outgoing: ProbeKey
     incoming: dict[bytes, ProbeKey]
     signalled_at: float = -SIGNAL_GAP_S
+    due: float | None = None
     greets: bool = False
     """Begin a handshake with the first path: the peer may hold a session with the process that we were before."""
 
@@ -78,6 +83,8 @@ class Prober:
         self._prefixes: tuple[Prefix, ...] = ()
         self._addresses: tuple[IPv4Address | IPv6Address, ...] = ()
         self._timer: asyncio.TimerHandle | None = None
+        self._armed_for: float | None = None
+        self._deadlines: list[tuple[float, Identity]] = []  # one live entry a way; stale ones go when they come up
         self._counter = 0
         self._early: dict[Identity, bytes] = {}
         self._unknown: dict[bytes, Endpoint] = {}
@@ -112,8 +119,7 @@ class Prober:
             else:
                 way.peer = peer
                 way.agent.handle_online(now, online=peer.online)
-                self._drain(way, now)
-        self._arm()
+                self._touch(way)
 
     def set_addresses(self, addresses: Sequence[IPv4Address | IPv6Address]) -> None:
         """This machine's addresses; a change makes every path be looked at again."""
@@ -126,8 +132,7 @@ class Prober:
         now = time.monotonic()
         for way in self._ways.values():
             way.agent.handle_network_change(now)
-            self._drain(way, now)
-        self._arm()
+            self._touch(way)
 
     def close(self) -> None:
         """No timer is left."""
@@ -141,8 +146,7 @@ class Prober:
         """Sealed bytes from a peer, says the server."""
         way = self._ways.get(sender)
         if way is None:
-            if len(self._early) < EARLY_SIGNALS_MAX:
-                self._early[sender] = sealed
+            _keep_newest(self._early, sender, sealed, EARLY_SIGNALS_MAX)
             return
         try:
             told = self._envelopes.open(sender, way.peer.path_key, sealed)
@@ -153,15 +157,14 @@ class Prober:
         way.agent.handle_candidates(peer_endpoints(told.endpoints, self._prefixes), told.generation, now)
         if told.reply_wanted:
             self._signal(way, now, reply_wanted=False)
-        self._drain(way, now)
-        self._arm()
+        self._touch(way)
 
     def handle_event(self, event: Event) -> None:
         """Something that the tunnel heard; what is not about paths is ignored."""
         if isinstance(event, UnknownInitiator):
             # MAC1 shows only that it knows our public key: a hint where to look if that peer becomes one
-            if event.endpoint is not None and len(self._unknown) < UNKNOWN_INITIATORS_MAX:
-                self._unknown[event.public_key] = event.endpoint
+            if event.endpoint is not None:
+                _keep_newest(self._unknown, event.public_key, event.endpoint, UNKNOWN_INITIATORS_MAX)
             return
         if not isinstance(event, ProbeReceived | HeardElsewhere | SendFailed | HandshakeGaveUp):
             return
@@ -176,8 +179,7 @@ class Prober:
                 way.agent.handle_elsewhere(event.endpoint, now)
         else:
             way.agent.handle_doubt(now)
-        self._drain(way, now)
-        self._arm()
+        self._touch(way)
 
     def handle_silence(self, peer: Identity) -> None:
         """Packets go to this peer and none comes back."""
@@ -185,8 +187,7 @@ class Prober:
         if way is not None:
             now = time.monotonic()
             way.agent.handle_doubt(now)
-            self._drain(way, now)
-            self._arm()
+            self._touch(way)
 
     # --- what is asked ---
 
@@ -223,7 +224,7 @@ class Prober:
         way.greets = bool(known)
         known += [endpoint for key in peer.wireguard_keys if (endpoint := self._unknown.pop(key, None)) is not None]
         agent.start(peer_endpoints(known, self._prefixes), now)
-        self._drain(way, now)
+        self._touch(way)
         early = self._early.pop(peer.identity, None)
         if early is not None:
             self.handle_signal(peer.identity, early)
@@ -305,21 +306,50 @@ class Prober:
         self._counter = max(self._counter + 1, time.time_ns())
         return self._counter
 
+    def _touch(self, way: _Way) -> None:
+        """A way's agent has changed: carry out what it wants, and put its deadline in the common row."""
+        self._drain(way, time.monotonic())
+        timeout = way.agent.poll_timeout()
+        due = timeout[0] if timeout is not None else None
+        if due != way.due:
+            way.due = due
+            if due is not None:
+                heapq.heappush(self._deadlines, (due, way.peer.identity))
+        self._arm()
+
+    def _is_stale(self, deadline: tuple[float, Identity]) -> bool:
+        way = self._ways.get(deadline[1])
+        return way is None or way.due != deadline[0]
+
     def _arm(self) -> None:
-        due = [timeout[0] for way in self._ways.values() if (timeout := way.agent.poll_timeout()) is not None]
+        while self._deadlines and self._is_stale(self._deadlines[0]):
+            heapq.heappop(self._deadlines)
+        due = self._deadlines[0][0] if self._deadlines else None
+        if due == self._armed_for:
+            return
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
-        if due:
-            delay_s = max(min(due) - time.monotonic(), 0.0)
-            self._timer = asyncio.get_running_loop().call_later(delay_s, self._tick)
+        self._armed_for = due
+        delay_s = max(due - time.monotonic(), 0.0) if due is not None else 0.0
+        self._timer = asyncio.get_running_loop().call_later(delay_s, self._tick) if due is not None else None
 
     def _tick(self) -> None:
-        self._timer = None
+        self._timer, self._armed_for = None, None
         now = time.monotonic()
-        for way in list(self._ways.values()):
-            due = way.agent.poll_timeout()
-            if due is not None and due[0] <= now:
-                way.agent.handle_timeout(now)
-                self._drain(way, now)
+        while self._deadlines and self._deadlines[0][0] <= now:
+            deadline = heapq.heappop(self._deadlines)
+            if self._is_stale(deadline):
+                continue
+            way = self._ways[deadline[1]]
+            way.due = None
+            way.agent.handle_timeout(now)
+            self._touch(way)
         self._arm()
+
+
+def _keep_newest(table: dict[K, V], key: K, value: V, most: int) -> None:
+    """Put an entry into a table of strangers' words; the oldest goes when it is full."""
+    table.pop(key, None)
+    if len(table) >= most:
+        del table[next(iter(table))]
+    table[key] = value
