@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 
 from warren.client.local import LocalClient
 from warren.errors import Code, WarrenError
-from warren.node.wanted import WANTED_FILE
+from warren.node.storage import Store
+from warren.node.wanted import WANTED_FILE, Wanted, save
 from warren.protocol.local import rights
 from warren.protocol.local.config import Config
 from warren.protocol.local.down import DownResult, LeaveRequest, LeaveResult
@@ -171,3 +173,53 @@ def test_it_keeps_no_privilege_that_it_does_not_need(start: Start) -> None:
     if os.geteuid() == 0:
         assert int(status["CapBnd"], 16) & ~kept == 0
     assert status["NoNewPrivs"] == "1"
+
+
+AS_USER = """
+import os, sys
+from pathlib import Path
+from warren.client.local import LocalClient
+from warren.errors import WarrenError
+from warren.protocol.local import rights
+from warren.protocol.local.down import LeaveRequest, LeaveResult
+from warren.protocol.local.status import Status
+from warren.protocol.local.up import UpLine, UpRequest
+from warren.protocol.local.whoami import Whoami
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+client = LocalClient(Path(sys.argv[1]))
+print(client.get(rights.STATUS, Status).version, client.get(rights.WHOAMI, Whoami).right)
+for call in (
+    lambda: client.post(rights.LEAVE, LeaveRequest(network="x"), LeaveResult),
+    lambda: list(client.stream(rights.UP, UpRequest(operator="nobody"), UpLine)),
+):
+    try:
+        print(call())
+    except WarrenError as error:
+        print(error.code.value)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize(
+    ("operator_uid", "said"),
+    [
+        (None, ["reader", "E_FORBIDDEN", "E_FORBIDDEN"]),
+        (65534, ["operator", "E_NETWORK_UNKNOWN", "E_FORBIDDEN"]),
+    ],
+)
+def test_another_user_reads_and_an_operator_changes_but_names_no_operator(
+    start: Start, tmp_path: Path, operator_uid: int | None, said: list[str]
+) -> None:
+    save(Store(tmp_path / "state", lambda _: None), Wanted(operator_uid=operator_uid))
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to other users
+        Path(folder).chmod(0o755)
+        path = Path(folder) / "run" / "warren.sock"
+        daemon = start("--socket", str(path), wait=False)
+        daemon.client = LocalClient(path)
+        daemon.wait()
+        done = subprocess.run(
+            [sys.executable, "-c", AS_USER, str(path)], capture_output=True, text=True, check=True, timeout=READY_S
+        )
+        assert done.stdout.split()[1:] == said
+        daemon.client.post(rights.DOWN, None, DownResult)
+        assert daemon.ended()[0] == 0

@@ -29,7 +29,7 @@ from warren.limits import (
     LOCAL_WRITE_MAX_S,
 )
 from warren.node.api.caller import Caller, caller_of
-from warren.node.log import Log
+from warren.log import Log
 from warren.protocol.local.rights import NEEDED, Right
 from warren.protocol.local.stream import Broken, Line
 from warren.protocol.rest.problem import MEDIA_TYPE, problem_of
@@ -278,7 +278,9 @@ def _first(group: BaseExceptionGroup[WarrenError]) -> WarrenError:
 
 def _bind(path: Path) -> socket.socket:
     """A listening socket that everyone on the machine may connect to, in a folder that only its owner may change."""
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    if not path.parent.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.chmod(0o755)  # whatever the umask: everyone may ask for the status
     if path.parent.stat().st_mode & stat.S_IWOTH and not path.parent.stat().st_mode & stat.S_ISVTX:
         raise OSError(0, f"everyone may change the folder {path.parent}")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)

@@ -210,7 +210,18 @@ async def test_too_many_callers_are_turned_away_and_the_rest_served(api: LocalAp
                 await asyncio.sleep(0)
 
 
-async def test_everyone_may_connect_and_only_the_owner_may_change_the_folder(api: LocalApi) -> None:
+async def test_everyone_may_connect_and_only_the_owner_may_change_the_folder(tmp_path: Path, service: Service) -> None:
+    before = os.umask(0o077)
+    try:
+        api = LocalApi(tmp_path / "new" / "warren.sock", service.routes(), lambda _: Right.READER)
+        await api.open()
+    finally:
+        os.umask(before)
+    await api.close(1.0)
+    assert stat.S_IMODE(api.path.parent.stat().st_mode) == 0o755
+
+
+async def test_everyone_may_connect_to_the_socket_itself(api: LocalApi) -> None:
     assert stat.S_IMODE(api.path.stat().st_mode) == 0o666
     assert not api.path.parent.stat().st_mode & stat.S_IWOTH
 
