@@ -4,7 +4,9 @@ Daemon, state and socket of every machine are named, because all hosts of a lab 
 """
 
 import json
+import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -24,12 +26,13 @@ class Server:
         self.data = folder / host.name
         self.url = f"http://{host.ip}:{port}"
         self._listen = f":{port}"
+        self.env: Mapping[str, str] = {}  # beside what every program here gets
         self.process: Process | None = None
 
     def start(self) -> None:
         """Start it and wait until it serves."""
         argv: list[str | Path] = [WARREN, "server", "--data", self.data, "--url", self.url, "--listen", self._listen]
-        self.process = self.host.start(argv)
+        self.process = self.host.start(argv, env={**os.environ, **self.env})
         self.process.wait_for("ready", READY_S)
 
     def key(self, *flags: str) -> str:
@@ -45,11 +48,19 @@ class Machine:
         self.name = host.name
         self.state = folder / host.name / "state"
         self.socket = folder / host.name / "warren.sock"
+        self.env: Mapping[str, str] = {}  # beside what every program here gets
 
     def run(self, *words: str, check: bool = True) -> CompletedProcess[str]:
         """`warren WORDS` here, with this machine's socket (and state, for `up`)."""
+        return self.host.run(self._argv(words), check=check, env={**os.environ, **self.env})
+
+    def start(self, *words: str) -> Process:
+        """The same, not waited for."""
+        return self.host.start(self._argv(words), env={**os.environ, **self.env})
+
+    def _argv(self, words: tuple[str, ...]) -> list[str | Path]:
         own = ["--state", str(self.state)] if words[0] == "up" else []
-        return self.host.run([WARREN, *words, *own, "--socket", str(self.socket)], check=check)
+        return [WARREN, *words, *own, "--socket", str(self.socket)]
 
     def up(self, server: Server, key: str) -> None:
         """Join under the host's name."""

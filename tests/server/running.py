@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -43,6 +43,7 @@ class RunningServer:
         self._extra = extra
         self._process: subprocess.Popen[bytes] | None = None
         self.printed: list[str] = []
+        self.env: Mapping[str, str] = {}  # beside what this process has
         self.log = data.parent / f"{data.name}.log"
 
     @property
@@ -81,6 +82,7 @@ class RunningServer:
                 ],
                 stdout=subprocess.PIPE,
                 stderr=log,
+                env={**os.environ, **self.env},
             )
         assert self._process.stdout is not None
         self._wait_until_ready(self._process.stdout)
@@ -93,6 +95,13 @@ class RunningServer:
     def stop(self) -> int:
         """SIGTERM; returns the exit code."""
         return self._end(signal.SIGTERM)
+
+    def wait(self) -> int:
+        """The exit code of a server that ends by itself (negative: the signal)."""
+        process, self._process = self._process, None
+        assert process is not None
+        with process:
+            return process.wait(STOP_S)
 
     def restart(self) -> None:
         """Stop in order and start on the same folder and port."""

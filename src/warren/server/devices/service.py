@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from warren.errors import Code, WarrenError
+from warren.failpoints import reach
 from warren.limits import EPHEMERAL_LIFETIME_S, JOIN_ATTEMPTS_MAX, MEMBERS_PER_NETWORK_MAX
 from warren.model.ids import Identity, NetworkId, show_identity
 from warren.protocol.control.messages import Join
@@ -106,6 +107,8 @@ class Devices:
             row = await self._networks.advance(connection, network)
             check_record(network, identity, raw)  # again: another one may have come in while we waited for our turn
             await network_store.put(connection, network.id, [change], now)
+            reach("record.written")
+        reach("record.committed")
         if network.state.is_member(identity):  # not removed meanwhile; a stray row admits nobody
             self._networks.apply(network, row, [(change.kind, change.subject, change.raw)])
 
@@ -215,6 +218,7 @@ class Devices:
             if before is not None:
                 return await self._again(connection, before)
             key = await invites.consume(connection, network.id, join.key_id, now)
+            reach("admission.consumed")
             tags = rules.granted_tags(join.tags, msgspec.json.decode(key.tags, type=list[str]))
             offset = await self._place(connection, network, row, hostname)
             ephemeral = key.ephemeral or join.ephemeral
@@ -252,6 +256,8 @@ class Devices:
                 subject=show_identity(identity),
                 detail={"hostname": hostname, "ipv4": ipv4, "tags": tags, "ephemeral": ephemeral},
             )
+            reach("admission.written")
+        reach("admission.committed")
         return _Admitted(membership, row, changes)
 
     async def _again(self, connection: AsyncConnection, member: MemberRow) -> "_Admitted":

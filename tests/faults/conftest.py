@@ -1,0 +1,57 @@
+"""After every case: no traceback or ERROR in a log, private files private, nothing left running, open or on the host."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.faults import figures, invariants
+from tests.faults.clock import Clock, build
+from tests.faults.invariants import Held
+from tests.netlab.conftest import lab as lab  # noqa: PLC0414 - the fixture, by its name
+from tests.netlab.until import until
+from tests.server.running import RunningServer
+
+
+@pytest.fixture
+def allowed() -> list[str]:
+    """Texts of log lines that this case provokes; it appends them."""
+    return []
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left(tmp_path: Path, allowed: list[str]) -> Iterator[None]:
+    held, children, links = Held.by(), invariants.children(), invariants.links()
+    yield
+    until(lambda: not Held.by().more_than(held, spare_threads=8), "descriptors and threads are let go", 5.0)
+    assert invariants.children() - children == set()
+    assert invariants.links() - links == set()
+    assert invariants.open_files(tmp_path) == []
+    assert invariants.broken_lines(tmp_path, allowed) == []
+
+
+@pytest.fixture
+def server(tmp_path: Path, _nothing_is_left: None) -> Iterator[RunningServer]:
+    """A server of this case's own on loopback, not started."""
+    running = RunningServer(tmp_path / "data")
+    yield running
+    running.kill()
+
+
+@pytest.fixture(scope="session")
+def clock_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library that moves a program's clock, compiled once."""
+    return build(tmp_path_factory.mktemp("clock"))
+
+
+@pytest.fixture
+def clock(clock_library: Path, tmp_path: Path) -> Clock:
+    """A clock that programs of this case may be given."""
+    return Clock(clock_library, tmp_path / "clock-offset")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The figures of the cases that ran."""
+    if figures.lines:
+        terminalreporter.section(f"faults (WARREN_FAULTS_SEED={figures.SEED})")
+        for line in figures.lines:
+            terminalreporter.write_line(line)

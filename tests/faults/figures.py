@@ -1,0 +1,65 @@
+"""How many times a case runs, and what it measured beside its bound; pytest prints the figures at its end.
+
+`WARREN_FAULTS=full` runs the counts that close an issue; `WARREN_FAULTS_SEED` repeats a run.
+"""
+
+import os
+import random  # noqa: TID251 - the composition root of the faults: cases get `rng` as an argument
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+FULL = os.environ.get("WARREN_FAULTS") == "full"
+SEED = int(os.environ.get("WARREN_FAULTS_SEED") or time.time_ns() % 2**32)
+
+lines: list[str] = []
+
+
+def times(short: int, full: int) -> int:
+    """How often: `short` in CI, `full` to close an issue."""
+    return full if FULL else short
+
+
+def new_rng(case: str) -> random.Random:
+    """Random numbers of one case, which the seed that was printed repeats."""
+    return random.Random(f"{SEED}/{case}")  # noqa: S311 - choices, not secrets
+
+
+def note(what: str, value: float, bound: float, unit: str = "s") -> None:
+    """Print a figure beside its bound; AssertionError where it is over it."""
+    lines.append(f"{what}: {value:.3g} {unit} (bound {bound:g})")
+    assert value <= bound, lines[-1]
+
+
+def tell(what: str) -> None:
+    """Print how often something was done, or what else the figures need to be understood."""
+    lines.append(what)
+
+
+@contextmanager
+def within(bound_s: float, what: str) -> Iterator[None]:
+    """The block takes at most `bound_s`; what it took is printed."""
+    began = time.monotonic()
+    yield
+    note(what, time.monotonic() - began, bound_s)
+
+
+class Slowest:
+    """The worst of many measurements, printed once."""
+
+    def __init__(self, what: str, bound_s: float) -> None:
+        self._what = what
+        self._bound_s = bound_s
+        self.all: list[float] = []
+
+    @contextmanager
+    def measure(self) -> Iterator[None]:
+        """One more."""
+        began = time.monotonic()
+        yield
+        self.all.append(time.monotonic() - began)
+
+    def close(self) -> None:
+        """Print; AssertionError where the worst is over the bound."""
+        middle = sorted(self.all)[len(self.all) // 2]
+        note(f"{self._what}, slowest of {len(self.all)} (median {middle:.3g} s)", max(self.all), self._bound_s)

@@ -1,0 +1,199 @@
+"""F13 (no kill switch yet) and F16: the daemon dies at any moment; what it left heals, and goes when it is told to.
+
+Random moments of `up`, of traffic and of `down`, and every failpoint of the journal, the host's changes and the state
+files. `warren up` heals within HEALED_S of its start: the peer answers. After `down` the host is what it was.
+"""
+
+import os
+import random  # noqa: TID251 - only its type; every case gets a seeded one
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+from tests.faults import figures
+from tests.faults.invariants import Held
+from tests.netlab.lab import Lab
+from tests.netlab.machines import WARREN, Machine, Server
+from tests.netlab.snapshot import Snapshot
+from tests.netlab.until import until
+
+from warren.failpoints import SWITCH, VARIABLE
+
+pytestmark = pytest.mark.netlab
+
+HEALED_S = 2.0  # from the start of `warren up` until the peer has answered through the tunnel
+UP_TAKES_S = 0.9  # moments of `up` and `down` are drawn from so much
+DOWN_TAKES_S = 0.4
+STORAGE = ("storage.written", "storage.linked", "storage.renamed")
+HOST = ("journal.intended", "change.next", "change.made", "journal.forgotten")
+
+
+class Pair:
+    """A server, a machine `b` that stays, and a machine `a` that suffers; both are joined."""
+
+    def __init__(self, lab: Lab) -> None:
+        lan = lab.switch("lan")
+        self.server = Server(lab.host("server", lan), lab.folder)
+        self.server.start()
+        self.a = Machine(lab.host("a", lan), lab.folder)
+        self.b = Machine(lab.host("b", lan), lab.folder)
+        self.key = self.server.key("--reusable")
+        self.before: Snapshot = self.a.host.snapshot()
+        self.b.up(self.server, self.key)
+        self.peer = self.b.status()["self"]["addresses"][0]
+
+    def join(self) -> str:
+        """`a` joins; its identity."""
+        self.a.up(self.server, self.key)
+        return str(self.a.status()["self"]["identity"])
+
+    def heal(self) -> None:
+        """`warren up` again, until the peer answers."""
+        self.a.run("up")
+        self.a.host.run(["sh", "-c", f"until ping -n -q -c 1 -W 0.2 {self.peer} >/dev/null; do :; done"], timeout_s=10)
+
+    def is_as_before(self) -> None:
+        """`a` is down: the host is what it was before the first `up`, and nothing runs on it."""
+        until(lambda: self.a.host.pids() == set(), "no process of ours is left", 5.0)
+        assert self.before.difference(self.a.host.snapshot()) == []
+        assert not self.a.socket.exists()
+
+
+@pytest.fixture
+def pair(lab: Lab) -> Pair:
+    return Pair(lab)
+
+
+def kill(machine: Machine) -> bool:
+    """SIGKILL to the daemon, if one runs; returns when it is gone."""
+    pid = machine.daemon_pid()
+    if pid is None:
+        return False
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: machine.daemon_pid() is None, "the killed daemon is gone")
+    return True
+
+
+def during_up(pair: Pair, rng: random.Random) -> None:
+    pair.a.run("down")
+    up = pair.a.start("up")
+    _wait(rng.uniform(0.0, UP_TAKES_S))
+    kill(pair.a)
+    up.wait(30.0)
+    kill(pair.a)  # where the moment was before the daemon's first
+
+
+def during_traffic(pair: Pair, rng: random.Random) -> None:
+    flow = pair.a.host.start(["ping", "-n", "-q", "-i", "0.002", pair.peer])
+    _wait(rng.uniform(0.0, UP_TAKES_S))
+    assert kill(pair.a)
+    flow.stop()
+
+
+def during_down(pair: Pair, rng: random.Random) -> None:
+    down = pair.a.start("down")
+    _wait(rng.uniform(0.0, DOWN_TAKES_S))
+    kill(pair.a)
+    down.wait(30.0)
+
+
+def _wait(seconds: float) -> None:
+    until(lambda at=time.monotonic() + seconds: time.monotonic() >= at, "the moment", seconds + 5.0)  # type: ignore[misc]
+
+
+MOMENTS: tuple[Callable[[Pair, random.Random], None], ...] = (during_up, during_traffic, during_down)
+
+
+@pytest.mark.timeout(3600)
+def test_a_daemon_killed_at_any_moment_heals_and_goes_without_a_trace(pair: Pair) -> None:
+    rng, kills = figures.new_rng("daemon killed"), figures.times(6, 100)
+    healed = figures.Slowest("F13: start of `warren up` after a kill until the peer answers", HEALED_S)
+    identity = pair.join()
+    pair.heal()
+    for number in range(kills):
+        MOMENTS[number % len(MOMENTS)](pair, rng)
+        with healed.measure():
+            pair.heal()
+        if number % 2 == 0:  # as often on top of a daemon that lived through it as after a clean end
+            pair.a.run("down")
+            pair.is_as_before()
+            pair.heal()
+    assert pair.a.status()["self"]["identity"] == identity
+    assert pair.a.status()["health"] == []
+    pair.a.run("down")
+    pair.is_as_before()
+    figures.tell(f"F13: {kills} kills of the daemon during up, traffic and down; no trace after down")
+    healed.close()
+
+
+@pytest.mark.timeout(3600)
+def test_a_daemon_killed_between_any_two_steps_of_a_change_heals(pair: Pair) -> None:
+    pair.join()
+    pair.a.run("down")
+    rng = figures.new_rng("steps of a change")
+    steps = [f"{place}:kill@{count}" for place in HOST for count in range(1, 4)]
+    steps += [f"{place}:kill@{count}" for place in STORAGE for count in range(1, 5)]
+    chosen = rng.sample(steps, figures.times(5, len(steps)))
+    died = 0
+    for step in chosen:
+        pair.a.env = {SWITCH: "yes", VARIABLE: step}
+        pair.a.run("up", check=False)
+        pair.a.run("down", check=False)
+        died += pair.a.host.pids() == set() and "killed" in step
+        pair.a.env = {}
+        kill(pair.a)
+        pair.heal()
+        pair.a.run("down")
+        pair.is_as_before()
+    figures.tell(f"F13: {len(chosen)} of {len(steps)} failpoints of the host and the state files")
+
+
+@pytest.mark.timeout(3600)
+def test_a_join_that_was_cut_anywhere_is_finished_by_the_same_words(lab: Lab) -> None:
+    """Each step of the first `up`: afterwards the same command joins, with the same single-use key."""
+    lan = lab.switch("lan")
+    server = Server(lab.host("server", lan), lab.folder)
+    server.start()
+    steps = [f"{place}:kill@{count}" for place in STORAGE[::2] for count in range(1, 9)]
+    chosen = figures.new_rng("join").sample(steps, figures.times(4, len(steps)))
+    slowest = figures.Slowest("F13: `warren up` after a join that was cut", 5.0)
+    for number, step in enumerate(chosen):
+        machine = Machine(lab.host(f"m{number}", lan), lab.folder)
+        key = server.key()
+        words = ("up", "--server", server.url, "--auth-key", key, "--hostname", machine.name)
+        machine.env = {SWITCH: "yes", VARIABLE: step}
+        machine.run(*words, check=False)
+        kill(machine)
+        machine.env = {}
+        with slowest.measure():
+            done = machine.run(*words, check=False)
+        assert done.returncode == 0, (step, done.stdout, done.stderr)
+        assert machine.status()["self"]["name"] == machine.name, step
+        assert machine.status()["health"] == [], step
+        machine.run("down")
+    figures.tell(f"F13: {len(chosen)} of {len(steps)} failpoints of a first join")
+    slowest.close()
+
+
+def test_a_second_daemon_is_refused_names_the_first_and_changes_nothing(pair: Pair) -> None:
+    """F16."""
+    pair.join()
+    pair.heal()
+    first = pair.a.daemon_pid()
+    assert first is not None
+    before, held = pair.a.host.snapshot(), Held.by(first)
+    files = {path: path.read_bytes() for path in pair.a.state.rglob("*") if path.is_file() and path.suffix != ".log"}
+    second: list[str | object] = [WARREN, "daemon", "--state", pair.a.state, "--socket", pair.a.socket]
+    for _ in range(figures.times(2, 20)):
+        with figures.within(5.0, "F16: the second daemon's refusal"):
+            done = pair.a.host.run([str(word) for word in second], check=False)
+        assert (done.returncode, "E_ALREADY_RUNNING" in done.stderr) == (1, True)
+        assert str(first) in done.stderr
+    assert pair.a.daemon_pid() == first
+    assert before.difference(pair.a.host.snapshot()) == []
+    assert {path: path.read_bytes() for path in files} == files
+    until(lambda: not Held.by(first).more_than(held, spare_threads=4), "nothing of the tries is held")
+    pair.heal()
