@@ -31,6 +31,7 @@ ROUND_GAP_OFFLINE_S = 600.0  # the last gap where the server says that the peer 
 RTT_NEW_WEIGHT = 0.25
 HEARD_GAP_S = 0.05  # a ping that is out for less may still be answered
 MOVED_AFTER_S = 0.5  # the peer speaks from elsewhere, and the path in use was silent for so long
+MOVED_GAP_S = 3.0  # between two such checks
 DOUBTFUL_PINGS = 3  # unanswered ones after which another path that answers is taken
 
 
@@ -111,6 +112,7 @@ class PathAgent:
         self._round = 0
         self._round_at: float | None = None
         self._highest_counter = 0
+        self._moved_checked_at = -MOVED_GAP_S
         self._transmits: deque[Transmit] = deque()
         self._events: deque[Event] = deque()
 
@@ -147,8 +149,8 @@ class PathAgent:
         self._highest_counter = counter
         self._heard(endpoint, now)
         current = self._candidates.get(self._current) if self._current is not None else None
-        if current is not None and current.endpoint != endpoint and now - current.heard_at > MOVED_AFTER_S:
-            self.handle_doubt(now)  # it speaks from elsewhere: perhaps it moved
+        if current is not None and current.endpoint != endpoint and current.give_up_at is None:
+            self._suspect_move(current, now)
 
     def handle_pong(self, endpoint: Endpoint, transaction: bytes, now: float) -> None:
         """A valid pong: counts only for a ping that is out, and from where that went."""
@@ -254,6 +256,17 @@ class PathAgent:
             self._send_ping(candidate, now)
         if not candidate.schedule:
             self._try(candidate, now)
+
+    def _suspect_move(self, current: _Candidate, now: float) -> None:
+        """The peer speaks from elsewhere: perhaps it moved, and a pong from a moment ago says nothing of that.
+
+        Or it only has another idea of the best path: then both sides would go on checking each other, but for the gap.
+        """
+        if now < self._moved_checked_at + MOVED_GAP_S:
+            return
+        self._moved_checked_at = now
+        current.schedule = deque((max(now, current.heard_at + MOVED_AFTER_S),))
+        self._drive(current, now)
 
     def _evict(self) -> bool:
         idle = [c for c in self._candidates.values() if not c.answers and c.endpoint != self._current]

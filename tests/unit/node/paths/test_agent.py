@@ -141,11 +141,41 @@ def test_a_peer_that_moved_is_followed_when_it_signals() -> None:
     assert simulation.a.path == moved
 
 
+def test_a_peer_that_moved_right_after_an_answer_is_followed_without_any_signal() -> None:
+    simulation = Simulation((A4, A6), (B4, B6))
+    simulation.slow = {B6: 0.030, A6: 0.030}
+    simulation.start(simulation.a)
+    simulation.start(simulation.b)
+    simulation.run(5)
+    simulation.b.agent.handle_doubt(simulation.now)
+    simulation.drain(simulation.b)
+    simulation.run(0.01)  # b heard the path that is about to go
+    simulation.a.signalling = simulation.b.signalling = False
+    simulation.dead = {A4, B4}
+    simulation.a.agent.handle_network_change(simulation.now)
+    simulation.drain(simulation.a)
+    simulation.run(2.0)
+    assert (simulation.a.path, simulation.b.path) == (B6, A6)
+
+
 def test_a_quiet_path_costs_few_probes() -> None:
     simulation = connected()
     before = len(simulation.a.sent)
     simulation.run(150)
     assert len(simulation.a.sent) - before <= 12
+
+
+def test_two_sides_that_prefer_different_paths_do_not_check_each_other_all_the_time() -> None:
+    simulation = Simulation((A4, A6), (B4, B6))
+    simulation.start(simulation.a)
+    simulation.start(simulation.b)
+    simulation.run(2)
+    for node, wanted in ((simulation.a, B4), (simulation.b, A6)):
+        node.agent._current = wanted  # each keeps to its own: they are equally long
+    before = len(simulation.a.sent)
+    simulation.run(150)
+    assert (simulation.a.path, simulation.b.path) == (B4, A6)
+    assert len(simulation.a.sent) - before <= 40
 
 
 def test_a_restarted_peer_keeps_its_path() -> None:
