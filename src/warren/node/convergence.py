@@ -11,11 +11,11 @@ from ipaddress import IPv4Address, IPv6Address
 
 from warren.errors import Code, WarrenError
 from warren.limits import CONVERGE_RETRY_FIRST_S, CONVERGE_RETRY_MAX_S
+from warren.log import Log
 from warren.node.health import Health
 from warren.node.host.facts import HostFacts
 from warren.node.host.linux.host import LinuxHost
 from warren.node.host.linux.watch import host_changes
-from warren.node.log import Log
 from warren.node.netmap import NetworkMap
 from warren.node.network import Network
 from warren.node.paths.candidates import Prefix

@@ -11,6 +11,7 @@ from collections.abc import Coroutine
 
 from warren.errors import Code
 from warren.limits import API_END_MAX_S
+from warren.log import Log
 from warren.model.ids import NetworkId
 from warren.node import wanted as wanted_file
 from warren.node.api.caller import Caller, right_of
@@ -23,7 +24,6 @@ from warren.node.dataplane.userspace import UserspaceDataplane
 from warren.node.health import Health
 from warren.node.host.linux.host import LinuxHost, epoch
 from warren.node.journal import Journal
-from warren.node.log import Log
 from warren.node.network import Network
 from warren.node.reconcile import Reconciler
 from warren.node.roster import Life, Roster

@@ -9,8 +9,9 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from warren import log
 from warren.errors import Code, WarrenError
-from warren.node import log, privileges
+from warren.node import privileges
 from warren.node.settings import FIELDS, Loaded, load
 
 

@@ -18,6 +18,7 @@ import msgspec
 from warren.errors import Code, WarrenError
 from warren.failpoints import reach
 from warren.limits import REVERIFY_WAIT_MAX_S, SERVER_ANSWER_MAX_S
+from warren.log import Log
 from warren.model.ids import Identity, NetworkId
 from warren.node import membership as memberships
 from warren.node.control.connection import Connection
@@ -27,7 +28,6 @@ from warren.node.dataplane.interface import PongReceived, Tunnel, TunnelFailed, 
 from warren.node.health import Health
 from warren.node.keys import NodeKeys
 from warren.node.ledger import Held, Ledger
-from warren.node.log import Log
 from warren.node.membership import Membership
 from warren.node.netmap import NetworkMap, Presence, build, membership_refusal
 from warren.node.paths.candidates import Prefix
@@ -236,7 +236,11 @@ class Network:
             self._was_connected = state.state == "connected"
             log.info("session with the server", state=state.state, code=state.code.value if state.code else "")
         if state.code is Code.NOT_A_MEMBER and self.parts.membership.state == "joining":
+            self.failure = WarrenError(
+                Code.NOT_A_MEMBER, "the join of this machine was cut short and never took place", "join again with a key"
+            )
             self._on_stillborn(self)
+            self._notify()
             return
         if state.state == "away":
             as_of = self.as_of

@@ -11,7 +11,7 @@ import os
 import resource
 from pathlib import Path
 
-from warren.node.log import Log
+from warren.log import Log
 
 CAP_NET_BIND_SERVICE = 10
 CAP_NET_ADMIN = 12

@@ -1,8 +1,9 @@
 """Which networks this machine is in: found on disk, joined with a key, left.
 
 Decides the order in which a network comes and goes, so that a crash at any point leaves either nothing or something
-that the next start understands: keys and settings (`joining`) are on disk before the server is asked, `member` after
-it admitted; a folder that is `joining` is tried by resuming and dropped if the server knows nothing of it. A network
+that the next start understands: keys and settings (`joining`) are on disk, in a folder that gets its name when it is
+whole, before the server is asked; `member` after it admitted. Where the answer did not come, the folder stays: the same
+identity asks again, with the key or by resuming, and is dropped if the server knows nothing of it. A network
 whose folder is damaged is not started, not deleted and not joined anew: it is shown in health. Must not know the API.
 """
 
@@ -17,22 +18,23 @@ import msgspec
 
 from warren.errors import Code, WarrenError
 from warren.limits import NETWORKS_MAX, SERVER_ANSWER_MAX_S
+from warren.log import Log
 from warren.model.ids import NetworkId
 from warren.node import keys as node_keys
 from warren.node import membership as memberships
-from warren.node.control.connection import Connection
+from warren.node.control.connection import Connection, UnreachableError
 from warren.node.control.joining import Entry, Introduced, enter, introduce, retract
 from warren.node.control.place import ServerPlace
 from warren.node.health import Health
 from warren.node.ledger import GENESIS_FILE, open_ledger
-from warren.node.log import Log
 from warren.node.membership import Membership
 from warren.node.network import Network, Parts
 from warren.node.records import first_record
-from warren.node.storage import Damage, Store
+from warren.node.storage import Damage, Store, put_in_place
 from warren.trust.admission_key import AdmissionKey
 
 log = Log("roster")
+_UNFINISHED = ".new"  # ends the name of a folder that is being written; the server was not asked yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,8 @@ class Roster:
         """Start every network that is on disk and is not running."""
         if not self._folder.is_dir():
             return
-        for folder in sorted(self._folder.iterdir())[:NETWORKS_MAX]:
+        whole = [folder for folder in self._folder.iterdir() if folder.suffix != _UNFINISHED]
+        for folder in sorted(whole)[:NETWORKS_MAX]:
             if folder.is_dir() and folder.name not in {_folder_name(network) for network in self._running}:
                 self._load_one(folder)
 
@@ -105,6 +108,9 @@ class Roster:
         async with self._one_change:
             introduced = await introduce(place, key)
             known = self._running.get(introduced.network)
+            if known is not None and known.parts.membership.state == "joining":
+                await self._end(known)
+                return Joined(await self._enter(introduced, key, known.parts), is_new=True)
             if known is not None or (self._folder / _folder_name(introduced.network)).exists():
                 await introduced.connection.close(Code.CONFLICT, "this node is a member already")
                 if known is None:
@@ -113,7 +119,12 @@ class Roster:
             if len(self._running) >= NETWORKS_MAX:
                 introduced.connection.abort()
                 raise WarrenError(Code.CONFLICT, f"this machine is in {NETWORKS_MAX} networks", "leave one first")
-            return Joined(await self._join_new(introduced, key, entry, port or 0), is_new=True)
+            try:
+                parts = await asyncio.to_thread(self._begin, introduced, entry, port or 0)
+            except BaseException:
+                introduced.connection.abort()
+                raise
+            return Joined(await self._enter(introduced, key, parts), is_new=True)
 
     async def leave(self, network: Network, *, tell: bool = True) -> bool:
         """End the membership and delete everything of it; returns whether the server heard of it."""
@@ -141,37 +152,47 @@ class Roster:
         self._on_change()
         await self._life.stop(network)
 
-    async def _join_new(self, introduced: Introduced, key: AdmissionKey, entry: Entry, port: int) -> Network:
+    def _begin(self, introduced: Introduced, entry: Entry, port: int) -> Parts:
+        """The folder of a network to join: its name is there when everything in it is."""
         folder = self._folder / _folder_name(introduced.network)
-        connection = introduced.connection
+        unfinished = folder.with_suffix(_UNFINISHED)
+        shutil.rmtree(unfinished, ignore_errors=True)
+        joining = Membership(
+            server=introduced.connection.place.url,
+            server_key=introduced.server_key,
+            state="joining",
+            joined_at=time.time(),
+            hostname=entry.hostname,
+            tags=entry.tags,
+            ephemeral=entry.ephemeral,
+            port=port,
+        )
+        own_keys = node_keys.generate()
+        _write_new(self._store(unfinished), own_keys, introduced.genesis.raw, joining)
+        put_in_place(unfinished, folder)
+        store = self._store(folder)
+        return Parts(store, joining, own_keys, open_ledger(store))
+
+    async def _enter(self, introduced: Introduced, key: AdmissionKey, parts: Parts) -> Network:
+        """Ask to be admitted with what is on disk. Where the server refuses, or its answer is of no use, that goes."""
+        connection, joining = introduced.connection, parts.membership
+        entry = Entry(hostname=joining.hostname, tags=joining.tags, ephemeral=joining.ephemeral)
         is_admitted = False
         try:
-            own_keys = node_keys.generate()
-            store = self._store(folder)
-            joining = Membership(
-                server=connection.place.url,
-                server_key=introduced.server_key,
-                state="joining",
-                joined_at=time.time(),
-                hostname=entry.hostname,
-                tags=entry.tags,
-                ephemeral=entry.ephemeral,
-                port=port,
-            )
-            await asyncio.to_thread(_write_new, store, own_keys, introduced.genesis.raw, joining)
-            record = first_record(introduced.network, own_keys, int(time.time()))
-            membership = await enter(introduced, key, own_keys, record, entry)
+            record = first_record(introduced.network, parts.keys, int(time.time()))
+            membership = await enter(introduced, key, parts.keys, record, entry)
             is_admitted = True
             member = msgspec.structs.replace(joining, state="member")
-            await asyncio.to_thread(memberships.save, store, member)
-            network = self._made(Parts(store, member, own_keys, open_ledger(store)))
+            await asyncio.to_thread(memberships.save, parts.store, member)
+            network = self._made(Parts(parts.store, member, parts.keys, parts.ledger))
             await network.handle_admitted(membership)
-        except BaseException:
+        except BaseException as error:
             if is_admitted:
                 self._life.spawn(retract(connection))
             else:
                 connection.abort()
-            shutil.rmtree(folder, ignore_errors=True)
+            if is_admitted or not isinstance(error, UnreachableError | asyncio.CancelledError):
+                shutil.rmtree(parts.store.folder, ignore_errors=True)
             raise
         self._running[network.id] = network
         self._life.start(network, connection)

@@ -10,8 +10,8 @@ import msgspec
 
 from warren.errors import Code, WarrenError
 from warren.limits import STAMPS_AHEAD_S
+from warren.log import Log
 from warren.node.dataplane.interface import StampWindow
-from warren.node.log import Log
 from warren.node.storage import Store
 
 STAMPS_FILE = "stamps.json"

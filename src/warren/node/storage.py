@@ -159,6 +159,15 @@ class Store:
         return kept
 
 
+def put_in_place(written: Path, folder: Path) -> None:
+    """Give a folder whose files are all written its name; on the disk when this returns. WarrenError where it fails."""
+    with _world(f"cannot make {folder}"):
+        reach("folder.written")
+        written.rename(folder)
+        reach("folder.named")
+        _sync_folder(folder.parent)
+
+
 class FolderLock:
     """Holds the state folder for one daemon; the kernel lets go of it when the process ends, however it ends."""
 

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from warren.limits import TASK_RESTART_FIRST_S, TASK_RESTART_MAX_S
-from warren.node.log import Log
+from warren.log import Log
 
 log = Log("tasks")
 

@@ -22,14 +22,14 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-import structlog
 
 from warren import limits
 from warren.engine import _native
 from warren.errors import Code, WarrenError
+from warren.log import Log
 from warren.server import front_listen
 
-log = structlog.get_logger(__name__)
+log = Log("front")
 
 ENVIRONMENT: Final = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"})
 STATS_WAITING_MAX: Final = 16  # questions for counters at a time; /metrics asks one

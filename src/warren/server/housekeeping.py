@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable
 
 from warren.errors import WarrenError
 from warren.limits import EPHEMERAL_GRACE_S, EPHEMERAL_SWEEP_S, HOUSEKEEPING_S, LAST_SEEN_FLUSH_S
+from warren.log import Log
 from warren.server.devices.service import Devices
-from warren.server.log import logger
 from warren.server.networks.service import Networks
 from warren.server.sessions.hub import Hub
 
-log = logger("housekeeping")
+log = Log("housekeeping")
 
 
 class Housekeeping:
@@ -68,6 +68,6 @@ async def _every(interval_s: float, work: Callable[[], Awaitable[None]]) -> None
             await work()
         except WarrenError as error:
             log.warning("a round is put off", code=error.code.value)
-        except Exception:  # a bug of one round is not the end of the others
-            log.exception("a round failed")
+        except Exception as error:  # noqa: BLE001 - a bug of one round is not the end of the others
+            log.bug("a round failed", error)
         await asyncio.sleep(interval_s)

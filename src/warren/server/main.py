@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from warren import __version__
+from warren import __version__, log
 from warren.errors import Code, WarrenError
 from warren.model.names import printable
 from warren.server.settings import Settings, flag_of, load, variable_of
@@ -71,10 +71,9 @@ def _warn(settings: Settings) -> None:
 
 
 def _run(settings: Settings) -> int:
-    from warren.server import log  # noqa: PLC0415  # slow to import; see the module
     from warren.server.app import run  # noqa: PLC0415
 
-    log.set_up(settings.log_level)
+    log.begin(settings.log_level)
 
     async def until_told() -> None:
         stop = asyncio.Event()

@@ -12,12 +12,12 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 
 from warren.errors import Code, WarrenError
+from warren.log import Log
 from warren.protocol.rest.problem import MEDIA_TYPE, Problem, problem_of
-from warren.server.log import logger
 
 RETRY_AFTER_S = {Code.STORE_UNAVAILABLE: 5, Code.BUSY: 5}
 
-log = logger("http")
+log = Log("http")
 
 _CODE_OF_STATUS: Final = {
     401: Code.UNAUTHENTICATED,
@@ -50,7 +50,7 @@ def on_warren_error(_request: Request[Any, Any, Any], error: WarrenError) -> Res
 def on_http_exception(_request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
     """What the framework refused."""
     if error.status_code >= 500:
-        log.error("a request failed", status=error.status_code, exc_info=error)
+        log.bug("a request failed", error, status=error.status_code)
     detail = _sentence(error)
     code = _CODE_OF_STATUS.get(error.status_code, Code.INVALID_ARGUMENT)
     title = code.name.replace("_", " ").capitalize()
@@ -60,7 +60,7 @@ def on_http_exception(_request: Request[Any, Any, Any], error: HTTPException) ->
 
 def on_bug(_request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """A bug: logged here, named only by its code outside."""
-    log.error("a request failed", exc_info=error)
+    log.bug("a request failed", error)
     return _response(problem_of(WarrenError(Code.INTERNAL, "the server failed on this request", "see its log")))
 
 

@@ -28,8 +28,8 @@ from warren.limits import (
     LOCAL_REQUEST_MAX_S,
     LOCAL_WRITE_MAX_S,
 )
-from warren.node.api.caller import Caller, caller_of
 from warren.log import Log
+from warren.node.api.caller import Caller, caller_of
 from warren.protocol.local.rights import NEEDED, Right
 from warren.protocol.local.stream import Broken, Line
 from warren.protocol.rest.problem import MEDIA_TYPE, problem_of

@@ -106,7 +106,8 @@ async def _networks(scope: Scope, wish: _Wish, reply: Reply) -> tuple[tuple[Netw
             raise scope.roster.refusal() or WarrenError(
                 Code.NOT_UP, "this machine is in no network", "join one: warren up --server URL --auth-key KEY"
             )
-        return scope.roster.networks, None
+        joined = tuple(n for n in scope.roster.networks if n.parts.membership.state == "member")
+        return joined or scope.roster.networks, None
     known = tuple(n for n in scope.roster.networks if n.parts.membership.server == wish.place.url)
     if wish.key is None:
         if not known:

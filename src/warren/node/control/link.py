@@ -18,13 +18,13 @@ from typing import Literal, Protocol
 
 from warren.errors import Code, WarrenError
 from warren.limits import SERVER_NO_MEMBER_WAIT_S
+from warren.log import Log
 from warren.model.ids import Identity, NetworkId
 from warren.model.keys import SigningKeyPair
 from warren.node.control.backoff import Backoff
 from warren.node.control.connection import Connection, UnreachableError, open_connection
 from warren.node.control.joining import closed_error
 from warren.node.control.place import ServerPlace
-from warren.node.log import Log
 from warren.protocol.control.events import AdmittedAs, Answered, Challenged, Closed, MapChanged, SignalArrived
 from warren.protocol.control.messages import MapUpdate
 

@@ -12,9 +12,9 @@ import msgspec
 
 from warren.errors import WarrenError
 from warren.limits import ENDPOINTS_KEPT_MAX, ENDPOINTS_WRITE_AFTER_S
+from warren.log import Log
 from warren.model.addresses import Endpoint, parse_endpoint
 from warren.model.ids import Identity, parse_identity, show_identity
-from warren.node.log import Log
 from warren.node.storage import Store
 
 ENDPOINTS_FILE = "endpoints.json"

@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from warren.errors import WarrenError
 from warren.limits import EARLY_SIGNALS_MAX, SIGNAL_GAP_S, UNKNOWN_INITIATORS_MAX
+from warren.log import Log
 from warren.model.addresses import Endpoint
 from warren.model.ids import Identity, NetworkId
 from warren.node.dataplane.interface import (
@@ -29,7 +30,6 @@ from warren.node.dataplane.interface import (
     Tunnel,
     UnknownInitiator,
 )
-from warren.node.log import Log
 from warren.node.netmap import NetworkMap, Peer
 from warren.node.paths.agent import Event as AgentEvent
 from warren.node.paths.agent import PathAgent, PathState, SendCandidates, Transmit, UsePath

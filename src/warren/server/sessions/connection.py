@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from warren.errors import Code, WarrenError
 from warren.limits import SESSION_WRITE_MAX_S, SIGNALS_PER_S
+from warren.log import Log
 from warren.model.ids import Identity
 from warren.protocol.control.events import (
     Closed,
@@ -24,14 +25,13 @@ from warren.protocol.control.events import (
     SignalWanted,
 )
 from warren.protocol.control.server_role import ServerSession
-from warren.server.log import logger
 from warren.server.metrics import Metrics
 from warren.server.networks.live import LiveNetwork
 from warren.server.sessions.admission import Admission
 from warren.server.sessions.hub import Hub
 from warren.server.sessions.pacing import PacedMaps
 
-log = logger("sessions")
+log = Log("sessions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +148,8 @@ class Connection:
                 await self._answer(event)
             except WarrenError as error:
                 self._machine.refuse(error.code, error.text, fix=error.fix)
-            except Exception:
-                log.exception("a session failed", state=self._machine.state.value)
+            except Exception as error:  # noqa: BLE001 - a bug ends this session, not the others
+                log.bug("a session failed", error, state=self._machine.state.value)
                 self._machine.refuse(Code.INTERNAL, "the server failed on this session")
 
     async def _answer(self, event: ServerEvent) -> None:

@@ -7,9 +7,9 @@ which of its connections this is; clients cannot set it, since the front strips 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from warren.log import Log
 from warren.model.keys import SigningKeyPair
 from warren.protocol.control.server_role import ServerSession
-from warren.server.log import logger
 from warren.server.metrics import Metrics
 from warren.server.serving import LINE_EXTENSION, NodeSocket, Receive, Scope, Send
 from warren.server.sessions.admission import Admission
@@ -21,7 +21,7 @@ PATH = "/node/v1"
 CONNECTION_HEADER = b"x-warren-connection"
 NUMBER_MAX_DIGITS = 20  # an unsigned 64-bit number
 
-log = logger("sessions")
+log = Log("sessions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,8 @@ class NodeEndpoint:
         line = self._line(scope, socket, receive, send)
         try:
             await Connection(line, machine, self.admission, self.hub, self.metrics).run()
-        except Exception:  # the root of this connection's tasks: others live on
-            log.exception("a session's task failed")
+        except Exception as error:  # noqa: BLE001 - the root of this connection's tasks: others live on
+            log.bug("a session's task failed", error)
             socket.abort()
 
     def _line(self, scope: Scope, socket: NodeSocket, receive: Receive, send: Send) -> Line:

@@ -1,8 +1,9 @@
-"""The daemon's log: one JSON object a line on stderr: a constant message and fields.
+"""The log of every program: one JSON object a line on stderr: a constant message and fields.
 
 Decides the format and the bound: where stderr is a plain file (STATE/daemon.log), it is cut when it reaches its
-maximum. Plain `logging`, since structlog's import alone (240 ms) would take most of the daemon's time to start. Texts
-from outside pass `printable`; addresses and names belong at DEBUG only, secrets nowhere.
+maximum. Plain `logging`, since structlog's import alone (240 ms) would take most of the daemon's time to start. What
+libraries log comes in from WARNING up. Texts from outside pass `printable`; addresses and names belong at DEBUG only,
+secrets nowhere.
 """
 
 import json
@@ -65,6 +66,10 @@ class Log:
         """The world failed us; a health entry says the same."""
         self._logger.warning(event, extra={"fields": fields})
 
+    def error(self, event: str, **fields: object) -> None:
+        """A part of ours does not work and somebody has to look."""
+        self._logger.error(event, extra={"fields": fields})
+
     def bug(self, event: str, error: BaseException, **fields: object) -> None:
         """A task ended by an error that is our own: once, with the trace."""
         self._logger.error(event, exc_info=error, extra={"fields": fields})
@@ -74,7 +79,6 @@ def begin(level: str) -> None:
     """Send the lines of this process from `level` (debug, info, warning, error) up to stderr."""
     handler = _BoundedStream(sys.stderr)
     handler.setFormatter(_Lines())
-    logger = logging.getLogger(_ROOT)
-    logger.handlers[:] = [handler]
-    logger.setLevel(level.upper())
-    logger.propagate = False
+    own_level = logging.getLevelNamesMapping()[level.upper()]
+    logging.basicConfig(level=max(own_level, logging.WARNING), handlers=[handler], force=True)
+    logging.getLogger(_ROOT).setLevel(own_level)
