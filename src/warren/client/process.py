@@ -41,13 +41,20 @@ class Started:
             _systemctl("stop")
             return
         _end_child(self.pid)
-        if self.state in self.made:
+        if self.state in self.made and not self._holds_network():
             import shutil  # noqa: PLC0415 - only where a first join failed
 
             shutil.rmtree(self.state, ignore_errors=True)
         for folder in self.made:
             with contextlib.suppress(OSError):
                 folder.rmdir()
+
+    def _holds_network(self) -> bool:
+        """Whether a key may have been used for what is there: the next `up` goes on with it."""
+        try:
+            return any(folder.suffix != ".new" for folder in (self.state / "networks").iterdir())
+        except OSError:
+            return False
 
 
 def start(client: LocalClient, state: Path, *, is_system: bool) -> Started:
