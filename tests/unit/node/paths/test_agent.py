@@ -3,7 +3,7 @@
 from tests.unit.node.paths.links import PathLost, Simulation, UsePath, counting, endpoint
 
 from warren.limits import CANDIDATES_MAX, PROBE_WINDOW_S, PROBES_UNANSWERED_MAX
-from warren.node.paths.agent import KEEPALIVE_S, PathAgent, SendCandidates
+from warren.node.paths.agent import KEEPALIVE_S, MOVED_AFTER_S, PathAgent, SendCandidates
 from warren.node.paths.budget import ProbeBudget
 
 A4, A6 = endpoint("192.0.2.1"), endpoint("2001:db8::1")
@@ -141,21 +141,20 @@ def test_a_peer_that_moved_is_followed_when_it_signals() -> None:
     assert simulation.a.path == moved
 
 
-def test_a_peer_that_moved_right_after_an_answer_is_followed_without_any_signal() -> None:
-    simulation = Simulation((A4, A6), (B4, B6))
-    simulation.slow = {B6: 0.030, A6: 0.030}
-    simulation.start(simulation.a)
-    simulation.start(simulation.b)
-    simulation.run(5)
-    simulation.b.agent.handle_doubt(simulation.now)
-    simulation.drain(simulation.b)
-    simulation.run(0.01)  # b heard the path that is about to go
-    simulation.a.signalling = simulation.b.signalling = False
-    simulation.dead = {A4, B4}
-    simulation.a.agent.handle_network_change(simulation.now)
-    simulation.drain(simulation.a)
-    simulation.run(2.0)
-    assert (simulation.a.path, simulation.b.path) == (B6, A6)
+def test_a_peer_that_speaks_from_elsewhere_right_after_an_answer_has_its_old_path_verified_soon() -> None:
+    agent = PathAgent(ProbeBudget(), counting("b"))
+    agent.start([A4], 0.0)
+    ping = agent.poll_transmit()
+    assert ping is not None
+    agent.handle_pong(A4, ping.transaction, 0.01)
+    agent.handle_ping(A6, 1, 0.05)
+    while agent.poll_transmit() is not None:
+        pass
+    agent.handle_timeout(0.01 + MOVED_AFTER_S)
+    pinged = []
+    while (ping := agent.poll_transmit()) is not None:
+        pinged.append(ping.endpoint)
+    assert A4 in pinged
 
 
 def test_a_quiet_path_costs_few_probes() -> None:
