@@ -158,6 +158,7 @@ def test_a_join_that_was_cut_anywhere_is_finished_by_the_same_words(lab: Lab) ->
     server = Server(lab.host("server", lan), lab.folder)
     server.start()
     steps = [f"{place}:kill@{count}" for place in STORAGE[::2] for count in range(1, 9)]
+    steps += ["folder.written:kill", "folder.named:kill"]
     chosen = figures.new_rng("join").sample(steps, figures.times(4, len(steps)))
     slowest = figures.Slowest("F13: `warren up` after a join that was cut", 5.0)
     for number, step in enumerate(chosen):

@@ -130,6 +130,8 @@ class Roster:
         """End the membership and delete everything of it; returns whether the server heard of it."""
         async with self._one_change:
             told = False
+            if self._running.get(network.id) is not network:
+                return told  # its folder is another's by now: a join went on with it, or it was left before
             if tell:
                 try:
                     await network.link.leave(SERVER_ANSWER_MAX_S)
