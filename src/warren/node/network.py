@@ -237,7 +237,9 @@ class Network:
             log.info("session with the server", state=state.state, code=state.code.value if state.code else "")
         if state.code is Code.NOT_A_MEMBER and self.parts.membership.state == "joining":
             self.failure = WarrenError(
-                Code.NOT_A_MEMBER, "the join of this machine was cut short and never took place", "join again with a key"
+                Code.NOT_A_MEMBER,
+                "the join of this machine was cut short: it never took place",
+                "join again with a key",
             )
             self._on_stillborn(self)
             self._notify()
