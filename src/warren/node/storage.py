@@ -2,8 +2,9 @@
 
 Decides what a readable file is. Every file carries a BLAKE2s digest of its content (RFC 7693), so that a flipped or cut
 file is told from a good one. A write goes to a temporary file, is synced, replaces the old one by rename, and the old
-one stays as `NAME.prev`. What cannot be read is kept as `NAME.bad-TIME` and its previous generation used; where there
-is none, WarrenError STATE_DAMAGED: nothing here ever begins anew by itself. JSON files stay valid JSON.
+one stays as `NAME.prev`. What cannot be read is kept as `NAME.bad-TIME` and its previous generation takes its place;
+where there is none, WarrenError STATE_DAMAGED, then and at every later start: nothing here ever begins anew by itself.
+JSON files stay valid JSON.
 
 Must not know what the files say: `parse` comes from the caller. Invariants: folder 0700, files 0600, no symlink is
 followed, a reader sees one of the two generations at any moment, also after a power cut.
@@ -70,9 +71,10 @@ class Store:
         try:
             return self._read_one(path, parse)
         except FileNotFoundError:
-            if not os.path.lexists(previous):
+            kept = self._last_set_aside(name)
+            if not os.path.lexists(previous) and not kept:
                 return None
-            reason, kept = "the file is missing", ""
+            reason = "the file is missing"
         except _UnreadableError as error:
             reason, kept = str(error), self._set_aside(path)
         try:
@@ -87,6 +89,8 @@ class Store:
                 f"it is kept as {kept}" if kept else "",
             ) from error
         self._on_damage(Damage(name, reason, kept, recovered=True))
+        with contextlib.suppress(OSError):  # a read-only disk: the generation before does as well
+            self._put_back(previous, path)
         return value
 
     def write(self, name: str, content: bytes) -> None:
@@ -142,6 +146,17 @@ class Store:
         except OSError:
             path.unlink(missing_ok=True)
             raise
+
+    def _put_back(self, previous: Path, path: Path) -> None:
+        """A copy of the generation before in the place of the lost one, so that there are two again."""
+        temporary = path.with_name(f"{path.name}.new")
+        self._write_synced(temporary, _read_private(previous))
+        temporary.replace(path)
+        _sync_folder(self.folder)
+
+    def _last_set_aside(self, name: str) -> str:
+        bad = [*self.folder.glob(f"{name}.bad-*"), *self.folder.glob(f"{name}.prev.bad-*")]
+        return max((file.name for file in bad), default="")
 
     def _set_aside(self, path: Path) -> str:
         kept = f"{path.name}.bad-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
@@ -215,7 +230,8 @@ def _unframe(name: str, data: bytes) -> bytes:
 
 def _read_private(path: Path) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb") as file:
+    with contextlib.ExitStack() as stack:
+        stack.callback(os.close, descriptor)  # a folder in the file's place becomes no file object that would close it
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
             raise OSError(errno.EPERM, "it is not a plain file of this user")
@@ -224,7 +240,8 @@ def _read_private(path: Path) -> bytes:
         if stat.S_IMODE(status.st_mode) & 0o077:
             with contextlib.suppress(OSError):
                 os.fchmod(descriptor, 0o600)
-        return file.read(STATE_FILE_MAX_BYTES)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(STATE_FILE_MAX_BYTES)
 
 
 def _sync_folder(folder: Path) -> None:

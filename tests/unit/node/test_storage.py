@@ -70,6 +70,9 @@ def test_the_generation_before_is_kept_and_used_when_the_newest_is_damaged(store
     assert [(one.name, one.recovered) for one in damages] == [("things.json", True)]
     assert (store.folder / damages[0].kept_as).read_bytes() == b""
     assert damages[0].kept_as.startswith("things.json.bad-")
+    assert (store.folder / "things.json").read_bytes() == (store.folder / "things.json.prev").read_bytes()
+    assert store.read("things.json", text) == "1"
+    assert len(damages) == 1
 
 
 def test_content_that_the_caller_refuses_counts_as_damage(store: Store, damages: list[Damage]) -> None:
@@ -83,8 +86,10 @@ def test_content_that_the_caller_refuses_counts_as_damage(store: Store, damages:
 def test_after_all_generations_were_damaged_the_file_is_not_begun_anew(store: Store) -> None:
     store.write("keys.json", b"1")
     (store.folder / "keys.json").write_bytes(b"x")
-    with pytest.raises(WarrenError):
-        store.read("keys.json", text)
+    for _ in range(2):  # a second start finds no file of the name, and is no wiser
+        with pytest.raises(WarrenError) as refused:
+            store.read("keys.json", text)
+        assert refused.value.code is Code.STATE_DAMAGED
     assert list(store.folder.glob("keys.json.bad-*"))
 
 
@@ -105,6 +110,15 @@ def test_a_symlink_is_never_followed(store: Store, tmp_path: Path) -> None:
     with pytest.raises(WarrenError):
         store.read("things.json", text)
     assert target.exists()
+
+
+def test_a_folder_in_a_files_place_is_damage_and_holds_no_descriptor(store: Store, damages: list[Damage]) -> None:
+    (store.folder / "things.json").mkdir()
+    before = os.listdir("/proc/self/fd")  # noqa: PTH208 - only how many
+    with pytest.raises(WarrenError):
+        store.read("things.json", text)
+    assert len(os.listdir("/proc/self/fd")) == len(before)  # noqa: PTH208 - only how many
+    assert [one.recovered for one in damages] == [False]
 
 
 def test_a_disk_that_refuses_leaves_the_old_generation(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
