@@ -33,6 +33,7 @@ class Service:
     def __init__(self) -> None:
         self.right = Right.ROOT
         self.calls = 0
+        self.hanging = asyncio.Event()
         self.cancelled = asyncio.Event()
 
     def routes(self) -> http.Routes:
@@ -56,6 +57,7 @@ class Service:
         raise WarrenError(Code.NETWORK_UNKNOWN, "no such network", "look")
 
     async def hang(self, _request: Request, _reply: Reply) -> None:
+        self.hanging.set()
         try:
             await asyncio.sleep(60)
         finally:
@@ -191,6 +193,22 @@ async def test_a_call_ends_when_its_caller_goes_away(api: LocalApi, service: Ser
     writer.close()
     async with asyncio.timeout(5):
         await service.cancelled.wait()
+
+
+async def test_calls_that_are_ended_end_quietly(api: LocalApi, service: Service) -> None:
+    said: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context))
+    silent, writer = await asyncio.open_unix_connection(api.path)
+    _, hanging = await asyncio.open_unix_connection(api.path)
+    hanging.write(b"POST /v1/down HTTP/1.0\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n")
+    async with asyncio.timeout(5):
+        await service.hanging.wait()
+        api.end_calls(but=None)
+        await service.cancelled.wait()
+        assert await is_cut(silent)
+    for one in (writer, hanging):
+        one.close()
+    assert said == []
 
 
 async def test_too_many_callers_are_turned_away_and_the_rest_served(api: LocalApi) -> None:
