@@ -183,8 +183,6 @@ class LocalApi:
         except (OSError, TimeoutError, h11.ProtocolError):
             writer.transport.abort()  # the caller went away or does not read: it is its own loss
         except asyncio.CancelledError:
-            writer.transport.abort()  # the daemon ends; this is the task's root, and asyncio 3.11 logs what leaves it
-        except asyncio.CancelledError:
             writer.transport.abort()  # we end; nobody awaits this task, and Python 3.11 logs one that ends as cancelled
         except Exception as error:  # noqa: BLE001 - a task root: the bug is logged, the daemon stays
             log.bug("a call failed", error)
