@@ -53,6 +53,7 @@ AUDIT_PAGE_MAX = 1_000  # rows of one answer
 EPHEMERAL_LIFETIME_S = 6 * 3600  # an ephemeral membership is valid so long without the server; renewed at half
 EPHEMERAL_GRACE_S = 300.0  # how long an ephemeral member may be away before it is removed: a reboot, not a holiday
 EPHEMERAL_SWEEP_S = 30.0  # how often the server looks for such members
+CLOCK_OFF_S = 300.0  # by which a wall clock may be behind signed dates before a person is told (the node too)
 HEAD_REDATE_S = 24 * 3600  # heads older than this are dated again: well below the 7 days at which nodes raise an alarm
 HOUSEKEEPING_S = 3600.0  # how often the server looks whether a head is that old
 CERTIFICATE_DAYS = 825  # of the self-signed certificate; made anew when CERTIFICATE_RENEW_DAYS are left at a start

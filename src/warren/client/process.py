@@ -52,7 +52,7 @@ class Started:
     def _holds_network(self) -> bool:
         """Whether a key may have been used for what is there: the next `up` goes on with it."""
         try:
-            return any(folder.suffix != ".new" for folder in (self.state / "networks").iterdir())
+            return any(folder.suffix not in {".new", ".gone"} for folder in (self.state / "networks").iterdir())
         except OSError:
             return False
 

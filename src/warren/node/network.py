@@ -17,7 +17,7 @@ import msgspec
 
 from warren.errors import Code, WarrenError
 from warren.failpoints import reach
-from warren.limits import REVERIFY_WAIT_MAX_S, SERVER_ANSWER_MAX_S
+from warren.limits import CLOCK_OFF_S, REVERIFY_WAIT_MAX_S, SERVER_ANSWER_MAX_S
 from warren.log import Log
 from warren.model.ids import Identity, NetworkId
 from warren.node import membership as memberships
@@ -81,7 +81,7 @@ class Network:
         self._on_change = on_change
         self._on_stillborn = on_stillborn
         self._presence: dict[Identity, Presence] = {}
-        self._moment = (time.time(), time.monotonic())
+        self._signed = (0.0, time.monotonic())
         me = parts.keys.identity.public
         envelopes = Envelopes(self.id, me, parts.keys.path_keys(time.time()))
         self.link = Link(parse_server(parts.membership.server), self.id, parts.keys.identity, self, _jitter)
@@ -275,7 +275,8 @@ class Network:
         held = self.held
         if held is None:
             return
-        self._moment = (float(held.view.effective_now), time.monotonic())
+        if held.view.newest_date > self._signed[0] + (time.monotonic() - self._signed[1]):
+            self._signed = (float(held.view.newest_date), time.monotonic())
         self._show_trouble(held)
         network = build(held.view, self._presence, self.me)
         if network != self.map:
@@ -285,7 +286,13 @@ class Network:
 
     def _show_trouble(self, held: Held) -> None:
         refusal = membership_refusal(held.view, self.me)
-        trouble = {note.text: (note.code, f"{self.name}: {note.text}", "") for note in held.view.health}
+        fixes = {"heads-stale": "look at this machine's clock; if it is right, its server is cut off or withholds news"}
+        trouble = {
+            note.text: (note.code, f"{self.name}: {note.text}", fixes.get(note.code, "")) for note in held.view.health
+        }
+        if (behind_s := self._signed_now() - time.time()) > CLOCK_OFF_S:
+            text = f"this machine's clock is at least {round(behind_s / 60)} minutes behind what {self.name} signed"
+            trouble["clock"] = ("clock-behind", text, "set the clock; until then the signed date counts")
         for refused in held.refused:
             text = (
                 f"{self.name}: refused a {refused.kind or 'document'} of {refused.subject.hex()[:10]}: {refused.text}"
@@ -297,8 +304,12 @@ class Network:
 
     def _now(self) -> float:
         """What counts as now for validity: never before what verified documents say (DESIGN.md, Trust)."""
-        effective, since = self._moment
-        return max(time.time(), effective + (time.monotonic() - since))
+        return max(time.time(), self._signed_now())
+
+    def _signed_now(self) -> float:
+        """The earliest that now can be, going by the newest date that was signed."""
+        date, since = self._signed
+        return date + (time.monotonic() - since)
 
     async def _reverify(self) -> None:
         """Memberships and delegations end by the clock."""

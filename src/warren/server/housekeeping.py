@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from warren.errors import WarrenError
 from warren.limits import EPHEMERAL_GRACE_S, EPHEMERAL_SWEEP_S, HOUSEKEEPING_S, LAST_SEEN_FLUSH_S
 from warren.log import Log
+from warren.model.ids import Identity, NetworkId
 from warren.server.devices.service import Devices
 from warren.server.networks.service import Networks
 from warren.server.sessions.hub import Hub
@@ -18,14 +19,14 @@ log = Log("housekeeping")
 
 
 class Housekeeping:
-    """The rounds. `clock`: Unix seconds."""
+    """The rounds. `clock`: seconds that only go on; a wall clock that jumps ends no membership."""
 
     def __init__(self, *, networks: Networks, devices: Devices, hub: Hub, clock: Callable[[], float]) -> None:
         self._networks = networks
         self._devices = devices
         self._hub = hub
         self._clock = clock
-        self._started_at = clock()
+        self._away_since: dict[tuple[NetworkId, Identity], float] = {}  # ephemeral members only
 
     async def run(self) -> None:
         """Make the rounds until cancelled."""
@@ -46,19 +47,21 @@ class Housekeeping:
             raise
 
     async def sweep_ephemeral(self) -> None:
-        """Renew ephemeral members that are here, remove those that went EPHEMERAL_GRACE_S ago.
+        """Renew ephemeral members that are here, remove those that have been away for EPHEMERAL_GRACE_S.
 
         Time during which the server itself was away does not count against them.
         """
         await self.store_last_seen()
-        now = self._clock()
+        now, away_before = self._clock(), self._away_since
+        self._away_since = {}
         for network in self._networks.all():
             for member in await self._devices.ephemeral(network):
                 if self._hub.is_online(network.id, member.identity):
                     await self._devices.renew_ephemeral(network, member.identity)
                     continue
-                left_at = max(member.last_seen or member.joined_at, self._started_at)
-                if now - left_at > EPHEMERAL_GRACE_S:
+                key = (network.id, member.identity)
+                self._away_since[key] = away_before.get(key, now)
+                if now - self._away_since[key] > EPHEMERAL_GRACE_S:
                     await self._devices.remove(network, member.identity, actor="server", revoke_key=False, left=True)
 
 

@@ -39,7 +39,7 @@ def verify(
     """What these documents make true.
 
     `documents`: with the genesis among them; all that the node holds, old and new. `floors`: of the last View, or from
-    disk. `now`: Unix seconds, max(clock, last effective_now + monotonic seconds since). `readable`: whether a policy's
+    disk. `now`: Unix seconds, max(clock, last newest_date + monotonic seconds since). `readable`: whether a policy's
     text can be read by this version; an unreadable one does not replace the last good one. WarrenError NETWORK_UNKNOWN
     without this network's genesis, TOO_LARGE for more documents or delegations than `limits` allows.
     """
@@ -50,7 +50,8 @@ def verify(
     facts = removal_facts(removals, floors)
     authorities = resolve(root, by_kind[Kind.DELEGATION], facts, ledger)
     removed = removed_members(removals, facts, authorities, ledger)
-    now = _effective_now(now, by_kind, authorities)
+    newest_date = _newest_date(now, by_kind, authorities)
+    now = max(now, newest_date)
     settings = _settings(by_kind[Kind.SETTINGS], authorities, now, ledger)
     policy = _policy(by_kind[Kind.POLICY], authorities, now, readable, ledger)
     admitted: dict[Identity, Admitted] = {}
@@ -79,6 +80,7 @@ def verify(
         health=ledger.health(),
         floors=Floors(MappingProxyType(ledger.orders), floors.claims if settings is None else _claims(members, floors)),
         effective_now=now,
+        newest_date=newest_date,
         next_change=_next_change(authorities, admitted, freshness, now),
     )
 
@@ -108,12 +110,12 @@ def _root(geneses: Sequence[Authentic], ledger: Ledger) -> Identity:
     raise WarrenError(Code.NETWORK_UNKNOWN, "the genesis of the network is not among the documents")
 
 
-def _effective_now(now: int, by_kind: Mapping[Kind, Sequence[Authentic]], authorities: Authorities) -> int:
-    """The newest date that somebody trusted with dates put on a document, if that is later than `now`.
+def _newest_date(now: int, by_kind: Mapping[Kind, Sequence[Authentic]], authorities: Authorities) -> int:
+    """The newest date that somebody trusted with dates put on a document; 0 where there is none.
 
     Trusted with dates: the root, and keys that may attest. One pass is enough: a later now can only silence signers.
     """
-    newest = now
+    newest = 0
     for document in chain.from_iterable(by_kind.values()):
         body = document.body
         if isinstance(body, Genesis) or body.date <= newest:

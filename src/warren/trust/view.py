@@ -54,8 +54,9 @@ class View:
 
     `policy` None: deny all. `removed`: identities whose membership was ended, with the epoch. `delegations`: the live
     ones by delegate. `documents`: those worth keeping on disk, by digest; giving them back with `floors` gives the same
-    facts. `floors`: to be on disk before anything here is used. `effective_now`: Unix seconds; pass max(clock, this +
-    monotonic seconds since) to the next `verify`. `next_change`: when time alone changes the answer (None: never).
+    facts. `floors`: to be on disk before anything here is used. `effective_now`: Unix seconds, what counted as now.
+    `newest_date`: of what those wrote who are trusted with dates; pass max(clock, this + monotonic seconds since) to the
+    next `verify` (never the last `effective_now`: a clock that was wrong once would count for ever). `next_change`: when time alone changes the answer (None: never).
     """
 
     network: NetworkId
@@ -72,4 +73,5 @@ class View:
     health: tuple[HealthNote, ...]
     floors: Floors
     effective_now: int
+    newest_date: int
     next_change: int | None

@@ -22,6 +22,7 @@ async def test_an_ephemeral_member_that_went_is_removed_after_its_grace(features
     await features.housekeeping.sweep_ephemeral()
     assert features.network.state.is_member(gone)
     features.hub.detach(features.network.id, gone, session)
+    await features.housekeeping.sweep_ephemeral()  # notices that it went
     features.clock[0] += EPHEMERAL_GRACE_S - 1
     await features.housekeeping.sweep_ephemeral()
     assert features.network.state.is_member(gone)

@@ -89,6 +89,10 @@ class LiveNetwork:
         """Every head in force."""
         return list(self._heads.values())
 
+    def newest_date(self) -> int:
+        """When something of this network was signed last, Unix seconds."""
+        return max((head.date for head in self.heads()), default=0)
+
     def head_marks(self) -> tuple[HeadMark, ...]:
         """How far each authority is: the first floors of a fresh node."""
         return tuple(

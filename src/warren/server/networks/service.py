@@ -35,6 +35,9 @@ from warren.trust.documents import Head, Kind, ServerPlace, Settings
 DEFAULT_NAME = "default"
 ROOT_HERE = "this server"
 SHORTEST_ID_DIGITS = 10
+SEQUENCE_BEGAN_AT = 1_767_225_600
+"""Sequence numbers are at least the seconds since 2026, so that a server whose folder was brought back from a backup
+signs nothing that is behind what its nodes have seen (a change a second and more, all the time, would outrun it)."""
 
 
 class Networks:
@@ -50,8 +53,10 @@ class Networks:
         completions: Completions,
         clock: Callable[[], float],
         on_change: Callable[[NetworkId], None],
+        on_date: Callable[[float], None] = lambda _date: None,
     ) -> None:
-        """`place`: this server's URL and key as settings name it; `clock`: Unix seconds."""
+        """`place`: this server's URL and key as settings name it; `clock`: Unix seconds, which may depend on the dates
+        in documents of which `on_date` hears."""
         self._database = database
         self._folder = folder
         self._registrar = registrar
@@ -59,6 +64,7 @@ class Networks:
         self._completions = completions
         self._clock = clock
         self._on_change = on_change
+        self._on_date = on_date
         self._live: dict[NetworkId, LiveNetwork] = {}
         self._order = asyncio.Lock()  # one change of a network's root documents at a time
 
@@ -69,6 +75,7 @@ class Networks:
             found_documents = [await store.read_documents(connection, row.id) for row in rows]
         for row, documents in zip(rows, found_documents, strict=True):
             self._live[row.id] = LiveNetwork(row, documents)
+            self._on_date(self._live[row.id].newest_date())
         if not self._live:
             await self._create(parse_network_name(DEFAULT_NAME), self._draw_prefix(), actor="server")
         for network in list(self._live.values()):
@@ -193,7 +200,7 @@ class Networks:
 
     async def advance(self, connection: AsyncConnection, network: LiveNetwork) -> NetworkRow:
         """Within a transaction: take the next sequence number. Raises WarrenError NETWORK_UNKNOWN."""
-        row = await store.advance(connection, network.id)
+        row = await store.advance(connection, network.id, int(self._clock()) - SEQUENCE_BEGAN_AT)
         if row is None:
             raise WarrenError(Code.NETWORK_UNKNOWN, "this network was deleted")
         return row
@@ -210,6 +217,7 @@ class Networks:
     def apply(self, network: LiveNetwork, row: NetworkRow, changes: Iterable[Change]) -> None:
         """After a commit: let sessions see the change."""
         network.apply(row, changes)
+        self._on_date(network.newest_date())
         self._on_change(network.id)
 
     async def redate_heads(self) -> None:

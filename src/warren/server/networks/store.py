@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    case,
     delete,
     insert,
     select,
@@ -94,10 +95,14 @@ async def read_all(connection: AsyncConnection) -> list[NetworkRow]:
     return [NetworkRow(*row) for row in result]
 
 
-async def advance(connection: AsyncConnection, network: NetworkId) -> NetworkRow | None:
+async def advance(connection: AsyncConnection, network: NetworkId, at_least: int) -> NetworkRow | None:
     """Take the network's next sequence number, which locks its row until the end; None: no such network."""
+    following = networks.c.sequence + 1
     statement = (
-        update(networks).where(networks.c.id == network).values(sequence=networks.c.sequence + 1).returning(*_COLUMNS)
+        update(networks)
+        .where(networks.c.id == network)
+        .values(sequence=case((following < at_least, at_least), else_=following))
+        .returning(*_COLUMNS)
     )
     row = (await connection.execute(statement)).first()
     return None if row is None else NetworkRow(*row)

@@ -1,0 +1,175 @@
+"""F4 and F5: a wall clock that is an hour, ten years or half a century off, and a machine that was suspended.
+
+Tunnels know no wall clock, what is valid goes by the newest date that was signed, and nothing is deleted or forgotten
+because of a clock. The programs are the real ones; `clock.py` says how their clock is moved.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.faults import figures
+from tests.faults.clock import DAY_S, HOUR_S, YEAR_S, Clock
+from tests.netlab.lab import Lab
+from tests.netlab.machines import Machine, Server
+from tests.netlab.until import until
+from tests.server.node import TestNode
+from tests.server.running import RunningServer
+
+from warren.protocol.rest.keys import Keys
+
+REACHED_S = 2.0  # from the start of `warren up` under a wrong clock until the peer answers
+AWAKE_S = 3.0  # from the end of a suspension until a packet passes (F5)
+LOST_PACKETS = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A way to be wrong."""
+
+    name: str
+    set: Callable[[Clock], None]
+
+
+MOMENTS = (
+    Moment("an hour ahead", lambda clock: clock.move(HOUR_S)),
+    Moment("an hour behind", lambda clock: clock.move(-HOUR_S)),
+    Moment("ten years ahead", lambda clock: clock.move(10 * YEAR_S)),
+    Moment("1970", lambda clock: clock.show_1970()),
+    Moment("right", lambda clock: clock.move(0)),
+)
+
+
+class Pair:
+    """A server, a machine `a` whose clock may be moved and a machine `b`; both are joined and have met."""
+
+    def __init__(self, lab: Lab, clock: Clock) -> None:
+        lan = lab.switch("lan")
+        self.server = Server(lab.host("server", lan), lab.folder)
+        self.server.start()
+        self.a, self.b = (Machine(lab.host(name, lan), lab.folder) for name in "ab")
+        self.a.env = clock.env
+        key = self.server.key("--reusable")
+        self.a.up(self.server, key)
+        self.b.up(self.server, key)
+        self.peer = self.b.status()["self"]["addresses"][0]
+        self.reach()
+
+    def reach(self, within_s: float = 10.0) -> None:
+        """Until a packet to `b` is answered."""
+        self.a.host.run(
+            ["sh", "-c", f"until ping -n -q -c 1 -W 0.2 {self.peer} >/dev/null; do :; done"], timeout_s=within_s
+        )
+
+    def flow(self, count: int) -> "Callable[[], int]":
+        """Start packets to `b`; the answer waits for their end and says how many were lost."""
+        flow = self.a.host.start(["ping", "-n", "-i", "0.02", "-c", str(count), self.peer])
+
+        def lost() -> int:
+            flow.wait(30.0)
+            line = next(line for line in flow.output().splitlines() if "received" in line)
+            return count - int(line.split(" received")[0].rsplit(" ", 1)[-1])
+
+        return lost
+
+
+@pytest.fixture
+def pair(lab: Lab, clock: Clock) -> Pair:
+    return Pair(lab, clock)
+
+
+@pytest.mark.netlab
+def test_a_clock_that_jumps_disturbs_no_packet(pair: Pair, clock: Clock) -> None:
+    lost = pair.flow(200)
+    for moment in MOMENTS:
+        moment.set(clock)
+        asyncio.run(asyncio.sleep(0.5))
+    figures.note("F4: packets lost while a machine's clock jumped five times", lost(), LOST_PACKETS, "packets")
+    assert pair.a.daemon_pid() is not None
+    assert len(pair.a.status()["peers"]) == 1
+    assert pair.a.status()["health"] == []
+
+
+@pytest.mark.netlab
+def test_a_machine_that_starts_with_a_wrong_clock_reaches_its_peers(pair: Pair, clock: Clock) -> None:
+    identity = pair.a.status()["self"]["identity"]
+    for moment in MOMENTS:
+        pair.a.run("down")
+        moment.set(clock)
+        with figures.within(REACHED_S, f"F4: `warren up` with a clock that says {moment.name}"):
+            pair.a.run("up")
+            pair.reach()
+        assert pair.a.status()["self"]["identity"] == identity
+    health = pair.a.status()["health"]
+    assert health == [], health
+
+
+@pytest.mark.netlab
+def test_a_wrong_clock_is_reported(pair: Pair, clock: Clock) -> None:
+    for moment in MOMENTS[2:4]:
+        moment.set(clock)
+        pair.a.run("down")
+        pair.a.run("up")
+        pair.reach()
+        health = pair.a.status()["health"]
+        assert any("clock" in entry["text"] + entry["fix"] for entry in health), (moment.name, health)
+
+
+@pytest.mark.netlab
+@pytest.mark.parametrize("suspended_s", [2 * 60, 8 * HOUR_S, 30 * DAY_S])
+def test_a_machine_that_was_suspended_is_back_soon(pair: Pair, clock: Clock, suspended_s: int) -> None:
+    """F5: every thread of the daemon stands still for a moment, and the clock has gone on meanwhile."""
+    pid = pair.a.daemon_pid()
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    until(lambda: "State:\tT" in Path(f"/proc/{pid}/status").read_text(), "it stands still")
+    asyncio.run(asyncio.sleep(1.0))
+    clock.move(suspended_s)
+    os.kill(pid, signal.SIGCONT)
+    with figures.within(AWAKE_S, f"F5: first packet after {suspended_s} s of suspension"):
+        pair.reach()
+    until(lambda: pair.a.status()["networks"][0]["server"]["state"] == "connected", "its session is there", 10.0)
+    assert len(pair.a.status()["peers"]) == 1
+
+
+async def test_a_server_with_a_wrong_clock_admits_and_forgets_nobody(server: RunningServer, clock: Clock) -> None:
+    server.env = clock.env
+    server.start()
+    reusable = server.create_key(reusable=True)
+    async with TestNode(server.node_url) as first:
+        assert await first.join(reusable, "first") is None
+        for number, moment in enumerate(MOMENTS):
+            moment.set(clock)
+            server.restart()
+            await first.disconnect()
+            assert await first.resume() is None, moment.name
+            async with TestNode(server.node_url) as node:
+                assert await node.join(server.create_key(), f"late{number}") is None, moment.name
+                await first.until(lambda name=f"late{number}": name in first.peers(), f"news: {moment.name}")  # type: ignore[misc]
+                assert "first" in node.peers(), moment.name
+        assert len(server.members()) == 1 + len(MOMENTS)
+        assert len(server.rest.get("networks", "default", "keys", kind=Keys).keys) == 1 + len(MOMENTS)
+        assert first.view().health == (), first.view().health
+
+
+async def test_a_servers_clock_that_jumps_removes_no_ephemeral_machine_that_is_away(
+    server: RunningServer, clock: Clock
+) -> None:
+    server.env = clock.env
+    server.start()
+    key = server.create_key(reusable=True, ephemeral=True)
+    async with TestNode(server.node_url) as away, TestNode(server.node_url) as here:
+        assert await away.join(key, "away") is None
+        assert await here.join(key, "here") is None
+        await away.disconnect()
+        clock.move(10 * YEAR_S)
+        server.restart()
+        await here.disconnect()
+        assert await here.resume() is None
+        await asyncio.sleep(1.0)
+        assert server.members().keys() == {"away", "here"}
+        assert await away.resume() is None
