@@ -8,6 +8,7 @@ whose folder is damaged is not started, not deleted and not joined anew: it is s
 """
 
 import asyncio
+import contextlib
 import shutil
 import time
 from collections.abc import Awaitable, Callable, Coroutine
@@ -30,10 +31,11 @@ from warren.node.ledger import GENESIS_FILE, open_ledger
 from warren.node.membership import Membership
 from warren.node.network import Network, Parts
 from warren.node.records import first_record
-from warren.node.storage import Damage, Store, put_in_place
+from warren.node.storage import Damage, Store, delete_folder, put_in_place
 from warren.trust.admission_key import AdmissionKey
 
 log = Log("roster")
+_LEFT = ".gone"  # ends the name of a folder that is being deleted
 _UNFINISHED = ".new"  # ends the name of a folder that is being written; the server was not asked yet
 
 
@@ -94,7 +96,11 @@ class Roster:
         """Start every network that is on disk and is not running."""
         if not self._folder.is_dir():
             return
-        whole = [folder for folder in self._folder.iterdir() if folder.suffix != _UNFINISHED]
+        folders = list(self._folder.iterdir())
+        for folder in folders:
+            if folder.suffix == _LEFT:  # a kill cut its deletion short
+                shutil.rmtree(folder, ignore_errors=True)
+        whole = [folder for folder in folders if folder.suffix not in {_LEFT, _UNFINISHED}]
         for folder in sorted(whole)[:NETWORKS_MAX]:
             if folder.is_dir() and folder.name not in {_folder_name(network) for network in self._running}:
                 self._load_one(folder)
@@ -139,7 +145,7 @@ class Roster:
                 except WarrenError as error:
                     log.warning("the server was not told", code=error.code.value, reason=error.text)
             await self._end(network)
-            await asyncio.to_thread(shutil.rmtree, network.parts.store.folder, ignore_errors=True)
+            await asyncio.to_thread(_delete, network.parts.store.folder)
             return told
 
     async def stop_all(self) -> None:
@@ -194,7 +200,8 @@ class Roster:
             else:
                 connection.abort()
             if is_admitted or not isinstance(error, UnreachableError | asyncio.CancelledError):
-                shutil.rmtree(parts.store.folder, ignore_errors=True)
+                with contextlib.suppress(WarrenError):  # what went wrong first is what the user hears
+                    _delete(parts.store.folder)
             raise
         self._running[network.id] = network
         self._life.start(network, connection)
@@ -250,6 +257,10 @@ def _write_new(store: Store, own_keys: node_keys.NodeKeys, genesis: bytes, membe
     node_keys.save(store, own_keys)
     store.write(GENESIS_FILE, genesis)
     memberships.save(store, membership)
+
+
+def _delete(folder: Path) -> None:
+    delete_folder(folder, folder.with_suffix(_LEFT))
 
 
 def _folder_name(network: NetworkId) -> str:

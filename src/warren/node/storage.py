@@ -15,6 +15,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -181,6 +182,21 @@ def put_in_place(written: Path, folder: Path) -> None:
         written.rename(folder)
         reach("folder.named")
         _sync_folder(folder.parent)
+
+
+def delete_folder(folder: Path, aside: Path) -> None:
+    """Delete a folder with all that is in it: it loses its name in one step, so that no start finds a part of it.
+
+    `aside` is the name it has meanwhile. Nothing happens where the folder is gone. WarrenError STORE_UNAVAILABLE where
+    the disk refuses; the folder is whole then.
+    """
+    with _world(f"cannot delete {folder}"):
+        if not folder.exists():
+            return
+        shutil.rmtree(aside, ignore_errors=True)
+        folder.rename(aside)
+        _sync_folder(folder.parent)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 class FolderLock:

@@ -10,7 +10,8 @@ import pytest
 from warren.errors import Code, WarrenError
 from warren.limits import STATE_BAD_FILES_MAX
 from warren.node import keys as node_keys
-from warren.node.storage import Damage, FolderLock, Store
+from warren.node import storage
+from warren.node.storage import Damage, FolderLock, Store, delete_folder
 
 
 @pytest.fixture
@@ -207,3 +208,23 @@ def test_a_second_lock_is_refused_and_names_the_holder(tmp_path: Path) -> None:
     assert str(os.getpid()) in refused.value.text
     first.release()
     FolderLock(tmp_path).release()
+
+
+def test_a_folder_that_is_deleted_loses_its_name_before_any_of_its_files(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.write("a", b"first")
+    store.write("b", b"second")
+
+    def killed(folder: Path, *, ignore_errors: bool) -> None:
+        assert not store.folder.exists(), f"{folder}, {ignore_errors}"
+
+    aside = tmp_path / "state.gone"
+    monkeypatch.setattr(storage, "_sync_folder", lambda _folder: monkeypatch.setattr("shutil.rmtree", killed))
+    delete_folder(store.folder, aside)
+    assert sorted(one.name for one in aside.iterdir()) == ["a", "b"]
+    monkeypatch.undo()
+    aside.rename(store.folder)
+    delete_folder(store.folder, aside)
+    assert list(tmp_path.iterdir()) == []
+    delete_folder(store.folder, aside)
