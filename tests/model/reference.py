@@ -1,0 +1,150 @@
+"""What must be so, told as naively as possible: plain dicts, no classes of the product but its wire bytes.
+
+Two halves. `Truth`: who was admitted and removed, by which key, under which name, as the answers told it; it says which
+answers a request may get and what every map has to show in the end. `may_let_in`: whether a node that was given these
+documents may open its gate for a peer, by looking for one document of each kind that it takes.
+"""
+
+from dataclasses import dataclass, field
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+
+@dataclass
+class Key:
+    """A pre-auth key as its maker knows it."""
+
+    line: str
+    reusable: bool
+    ephemeral: bool
+    expires_at: float
+    uses: int = 0
+    revoked: bool = False
+
+
+@dataclass
+class Member:
+    """A machine that was told that it is in."""
+
+    node: str
+    identity: bytes
+    hostname: str
+    ephemeral: bool
+
+
+@dataclass
+class Truth:
+    """What was acknowledged. `maybe_*`: asked for, and the answer was lost."""
+
+    network_name: str = "default"
+    maybe_names: set[str] = field(default_factory=set)
+    keys: dict[str, Key] = field(default_factory=dict)
+    members: dict[bytes, Member] = field(default_factory=dict)
+    removed: set[bytes] = field(default_factory=set)
+    maybe_removed: set[bytes] = field(default_factory=set)
+    server_was_ahead_s: float = 0.0
+    maybe_joined: set[str] = field(default_factory=set)
+    """hostnames of which nobody heard whether they were admitted"""
+    maybe_used: set[str] = field(default_factory=set)
+    """keys of which nobody heard whether they were used"""
+
+    def answers_to_join(self, key_id: str, hostname: str, server_now: float) -> set[str]:
+        """The answers that a new machine's join may get now; empty text: admitted."""
+        key = self.keys[key_id]
+        if key.revoked:
+            return {"E_KEY_REVOKED"}
+        if not key.reusable and key.uses:
+            return {"E_KEY_USED"}
+        if server_now >= key.expires_at:  # whatever its clock says: a server never goes back behind what it signed
+            return {"E_KEY_EXPIRED"} | ({"E_KEY_USED"} if key_id in self.maybe_used and not key.reusable else set())
+        answers = {""} if server_now + self.server_was_ahead_s < key.expires_at else {"", "E_KEY_EXPIRED"}
+        holders = [member for member in self.members.values() if member.hostname == hostname]
+        if holders:
+            answers.add("E_HOSTNAME_TAKEN")
+            answers -= set() if self.may_be_gone(holders[0]) else {""}
+        if hostname in self.maybe_joined:
+            answers.add("E_HOSTNAME_TAKEN")
+        if key_id in self.maybe_used and not key.reusable:
+            answers.add("E_KEY_USED")
+        return answers
+
+    def may_be_gone(self, member: Member) -> bool:
+        """Whether its removal was asked for, by somebody or by its own absence."""
+        return member.ephemeral or member.identity in self.maybe_removed
+
+    def joined(self, member: Member, key_id: str) -> None:
+        self.members[member.identity] = member
+        self.maybe_joined.discard(member.hostname)
+        if key_id not in self.maybe_used:
+            self.keys[key_id].uses += 1
+
+    def left(self, identity: bytes) -> None:
+        self.members.pop(identity, None)
+        self.removed.add(identity)
+
+
+ENVELOPES: dict[bytes, tuple[str, bytes, dict[str, object]] | None] = {}
+
+
+def read(network: bytes, raw: bytes) -> tuple[str, bytes, dict[str, object]] | None:
+    """(kind, signer, body) of a document whose signature is good; None for anything else."""
+    if raw not in ENVELOPES:
+        ENVELOPES[raw] = _read(network, raw)
+    return ENVELOPES[raw]
+
+
+def _read(network: bytes, raw: bytes) -> tuple[str, bytes, dict[str, object]] | None:
+    try:
+        kind, signer, body, signature = msgspec.msgpack.decode(raw)
+        Ed25519PublicKey.from_public_bytes(signer).verify(signature, f"warren/{kind}/v1\0".encode() + network + body)
+        return kind, signer, msgspec.msgpack.decode(body)
+    except (InvalidSignature, ValueError, TypeError, msgspec.MsgspecError, AttributeError):
+        return None
+
+
+def may_let_in(
+    network: bytes,
+    authorities: set[bytes],
+    root: bytes,
+    *,
+    offered: set[bytes],
+    verified: set[bytes],
+    me: bytes,
+    peer: bytes,
+    keys: tuple[bytes, ...],
+) -> str:
+    """Why `me` may not let `peer` in with these WireGuard keys; empty where it may.
+
+    `offered`: documents that `me` may know; `verified`: documents that it has certainly taken.
+    """
+    given = [one for one in (read(network, raw) for raw in offered) if one is not None]
+    taken = [one for one in (read(network, raw) for raw in verified) if one is not None]
+    if not any(kind == "policy" and signer == root for kind, signer, _ in given):
+        return "no policy was given"
+    for who in (me, peer):
+        if not any(
+            kind == "membership" and signer in authorities and body["identity"] == who and not body.get("epoch")
+            for kind, signer, body in given
+        ):
+            return f"{who.hex()[:10]} has no membership by an authority"
+        if any(
+            kind == "removal" and signer in authorities and body["subject"] == who and body["of"] == "membership"
+            for kind, signer, body in taken
+        ):
+            return f"{who.hex()[:10]} was removed"
+    shown = [body for kind, signer, body in given if kind == "record" and signer == peer and body["identity"] == peer]
+    for key in keys:
+        if not any(key in {body["wireguard"], body.get("next_wireguard")} for body in shown):
+            return f"{peer.hex()[:10]} never showed the key {key.hex()[:10]}"
+    newest = max(
+        (int(str(body["counter"])) for kind, signer, body in taken if _is_record(kind, signer, body, peer)), default=0
+    )
+    if keys and not any(int(str(body["counter"])) >= newest and body["wireguard"] == keys[0] for body in shown):
+        return f"{peer.hex()[:10]} has a newer record than that with the key {keys[0].hex()[:10]}"
+    return ""
+
+
+def _is_record(kind: str, signer: bytes, body: dict[str, object], peer: bytes) -> bool:
+    return kind == "record" and signer == peer and body["identity"] == peer and int(str(body["counter"])) < 2**32
