@@ -5,6 +5,7 @@ not a log: the same trouble twice is one entry with its first time. Bounded by H
 out: who has so many has seen the point).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from warren.errors import Code, WarrenError
@@ -47,7 +48,7 @@ class Health:
         for key in [key for key in self._entries if key.startswith(prefix)]:
             del self._entries[key]
 
-    def replace(self, prefix: str, entries: dict[str, tuple[str, str, str]], now: float) -> None:
+    def replace(self, prefix: str, entries: Mapping[str, tuple[str, str, str]], now: float) -> None:
         """Under this prefix exactly these are wrong: key -> (code, text, fix)."""
         for key in [key for key in self._entries if key.startswith(prefix) and key[len(prefix) :] not in entries]:
             del self._entries[key]

@@ -17,7 +17,7 @@ import msgspec
 
 from warren.errors import Code, WarrenError
 from warren.failpoints import reach
-from warren.limits import CLOCK_OFF_S, REVERIFY_WAIT_MAX_S, SERVER_ANSWER_MAX_S
+from warren.limits import REVERIFY_WAIT_MAX_S, SERVER_ANSWER_MAX_S
 from warren.log import Log
 from warren.model.ids import Identity, NetworkId
 from warren.node import membership as memberships
@@ -29,7 +29,7 @@ from warren.node.health import Health
 from warren.node.keys import NodeKeys
 from warren.node.ledger import Held, Ledger
 from warren.node.membership import Membership
-from warren.node.netmap import NetworkMap, Presence, build, membership_refusal
+from warren.node.netmap import NetworkMap, Presence, build
 from warren.node.paths.candidates import Prefix
 from warren.node.paths.echo import Echoes
 from warren.node.paths.endpoints import EndpointBook
@@ -39,7 +39,9 @@ from warren.node.paths.silence import watch_silence
 from warren.node.records import newer_record
 from warren.node.stamps import reserve
 from warren.node.storage import Store
+from warren.node.trouble import trouble_of
 from warren.protocol.control.messages import MapUpdate
+from warren.trust.clock import SignedClock
 from warren.trust.documents import Right
 
 log = Log("network")
@@ -81,7 +83,7 @@ class Network:
         self._on_change = on_change
         self._on_stillborn = on_stillborn
         self._presence: dict[Identity, Presence] = {}
-        self._signed = (0.0, time.monotonic())
+        self._clock = SignedClock(time.time, time.monotonic)
         me = parts.keys.identity.public
         envelopes = Envelopes(self.id, me, parts.keys.path_keys(time.time()))
         self.link = Link(parse_server(parts.membership.server), self.id, parts.keys.identity, self, _jitter)
@@ -124,7 +126,7 @@ class Network:
 
     def load(self) -> None:
         """Take up what is on disk. WarrenError STATE_DAMAGED where it may not be used."""
-        self.parts.ledger.load(self._now())
+        self.parts.ledger.load(self._clock())
         self._rebuild()
 
     async def run(self, first: Connection | None = None) -> None:
@@ -263,7 +265,7 @@ class Network:
 
     async def _take(self, documents: Sequence[bytes]) -> None:
         try:
-            await self.parts.ledger.take(documents, self._now())
+            await self.parts.ledger.take(documents, self._clock())
         except WarrenError as error:
             log.warning("documents cannot be taken", code=error.code.value, reason=error.text)
             self._health.set_error(self._key + "ledger", error, time.time())
@@ -275,50 +277,25 @@ class Network:
         held = self.held
         if held is None:
             return
-        if held.view.newest_date > self._signed[0] + (time.monotonic() - self._signed[1]):
-            self._signed = (float(held.view.newest_date), time.monotonic())
-        self._show_trouble(held)
+        self._clock.see(held.view.newest_date)
+        trouble = trouble_of(held, self.me, self.name, self._clock.behind_s)
+        self._health.replace(self._key + "trust/", trouble, time.time())
         network = build(held.view, self._presence, self.me)
         if network != self.map:
             self.map = network
             self._on_change()
         self._notify()
 
-    def _show_trouble(self, held: Held) -> None:
-        refusal = membership_refusal(held.view, self.me)
-        fixes = {"heads-stale": "look at this machine's clock; if it is right, its server is cut off or withholds news"}
-        trouble = {
-            note.text: (note.code, f"{self.name}: {note.text}", fixes.get(note.code, "")) for note in held.view.health
-        }
-        if (behind_s := self._signed_now() - time.time()) > CLOCK_OFF_S:
-            text = f"this machine's clock is at least {round(behind_s / 60)} minutes behind what {self.name} signed"
-            trouble["clock"] = ("clock-behind", text, "set the clock; until then the signed date counts")
-        for refused in held.refused:
-            text = (
-                f"{self.name}: refused a {refused.kind or 'document'} of {refused.subject.hex()[:10]}: {refused.text}"
-            )
-            trouble[text] = (refused.code.value, text, "")
-        if refusal is not None:
-            trouble["membership"] = (refusal.code.value, f"{self.name}: {refusal.text}", refusal.fix)
-        self._health.replace(self._key + "trust/", trouble, time.time())
-
-    def _now(self) -> float:
-        """What counts as now for validity: never before what verified documents say (DESIGN.md, Trust)."""
-        return max(time.time(), self._signed_now())
-
-    def _signed_now(self) -> float:
-        """The earliest that now can be, going by the newest date that was signed."""
-        date, since = self._signed
-        return date + (time.monotonic() - since)
-
     async def _reverify(self) -> None:
         """Memberships and delegations end by the clock."""
         while True:
             held = self.held
             due = held.view.next_change if held is not None else None
-            wait_s = REVERIFY_WAIT_MAX_S if due is None else min(max(due - self._now(), 0.0) + 1.0, REVERIFY_WAIT_MAX_S)
+            wait_s = (
+                REVERIFY_WAIT_MAX_S if due is None else min(max(due - self._clock(), 0.0) + 1.0, REVERIFY_WAIT_MAX_S)
+            )
             await asyncio.sleep(wait_s)
-            if due is not None and self._now() >= due:
+            if due is not None and self._clock() >= due:
                 await self._take(())
 
     async def _listen(self, tunnel: Tunnel) -> None:
@@ -336,7 +313,7 @@ class Network:
         held = self.held
         if held is None or self._tasks is None or (self._publishing is not None and not self._publishing.done()):
             return
-        record = newer_record(held.view, self.parts.keys, int(self._now()))
+        record = newer_record(held.view, self.parts.keys, int(self._clock()))
         if record is not None:
             self._publishing = self._tasks.create_task(self._publish(record))
 

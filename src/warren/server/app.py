@@ -14,7 +14,6 @@ from warren.errors import Code, WarrenError
 from warren.limits import CLOCK_OFF_S, HTTP_DRAIN_S
 from warren.log import Log
 from warren.server import keys, tls
-from warren.server.clock import SigningClock
 from warren.server.completions import Completions
 from warren.server.db.engine import Database, sqlite_url
 from warren.server.db.migrate import migrate
@@ -34,6 +33,7 @@ from warren.server.sessions.endpoint import NodeEndpoint
 from warren.server.sessions.hub import Hub
 from warren.server.settings import Settings, split_listen
 from warren.server.web import build, door, metrics_only
+from warren.trust.clock import SignedClock
 from warren.trust.documents import ServerPlace
 
 log = Log("app")
@@ -60,7 +60,7 @@ async def _construct(settings: Settings, folder: Folder, database: Database, gro
     server_key = keys.load_or_make(folder.server_key)
     registrar = LocalRegistrar(keys.load_or_make(folder.registrar_key))
     hub = Hub(time.time)
-    clock = SigningClock(time.time, time.monotonic)
+    clock = SignedClock(time.time, time.monotonic)
     completions = Completions(group)
     networks = Networks(
         database=database,
@@ -83,7 +83,9 @@ async def _construct(settings: Settings, folder: Folder, database: Database, gro
     hub.serve(networks)
     await networks.load()
     if clock.behind_s > CLOCK_OFF_S:
-        log.warning("this machine's clock is behind what this server signed before: set it", seconds=int(clock.behind_s))
+        log.warning(
+            "this machine's clock is behind what this server signed before: set it", seconds=int(clock.behind_s)
+        )
     invites = Invites(database, server_key.public, clock)
     return Services(networks, invites, devices, hub, Health(database), server_key)
 
@@ -108,7 +110,9 @@ async def _serve(
             private_key=certificate.private_key,
         )
     )
-    housekeeping = Housekeeping(networks=services.networks, devices=services.devices, hub=services.hub, clock=time.monotonic)
+    housekeeping = Housekeeping(
+        networks=services.networks, devices=services.devices, hub=services.hub, clock=time.monotonic
+    )
     async with _listening(settings, folder, services, certificate.sha256, front):
         await front.start()
         front_task = group.create_task(front.run())

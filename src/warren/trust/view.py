@@ -55,8 +55,9 @@ class View:
     `policy` None: deny all. `removed`: identities whose membership was ended, with the epoch. `delegations`: the live
     ones by delegate. `documents`: those worth keeping on disk, by digest; giving them back with `floors` gives the same
     facts. `floors`: to be on disk before anything here is used. `effective_now`: Unix seconds, what counted as now.
-    `newest_date`: of what those wrote who are trusted with dates; pass max(clock, this + monotonic seconds since) to the
-    next `verify` (never the last `effective_now`: a clock that was wrong once would count for ever). `next_change`: when time alone changes the answer (None: never).
+    `newest_date`: of what those wrote who are trusted with dates; the next `verify` gets max(clock, this + monotonic
+    seconds since), as `trust.clock` says (never the last `effective_now`: a clock that was wrong once would count for
+    ever). `next_change`: when time alone changes the answer (None: never).
     """
 
     network: NetworkId

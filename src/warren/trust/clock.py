@@ -1,15 +1,15 @@
-"""What counts as now for what this server signs and stores: its wall clock, but never before what it signed already.
+"""What counts as now: the wall clock, but never before the newest date in what was signed and the time since then.
 
-Nodes take the newest date in a signed document for the earliest that now can be. A server whose clock went back would
-sign news that looks old to them: they would raise an alarm and admit nobody. So the newest date it signed, and the
-time that has passed since, hold against the wall clock; who runs the server is told that the clock is behind. A clock
-that is ahead cannot be known for what it is. Must not know documents; reads no clock itself.
+On a node that is the newest verified document, so that a clock that went back brings nothing to life that has ended. On
+a server it is what it signed itself: news with an older date would look stale to its nodes, and they would raise an
+alarm and admit nobody. Whoever runs the machine is told that its clock is behind; a clock that is ahead cannot be known
+for what it is. Must not know documents; reads no clock itself.
 """
 
 from collections.abc import Callable
 
 
-class SigningClock:
+class SignedClock:
     """Call it for Unix seconds."""
 
     def __init__(self, wall: Callable[[], float], monotonic: Callable[[], float]) -> None:
@@ -23,7 +23,7 @@ class SigningClock:
         return max(self._wall(), self._floor())
 
     def see(self, date: float) -> None:
-        """A document of ours has this date (Unix seconds)."""
+        """A document that counts has this date (Unix seconds)."""
         if date > self._floor():
             self._date, self._seen_at = date, self._monotonic()
 
