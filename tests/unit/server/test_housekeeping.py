@@ -1,10 +1,15 @@
 """What the server does by the clock."""
 
+import asyncio
+
 from tests.unit.server.conftest import Ended, Features
 
 from warren.errors import Code
 from warren.limits import EPHEMERAL_GRACE_S, EPHEMERAL_LIFETIME_S, HEAD_REDATE_S
 from warren.model.ids import Identity
+from warren.server.metrics import Metrics
+from warren.server.networks.store import read_document
+from warren.server.sessions.admission import Admission
 
 
 def expires_of(features: Features, identity: Identity) -> int | None:
@@ -43,6 +48,29 @@ async def test_an_ephemeral_member_that_is_here_is_renewed_at_half_its_time(feat
     features.clock[0] += EPHEMERAL_LIFETIME_S / 2 + 1
     await features.housekeeping.sweep_ephemeral()
     assert expires_of(features, here) == int(features.clock[0]) + EPHEMERAL_LIFETIME_S
+
+
+async def test_a_member_that_comes_back_after_its_time_is_renewed_before_it_is_in(features: Features) -> None:
+    """Found by tests/model, seed 10: a clock that was ahead let a membership run out, and the next round was far."""
+    late = await features.join(await features.key(ephemeral=True), "late")
+    features.clock[0] += EPHEMERAL_LIFETIME_S + 1
+    admission = Admission(features.networks, features.invites, features.devices, Metrics(), certificate_sha256=b"")
+    membership = await admission.resume(features.network, late)
+    assert expires_of(features, late) == int(features.clock[0]) + EPHEMERAL_LIFETIME_S
+    assert membership == features.network.state.document("membership", late)
+
+
+async def test_a_renewal_that_waited_behind_a_removal_brings_nobody_back(features: Features) -> None:
+    gone = await features.join(await features.key(ephemeral=True), "gone")
+    features.clock[0] += EPHEMERAL_LIFETIME_S
+    async with asyncio.TaskGroup() as group, features.database.write():
+        group.create_task(features.devices.remove(features.network, gone, actor="test", revoke_key=False))
+        group.create_task(features.devices.renew_ephemeral(features.network, gone))
+        for _ in range(20):  # both wait for their turn to write
+            await asyncio.sleep(0)
+    async with features.database.read() as connection:
+        assert await read_document(connection, features.network.id, "membership", gone) is None
+    assert not features.network.state.is_member(gone)
 
 
 async def test_a_member_with_a_plain_key_does_not_expire(features: Features) -> None:

@@ -176,14 +176,16 @@ class Devices:
     async def _renew(self, network: LiveNetwork, identity: Identity, body: Membership, now: int) -> None:
         async with self._database.write() as connection:
             row = await self._networks.advance(connection, network)
+            member = await store.read(connection, network.id, identity)
+            if member is None or member.removed_at is not None:
+                return  # removed while we waited for our turn
             later = msgspec.structs.replace(
                 body, counter=row.sequence, date=now, expires=now + EPHEMERAL_LIFETIME_S, heads=network.head_marks()
             )
             raw = await self._registrar.admit(network.id, later, network.prefix4)
             changes = await self._with_head(network, [(Kind.MEMBERSHIP.value, identity, raw)], row, now)
             await network_store.put(connection, network.id, _stored(changes), now)
-        if network.state.is_member(identity):
-            self._networks.apply(network, row, changes)
+        self._networks.apply(network, row, changes)
 
     async def write_last_seen(self, seen: dict[tuple[NetworkId, Identity], int]) -> None:
         """Store when members had a session last (Unix seconds)."""

@@ -4,6 +4,7 @@ Decides the refusal where a network or member is unknown. Must not know sockets 
 `sessions` that reaches into networks, keys and devices.
 """
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -50,8 +51,14 @@ class Admission:
 
         return network, challenge
 
-    def resume(self, network: LiveNetwork, identity: Identity) -> bytes:
-        """The membership of a node that proved its identity. Raises REMOVED, NOT_A_MEMBER or NETWORK_UNKNOWN."""
+    async def resume(self, network: LiveNetwork, identity: Identity) -> bytes:
+        """The membership of a node that proved its identity. Raises REMOVED, NOT_A_MEMBER or NETWORK_UNKNOWN.
+
+        One that is about to run out (or did, while nobody looked) is renewed first, if the database lets us.
+        """
+        self._still_here(network)
+        with contextlib.suppress(WarrenError):
+            await self.devices.renew_ephemeral(network, identity)
         self._still_here(network)
         membership = network.state.document(Kind.MEMBERSHIP, identity)
         if membership is not None:

@@ -159,7 +159,7 @@ class Connection:
                 if not self._machine.is_closed:
                     challenge(self._machine, self._clock())
             case ResumeWanted():
-                membership = self._admission.resume(self._known_network(), Identity(event.identity))
+                membership = await self._admission.resume(self._known_network(), Identity(event.identity))
                 self._open(Identity(event.identity), membership)
             case JoinWanted():
                 membership = await self._admission.join(self._known_network(), event)
