@@ -50,16 +50,17 @@ class Truth:
     maybe_used: set[str] = field(default_factory=set)
     """keys of which nobody heard whether they were used"""
 
-    def answers_to_join(self, key_id: str, hostname: str, server_now: float) -> set[str]:
+    def answers_to_join(self, key_id: str, hostname: str, *, server_now: float, true_now: float) -> set[str]:
         """The answers that a new machine's join may get now; empty text: admitted."""
         key = self.keys[key_id]
         if key.revoked:
             return {"E_KEY_REVOKED"}
         if not key.reusable and key.uses:
             return {"E_KEY_USED"}
-        if server_now >= key.expires_at:  # whatever its clock says: a server never goes back behind what it signed
+        if server_now >= key.expires_at:
             return {"E_KEY_EXPIRED"} | ({"E_KEY_USED"} if key_id in self.maybe_used and not key.reusable else set())
-        answers = {""} if server_now + self.server_was_ahead_s < key.expires_at else {"", "E_KEY_EXPIRED"}
+        # a clock that was ahead and is set back: a server does not go behind what it signed meanwhile
+        answers = {""} if true_now + self.server_was_ahead_s < key.expires_at else {"", "E_KEY_EXPIRED"}
         holders = [member for member in self.members.values() if member.hostname == hostname]
         if holders:
             answers.add("E_HOSTNAME_TAKEN")

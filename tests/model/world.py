@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random  # noqa: TID251  # the model's one source of chance, seeded
 from typing import Any
 
-from tests.model.clock import RUNNING, PowerLossError
+from tests.model.clock import EPOCH, RUNNING, PowerLossError
 from tests.model.liars import ServerLies, member_lies
 from tests.model.machines import URL, ModelTunnel, NodeMachine, ServerMachine
 from tests.model.reference import Key, Member, Truth, may_let_in
@@ -110,9 +110,6 @@ class World:
     def live(self) -> LiveNetwork:
         return self.services().networks.all()[0]
 
-    def server_now(self) -> float:
-        return self.server.wall()
-
     async def make_key(self, *, reusable: bool = False, ephemeral: bool = False, expires_s: int = 30 * 86_400) -> str:
         """A key by the services, as the REST door makes it; its id, empty where the server is away."""
         if self.server.services is None:
@@ -208,7 +205,10 @@ class World:
 
     def _answers(self, key_id: str, hostname: str, mangle: str) -> set[str]:
         wrong = {"seed": {"E_KEY_UNKNOWN"}, "id": {"E_KEY_UNKNOWN"}, "pin": {"E_PIN_MISMATCH"}}
-        return set(wrong[mangle]) if mangle else self.truth.answers_to_join(key_id, hostname, self.server_now())
+        if mangle:
+            return wrong[mangle]
+        true_now = EPOCH + self.loop_time()
+        return self.truth.answers_to_join(key_id, hostname, server_now=self.server.wall(), true_now=true_now)
 
     async def _up(self, node: NodeMachine, key: AdmissionKey, entry: Entry) -> tuple[str, bytes]:
         """(code, identity) of `warren up --auth-key`."""
