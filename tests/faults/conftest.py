@@ -1,4 +1,4 @@
-"""After every case: no traceback or ERROR in a log, private files private, nothing left running, open or on the host."""
+"""After every case: no traceback or ERROR in a log, private files private, nothing left running, open or a link."""
 
 from collections.abc import Iterator
 from contextlib import suppress

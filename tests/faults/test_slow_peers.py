@@ -89,7 +89,9 @@ async def test_slow_writers_are_cut_and_nodes_hear_as_fast_as_before(server: Run
             await asyncio.sleep(0.05)
         lived = [await task for task in slow]
     figures.note("F20: a head at a byte a second was cut after", max(lived[::2]), FRONT_HEAD_S + SLACK_S)
-    figures.note("F20: a stranger's message at a byte a second was cut after", max(lived[1::2]), FRONT_UNPROVEN_S + SLACK_S)
+    figures.note(
+        "F20: a stranger's message at a byte a second was cut after", max(lived[1::2]), FRONT_UNPROVEN_S + SLACK_S
+    )
     bound = max(worst(before), TOO_SMALL_TO_MEASURE_S) * HEAR_AT_MOST
     figures.note(f"F20: p99 of news beside {2 * MANY} slow ones (before: {worst(before):.3f} s)", worst(during), bound)
 
@@ -117,5 +119,7 @@ async def test_slow_callers_of_the_daemon_are_cut_and_others_are_answered(idle_d
         with slowest.measure():
             assert await asyncio.to_thread(LocalClient(idle_daemon).is_answering)
         await asyncio.sleep(0.2)
-    figures.note("F20: a slow call to the daemon was cut after", max([await one for one in slow]), LOCAL_REQUEST_MAX_S + SLACK_S)
+    figures.note(
+        "F20: a slow call to the daemon was cut after", max([await one for one in slow]), LOCAL_REQUEST_MAX_S + SLACK_S
+    )
     slowest.close()

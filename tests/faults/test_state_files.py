@@ -119,7 +119,9 @@ def look(folder: Path) -> tuple[set[bytes], list[WarrenError], list[Damage]]:
     store = Store(folder, damages.append)
     wanted_file.load(store)
     Journal(store, "an epoch")
-    roster = Roster(folder, Health(), lambda: None, Life(lambda one, _: networks.append(one), stop, lambda work: work.close()))
+    roster = Roster(
+        folder, Health(), lambda: None, Life(lambda one, _: networks.append(one), stop, lambda work: work.close())
+    )
     roster.load()
     if (refusal := roster.refusal()) is not None:
         refused.append(refusal)
@@ -161,7 +163,9 @@ async def test_no_damage_of_the_state_makes_another_machine(
         assert again == found, name
         kept += bool(found)
         refused_count += not found
-    figures.tell(f"F18: {count} damaged folders: {kept} started as the same machine, {refused_count} refused with a code")
+    figures.tell(
+        f"F18: {count} damaged folders: {kept} started as the same machine, {refused_count} refused with a code"
+    )
 
 
 @pytest.mark.timeout(3600)

@@ -1,0 +1,120 @@
+"""F35: the folder of a machine or of the server is brought back from an older copy, as a snapshot of a disk would be.
+
+A machine learns its own newest record before it publishes another. A server never takes its nodes back: they keep what
+they know, what it signs after that counts at once, and whom it does not know any more is told so.
+"""
+
+import os
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.faults import figures
+from tests.netlab.lab import Lab
+from tests.netlab.machines import WARREN, Machine, Server
+from tests.netlab.until import until
+
+from warren.node import keys as node_keys
+from warren.node.ledger import open_ledger
+from warren.node.storage import Store
+
+pytestmark = pytest.mark.netlab
+
+LEARNED_S = 10.0  # from the start of the restored program until those that are there agree again
+LATER = 7  # the number of the record that the machine had published when its copy was brought back
+
+
+class Lan:
+    """A server and four machines on a LAN, none joined."""
+
+    def __init__(self, lab: Lab) -> None:
+        lan = lab.switch("lan")
+        self.server = Server(lab.host("server", lan), lab.folder)
+        self.server.start()
+        self.machines = [Machine(lab.host(name, lan), lab.folder) for name in "abcd"]
+        self.key = self.server.key("--reusable")
+
+    def stop_server(self) -> None:
+        """In order, so that the copy is whole."""
+        assert self.server.process is not None
+        for pid in self.server.host.pids():  # `ip netns exec` execs, so this is the server (and its front)
+            os.kill(pid, signal.SIGTERM)
+        self.server.process.wait(15.0)
+
+
+@pytest.fixture
+def lan(lab: Lab) -> Lan:
+    return Lan(lab)
+
+
+def reaches(one: Machine, other: Machine) -> bool:
+    return one.run("ping", other.name, "-c", "1", "--timeout", "1s", check=False).returncode == 0
+
+
+def peers(machine: Machine) -> set[str]:
+    return {peer["name"] for peer in machine.status()["peers"]}
+
+
+def codes(machine: Machine) -> set[str]:
+    return {entry["code"] for entry in machine.status()["health"]}
+
+
+def newest_record(state: Path) -> int:
+    """The number of the machine's own record that it holds."""
+    (folder,) = (state / "networks").iterdir()
+    store = Store(folder, lambda _: None)
+    ledger = open_ledger(store)
+    ledger.load(time.time())
+    assert ledger.held is not None
+    record = ledger.held.view.members[node_keys.load(store).identity.public].record
+    assert record is not None
+    return record.counter
+
+
+def test_a_machine_brought_back_from_a_copy_learns_its_newest_record_first(lan: Lan, tmp_path: Path) -> None:
+    a, b, *_ = lan.machines
+    a.up(lan.server, lan.key)
+    b.up(lan.server, lan.key)
+    a.run("down")
+    shutil.copytree(a.state, tmp_path / "copy")
+    a.host.run([sys.executable, "-m", "tests.faults.later_self", a.state, lan.server.url, str(LATER)])
+    shutil.rmtree(a.state)
+    shutil.copytree(tmp_path / "copy", a.state)
+    with figures.within(LEARNED_S, "F35: a machine brought back from a copy is reached again"):
+        a.run("up")
+        until(lambda: reaches(b, a), "b reaches a")
+    assert a.status()["health"] == []
+    a.run("down")
+    assert newest_record(a.state) == LATER + 1
+
+
+def test_a_server_brought_back_from_a_copy_takes_no_machine_back(lan: Lan, tmp_path: Path) -> None:
+    a, b, c, d = lan.machines
+    a.up(lan.server, lan.key)
+    b.up(lan.server, lan.key)
+    lan.stop_server()
+    shutil.copytree(lan.server.data, tmp_path / "copy")
+    lan.server.start()
+    until(lambda: a.status()["networks"][0]["server"]["state"] == "connected", "a is back", 30.0)
+    lan.server.host.run([WARREN, "member", "kick", "b", "--keep-key", "--server", lan.server.data, "--yes"])
+    c.up(lan.server, lan.key)
+    until(lambda: peers(a) == {"c"}, "a knows c and forgot b", LEARNED_S)
+    until(lambda: reaches(a, c), "a reaches c")
+
+    lan.stop_server()
+    shutil.rmtree(lan.server.data)
+    shutil.copytree(tmp_path / "copy", lan.server.data)
+    with figures.within(LEARNED_S, "F35: a server brought back from a copy has its node again"):
+        lan.server.start()
+        until(lambda: a.status()["networks"][0]["server"]["state"] == "connected", "a is back", 30.0)
+    assert peers(a) == {"c"}, "what a has seen does not go back: b stays out, c stays in"
+    assert reaches(a, c)
+    until(lambda: "E_NOT_A_MEMBER" in codes(c), "c is told that the server does not know it", 30.0)
+    with figures.within(LEARNED_S, "F35: who joins a server brought back from a copy is reached"):
+        d.up(lan.server, lan.key)
+        until(lambda: peers(a) == {"c", "d"}, "a takes the new member")
+        until(lambda: reaches(a, d), "a reaches d")
+    assert {"c", "d"} == peers(a)
