@@ -74,6 +74,7 @@ def warren_server(*words: str, timeout_s: float = 40) -> subprocess.CompletedPro
         (("--nonsense",), 2, "unrecognized"),
         (("--data", "d", "--url", "gopher://x"), 1, Code.INVALID_CONFIG),
         (("--data", "/proc/nowhere", "--url", "http://127.0.0.1"), 1, Code.INVALID_CONFIG),
+        (("--data", "x" * 300, "--url", "http://127.0.0.1"), 1, Code.INVALID_CONFIG),
     ],
 )
 def test_wrong_words_are_answered_in_words(words: tuple[str, ...], exit_code: int, said: str) -> None:
@@ -81,6 +82,28 @@ def test_wrong_words_are_answered_in_words(words: tuple[str, ...], exit_code: in
     assert answer.returncode == exit_code
     assert said in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+def test_without_the_servers_packages_it_says_what_to_install(tmp_path: Path) -> None:
+    without = "import sys; sys.modules['sqlalchemy'] = None; from warren.__main__ import main; sys.exit(main())"
+    words = ["server", "--data", str(tmp_path / "d"), "--url", "http://127.0.0.1:1"]
+    answer = subprocess.run(
+        [sys.executable, "-c", without, *words], capture_output=True, text=True, timeout=40, check=False
+    )
+    assert answer.returncode == 1
+    assert Code.UNSUPPORTED in answer.stderr
+    assert "warren[server]" in answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert not (tmp_path / "d").exists()
+
+
+def test_a_port_of_the_url_that_nobody_listens_on_is_warned_of(tmp_path: Path) -> None:
+    own = RunningServer(tmp_path / "data")
+    assert own.start().stop() == 0
+    assert "forwards" not in own.log.read_text()
+    own.url = "http://127.0.0.1"
+    assert own.start().stop() == 0
+    assert "--listen :80\n" in own.log.read_text()
 
 
 def test_help_teaches_with_examples() -> None:

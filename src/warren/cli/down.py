@@ -13,7 +13,7 @@ from warren.protocol.local.rights import DOWN, LEAVE
 def down(parsed: Parsed) -> int:
     """Be off; returns once the daemon's process has ended. Where none runs it is off already: exit code 0."""
     client = local_client(parsed)
-    if not client.path.exists():
+    if not client.is_there():
         output.note(f"already off: no daemon at {client.path}")
         return output.DONE
     if not client.is_answering():

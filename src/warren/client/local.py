@@ -49,6 +49,13 @@ class LocalClient:
             if last is None:
                 raise _cut()
 
+    def is_there(self) -> bool:
+        """Whether there is a socket, answering or not; raises WarrenError where this user may not look."""
+        try:
+            return self.path.exists()
+        except OSError as error:
+            raise self._unreachable(error) from error
+
     def is_answering(self) -> bool:
         """Whether somebody listens on the socket."""
         try:

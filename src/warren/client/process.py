@@ -103,11 +103,22 @@ def wait_until_ended(pid: int, timeout_s: float = DAEMON_END_MAX_S) -> bool:
 
 
 def _missing_folders(folder: Path) -> list[Path]:
-    missing = []
-    while not folder.exists() and folder != folder.parent:
-        missing.append(folder)
-        folder = folder.parent
+    missing: list[Path] = []
+    try:
+        while not folder.exists() and folder != folder.parent:
+            missing.append(folder)
+            folder = folder.parent
+    except OSError as error:  # a folder on the way that this user may not look into
+        raise _unusable(folder, error) from error
     return missing
+
+
+def _unusable(folder: Path, error: OSError) -> WarrenError:
+    return WarrenError(
+        Code.FORBIDDEN,
+        f"the folder {folder} cannot be used: {error.strerror}",
+        "run it as root, or give --state and --socket",
+    )
 
 
 def _open_log(state: Path) -> int:
@@ -117,11 +128,7 @@ def _open_log(state: Path) -> int:
             state / "daemon.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
         )
     except OSError as error:
-        raise WarrenError(
-            Code.FORBIDDEN,
-            f"the state folder {state} cannot be written: {error.strerror}",
-            "run it as root, or give --state",
-        ) from error
+        raise _unusable(state, error) from error
 
 
 def _spawn(state: Path, path: Path, log: int) -> int:

@@ -68,10 +68,24 @@ def _warn(settings: Settings) -> None:
             f"warren server: warning: {settings.base_url} is not encrypted. Nodes still check this server by their"
             " key's pin and encrypt to each other; use https:// for people and tokens.\n"
         )
+    if settings.listen_port not in {0, settings.url_port}:
+        sys.stderr.write(
+            f"warren server: warning: {settings.base_url} means port {settings.url_port}, but this server listens on"
+            f" port {settings.listen_port}: unless something forwards it, give --listen :{settings.url_port}\n"
+        )
 
 
 def _run(settings: Settings) -> int:
-    from warren.server.app import run  # noqa: PLC0415
+    try:
+        from warren.server.app import run  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if str(error.name).partition(".")[0] == "warren":
+            raise
+        raise WarrenError(
+            Code.UNSUPPORTED,
+            f"this installation has no server in it: the package {error.name} is missing",
+            "install it with: pip install 'warren[server]' (of the same file or place)",
+        ) from error
 
     log.begin(settings.log_level)
 

@@ -67,6 +67,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return self.url.rstrip("/")
 
     @property
+    def url_port(self) -> int:
+        """The port that the URL means."""
+        return urlsplit(self.url).port or (80 if self.plain else 443)
+
+    @property
+    def listen_port(self) -> int:
+        """The port of the public listener; 0: the system chooses."""
+        return split_listen(self.listen)[1]
+
+    @property
     def on_loopback(self) -> bool:
         """Whether the URL names this machine only, where plain HTTP needs no warning."""
         try:
@@ -137,8 +147,13 @@ def load(flags: Mapping[str, str], environment: Mapping[str, str], system_file: 
 def _file_in_force(data: object, system_file: Path) -> Path | None:
     if data is not None:
         own = Path(str(data)) / "server.toml"
-        if own.is_file():
-            return own
+        try:
+            if own.is_file():
+                return own
+        except OSError as error:  # the folder belongs to another user
+            raise WarrenError(
+                Code.INVALID_CONFIG, f"{own} cannot be read: {error.strerror}", "run it as the server's user or root"
+            ) from error
     return system_file if system_file.is_file() else None
 
 

@@ -262,6 +262,16 @@ def test_down_after_a_daemon_that_was_killed_says_how_to_undo_what_it_left(call:
     assert "warren up, then warren down" in err
 
 
+def test_down_where_this_user_may_not_look_is_refused_in_words(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "exists", closed)
+    code, out, err = call.alone("down")
+    assert (code, out) == (1, "")
+    assert "E_FORBIDDEN" in err
+
+
 def test_settings_come_with_their_origin_on_demand(call: Call) -> None:
     assert call("config", "show")[1].splitlines()[1].split() == ["state", "/var/lib/warren"]
     assert call("config", "show", "--origin")[1].splitlines()[1].split()[2:] == ["default", "WARREN_STATE"]

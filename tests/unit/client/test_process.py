@@ -65,6 +65,14 @@ def test_a_state_folder_that_cannot_be_made_is_refused_in_words(tmp_path: Path) 
     assert caught.value.code is Code.FORBIDDEN
 
 
+def test_a_folder_on_the_way_that_cannot_be_looked_into_is_refused_in_words(tmp_path: Path) -> None:
+    state = tmp_path / ("x" * 300) / "state"  # the kernel refuses the name, as it refuses a stranger a private folder
+    with pytest.raises(WarrenError) as caught:
+        start(LocalClient(tmp_path / "s"), state, is_system=False)
+    assert caught.value.code is Code.FORBIDDEN
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
