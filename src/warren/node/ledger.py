@@ -99,7 +99,9 @@ class Ledger:
             raise
         self._floors = view.floors
         self._keep(view)
-        self.held = Held(view, (*refused, *view.refused)[:_REFUSED_SHOWN_MAX], now)
+        # what was in force until now and gave way (to a newer one, to a removal) is the course of things, no trouble
+        came = (one for one in view.refused if one.digest not in before or one.digest in self._documents)
+        self.held = Held(view, (*refused, *came)[:_REFUSED_SHOWN_MAX], now)
         return self.held
 
     async def reverify(self, now: float) -> Held | None:

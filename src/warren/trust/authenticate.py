@@ -30,12 +30,14 @@ class Authentic:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a document does not count; `kind` and `subject` are empty where the bytes did not say."""
+    """Why a document does not count; `kind` and `subject` are empty where the bytes did not say, `digest` where it was
+    refused before it was known to be one."""
 
     kind: str
     subject: bytes
     code: Code
     text: str
+    digest: bytes = b""
 
 
 def authenticate(network: NetworkId, raw: bytes) -> Authentic | Refusal:

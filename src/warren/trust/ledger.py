@@ -34,12 +34,12 @@ class Ledger:
         self.floors = floors
         self.orders = dict(floors.orders)
         self.kept: dict[bytes, Authentic] = {}
-        self._refused: list[tuple[bytes, Refusal]] = []
+        self._refused: list[Refusal] = []
         self._health: set[tuple[str, str]] = set()
 
     def refuse(self, document: Authentic, code: Code, text: str) -> None:
         """The document does not count, and why."""
-        self._refused.append((document.digest, Refusal(document.kind, document.subject, code, text)))
+        self._refused.append(Refusal(document.kind, document.subject, code, text, document.digest))
 
     def note(self, code: str, text: str) -> None:
         """A person should look at this."""
@@ -96,7 +96,7 @@ class Ledger:
 
     def refused(self) -> tuple[Refusal, ...]:
         """The refusals, in an order that does not depend on how the documents came."""
-        return tuple(refusal for _, refusal in sorted(self._refused, key=lambda entry: entry[0]))
+        return tuple(sorted(self._refused, key=lambda refusal: refusal.digest))
 
     def health(self) -> tuple[HealthNote, ...]:
         """The notes, sorted."""

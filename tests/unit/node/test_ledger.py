@@ -98,6 +98,17 @@ async def test_forged_documents_are_named_with_their_reason(store: Store, networ
     assert network.identity("db") not in held.view.members
 
 
+async def test_what_gave_way_to_a_removal_or_a_newer_document_is_no_trouble(store: Store, network: Network) -> None:
+    """Found by leaving: every other machine's status said `refused a membership ...` until the next change."""
+    ledger = await filled(store, network)
+    await ledger.take([network.member("db").raw, network.record("db").raw, network.head("registrar").raw], NOW)
+    held = await ledger.take([network.removal("db").raw, network.head("registrar").raw], NOW)
+    assert network.identity("db") not in held.view.members
+    assert held.refused == ()
+    again = await ledger.take([network.member("db", counter=1).raw], NOW)
+    assert [one.kind for one in again.refused] == [Kind.MEMBERSHIP], "what comes again after its removal is trouble"
+
+
 async def test_damaged_documents_are_fetched_anew_but_nothing_old_comes_back(store: Store, network: Network) -> None:
     old = network.member("me", hostname="old")
     await filled(store, network)
