@@ -11,18 +11,19 @@ from tests.netlab.lab import Lab, LabUnavailable
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
     """An empty lab; its logs and captures are under the test's tmp_path."""
-    with _made(tmp_path, user_namespace=None) as lab:
+    with made(tmp_path, user_namespace=None) as lab:
         yield lab
 
 
 @pytest.fixture
 def rootless_lab(tmp_path: Path) -> Iterator[Lab]:
     """The same as users without root get it."""
-    with _made(tmp_path, user_namespace=True) as lab:
+    with made(tmp_path, user_namespace=True) as lab:
         yield lab
 
 
-def _made(tmp_path: Path, *, user_namespace: bool | None) -> Lab:
+def made(tmp_path: Path, *, user_namespace: bool | None) -> Lab:
+    """A lab with its folder under `tmp_path`, for fixtures of any scope."""
     folder = tmp_path / "lab"
     folder.mkdir()
     try:

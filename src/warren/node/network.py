@@ -17,7 +17,7 @@ import msgspec
 
 from warren.errors import Code, WarrenError
 from warren.failpoints import reach
-from warren.limits import REVERIFY_WAIT_MAX_S, SERVER_ANSWER_MAX_S
+from warren.limits import DUPLICATE_FORGET_S, HEADS_TELL_S, REVERIFY_WAIT_MAX_S, SERVER_ANSWER_MAX_S
 from warren.log import Log
 from warren.model.ids import Identity, NetworkId
 from warren.node import membership as memberships
@@ -25,11 +25,12 @@ from warren.node.control.connection import Connection
 from warren.node.control.link import Link, LinkState
 from warren.node.control.place import parse_server
 from warren.node.dataplane.interface import PongReceived, Tunnel, TunnelFailed, TunnelSpec
+from warren.node.heads import HeadWatch, own_heads
 from warren.node.health import Health
 from warren.node.keys import NodeKeys
 from warren.node.ledger import Held, Ledger
 from warren.node.membership import Membership
-from warren.node.netmap import NetworkMap, Presence, build
+from warren.node.netmap import NetworkMap, Peer, Presence, build
 from warren.node.paths.candidates import Prefix
 from warren.node.paths.echo import Echoes
 from warren.node.paths.endpoints import EndpointBook
@@ -39,7 +40,7 @@ from warren.node.paths.silence import watch_silence
 from warren.node.records import newer_record
 from warren.node.stamps import reserve
 from warren.node.storage import Store
-from warren.node.trouble import trouble_of
+from warren.node.trouble import Troubles
 from warren.protocol.control.messages import MapUpdate
 from warren.trust.clock import SignedClock
 from warren.trust.documents import Right
@@ -87,7 +88,9 @@ class Network:
         me = parts.keys.identity.public
         envelopes = Envelopes(self.id, me, parts.keys.path_keys(time.time()))
         self.link = Link(parse_server(parts.membership.server), self.id, parts.keys.identity, self, _jitter)
-        self.prober = Prober(self.id, envelopes, self.book, self.link.signal, self._handle_path)
+        self.prober = Prober(self.id, envelopes, self.book, self.link.signal, self)
+        self._troubles = Troubles()
+        self._heads = HeadWatch()
         self._tasks: asyncio.TaskGroup | None = None
         self._pump: asyncio.Task[None] | None = None
         self._publishing: asyncio.Task[None] | None = None
@@ -137,6 +140,7 @@ class Network:
                 tasks.create_task(self.link.run(first))
                 tasks.create_task(self.book.run())
                 tasks.create_task(self._reverify())
+                tasks.create_task(self._compare_heads())
                 tasks.create_task(watch_silence(lambda: self.tunnel, self.prober))
         finally:
             self._tasks = None
@@ -246,6 +250,8 @@ class Network:
             self._on_stillborn(self)
             self._notify()
             return
+        if state.code is Code.CONFLICT:
+            self._health.set(self._key + "duplicate", "duplicate", *_duplicate(self.name, time.time()))
         if state.state == "away":
             as_of = self.as_of
             using = f", using state of {time.strftime('%H:%M', time.localtime(as_of))}" if as_of is not None else ""
@@ -257,11 +263,24 @@ class Network:
             self._health.clear(key)
         self._notify()
 
-    # --- within ---
+    # --- what the prober tells (paths.prober.Owner) ---
 
-    def _handle_path(self, peer: Identity) -> None:
+    def path_changed(self, peer: Identity) -> None:
+        """Round trips of the old path say nothing of the new one."""
         self.echoes.forget(peer)
         self._notify()
+
+    def own_heads(self) -> tuple[bytes, ...]:
+        """The heads in force."""
+        return own_heads(self.held.view) if self.held is not None else ()
+
+    def heard_heads(self, peer: Peer, heads: tuple[bytes, ...]) -> None:
+        """A peer told which heads it holds."""
+        if self.held is not None:
+            self._heads.compare(self.held.view, peer.name, heads, time.monotonic())
+            self._show_trouble()
+
+    # --- within ---
 
     async def _take(self, documents: Sequence[bytes]) -> None:
         try:
@@ -278,13 +297,21 @@ class Network:
         if held is None:
             return
         self._clock.see(held.view.newest_date)
-        trouble = trouble_of(held, self.me, self.name, self._clock.behind_s)
-        self._health.replace(self._key + "trust/", trouble, time.time())
+        self._troubles.take(held, time.monotonic())
+        self._show_trouble()
         network = build(held.view, self._presence, self.me)
         if network != self.map:
             self.map = network
             self._on_change()
         self._notify()
+
+    def _show_trouble(self) -> None:
+        held, now = self.held, time.monotonic()
+        if held is None:
+            return
+        heads = (Trouble(code, text) for code, text in self._heads.trouble(held.view, now))
+        troubles = self._troubles.shown(held, self.me, now, self._clock.behind_s)
+        self._health.replace(self._key + "trust/", keyed((*troubles, *heads), self.name), time.time())
 
     async def _reverify(self) -> None:
         """Memberships and delegations end by the clock."""
@@ -297,6 +324,15 @@ class Network:
             await asyncio.sleep(wait_s)
             if due is not None and self._clock() >= due:
                 await self._take(())
+            self._show_trouble()
+            self._forget_duplicate()
+
+    async def _compare_heads(self) -> None:
+        """One peer after the other hears which heads this node holds, and what they told is looked at in time."""
+        while True:
+            await asyncio.sleep(HEADS_TELL_S)
+            self.prober.tell_heads()
+            self._show_trouble()
 
     async def _listen(self, tunnel: Tunnel) -> None:
         async for event in tunnel.events():
@@ -308,6 +344,11 @@ class Network:
                 self._on_change()
             else:
                 self.prober.handle_event(event)
+
+    def _forget_duplicate(self) -> None:
+        """A session that nobody took over for so long shows that the copy is gone."""
+        if self.link.state.state == "connected" and time.time() - self.link.state.since > DUPLICATE_FORGET_S:
+            self._health.clear(self._key + "duplicate")
 
     def _publish_if_needed(self) -> None:
         held = self.held
@@ -328,6 +369,15 @@ class Network:
     def _notify(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+
+
+def _duplicate(name: str, now: float) -> tuple[str, float, str]:
+    """Text, time and fix of the entry that says: there are two of us."""
+    return (
+        f"{name}: another machine runs with this one's identity and took over its session",
+        now,
+        "one of them is a copy: there, `warren down`, delete the state folder, and join with a new key",
+    )
 
 
 def _jitter() -> float:

@@ -1,28 +1,80 @@
-"""What a network's documents give this machine to worry about, in the words of its health. Pure.
+"""What of a network's documents a person should know, as health entries. Pure.
 
-Must not know how health is kept or shown; keys only have to be the same for the same trouble.
+Decides what is shown and for how long. What is so right now (no membership, no policy, old heads) is shown while it is
+so. What happened once (a document was refused, two documents contradict each other) is shown for TROUBLE_SHOWN_S, since
+a server that lies could else hide it with its next, harmless message. Bounded by TROUBLES_REMEMBERED_MAX: the first
+stay. Must not know who sends documents or who reads health.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from warren.limits import CLOCK_OFF_S
+from warren.limits import CLOCK_OFF_S, TROUBLE_SHOWN_S, TROUBLES_REMEMBERED_MAX
 from warren.model.ids import Identity
 from warren.node.ledger import Held
 from warren.node.netmap import membership_refusal
+from warren.trust.authenticate import Refusal
+from warren.trust.documents import Kind
+
+HAPPENED = frozenset({"conflict", "policy-conflict", "wireguard-key-claimed", "head-withheld"})
+"""Notes of `verify` that are about what came, not about what is held."""
 
 _FIXES = {"heads-stale": "look at this machine's clock; if it is right, its server is cut off or withholds news"}
 
 
-def trouble_of(held: Held, me: Identity, name: str, clock_behind_s: float) -> Mapping[str, tuple[str, str, str]]:
-    """Key -> (code, text, what to do) of each thing that is wrong in the network `name`."""
-    trouble = {note.text: (note.code, f"{name}: {note.text}", _FIXES.get(note.code, "")) for note in held.view.health}
-    if clock_behind_s > CLOCK_OFF_S:
-        text = f"this machine's clock is at least {round(clock_behind_s / 60)} minutes behind what {name} signed"
-        trouble["clock"] = ("clock-behind", text, "set the clock; until then the signed date counts")
-    for refused in held.refused:
-        text = f"{name}: refused a {refused.kind or 'document'} of {refused.subject.hex()[:10]}: {refused.text}"
-        trouble[text] = (refused.code.value, text, "")
-    refusal = membership_refusal(held.view, me)
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One entry: a stable code, a sentence, what to do (may be empty)."""
+
+    code: str
+    text: str
+    fix: str = ""
+
+
+class Troubles:
+    """One network's."""
+
+    def __init__(self) -> None:
+        self._happened: dict[Trouble, float] = {}
+
+    def take(self, held: Held, now: float) -> None:
+        """Remember what was wrong with the documents that came last. `now`: seconds, ascending."""
+        notes = [Trouble(note.code, note.text) for note in held.view.health if note.code in HAPPENED]
+        for trouble in (*notes, *map(_refused, held.refused)):
+            self._happened.pop(trouble, None)
+            if len(self._happened) >= TROUBLES_REMEMBERED_MAX:
+                del self._happened[next(iter(self._happened))]
+            self._happened[trouble] = now
+
+    def shown(self, held: Held, me: Identity, now: float, clock_behind_s: float = 0.0) -> tuple[Trouble, ...]:
+        """Everything that is wrong, the lasting first. `clock_behind_s`: this machine's, behind what was signed."""
+        for trouble in [one for one, at in self._happened.items() if now - at > TROUBLE_SHOWN_S]:
+            del self._happened[trouble]
+        return (*_lasting(held, me, clock_behind_s), *self._happened)
+
+
+def _lasting(held: Held, me: Identity, clock_behind_s: float) -> Iterator[Trouble]:
+    view = held.view
+    refusal = membership_refusal(view, me)
     if refusal is not None:
-        trouble["membership"] = (refusal.code.value, f"{name}: {refusal.text}", refusal.fix)
-    return trouble
+        yield Trouble(refusal.code.value, refusal.text, refusal.fix)
+    for note in view.health:
+        if note.code not in HAPPENED:
+            yield Trouble(note.code, note.text, _FIXES.get(note.code, ""))
+    if clock_behind_s > CLOCK_OFF_S:
+        text = f"this machine's clock is at least {round(clock_behind_s / 60)} minutes behind what was signed"
+        yield Trouble("clock-behind", text, "set the clock; until then the signed date counts")
+    if view.policy is None and view.settings is not None:
+        seen = view.floors.order(Kind.POLICY, b"") is not None
+        why = "the access policy was seen before and is withheld" if seen else "the server showed no access policy"
+        yield Trouble("no-policy", f"{why}: nobody may reach anybody")
+
+
+def _refused(refusal: Refusal) -> Trouble:
+    about = f" of {refusal.subject.hex()[:10]}" if refusal.subject else ""
+    return Trouble(refusal.code.value, f"refused a {refusal.kind or 'document'}{about}: {refusal.text}")
+
+
+def keyed(troubles: Iterable[Trouble], network: str) -> dict[str, tuple[str, str, str]]:
+    """As `Health.replace` takes them: named after what they say, with the network's name in the sentence."""
+    return {f"{one.code}/{one.text}": (one.code, f"{network}: {one.text}", one.fix) for one in troubles}

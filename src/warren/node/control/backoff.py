@@ -15,13 +15,15 @@ STEADY_AFTER_S = 60.0  # a session that lasted so long was no failed attempt
 class Backoff:
     """The attempts at one server."""
 
-    def __init__(self, rng: Callable[[], float]) -> None:
+    def __init__(self, rng: Callable[[], float], *, first_s: float = FIRST_S, longest_s: float = LONGEST_S) -> None:
         self._rng = rng
+        self._first_s = first_s
+        self._longest_s = longest_s
         self._failures = 0
 
     def next_wait_s(self, retry_after_s: float = 0.0) -> float:
         """An attempt failed: wait so long."""
-        ceiling_s = min(FIRST_S * GROWTH**self._failures, LONGEST_S)
+        ceiling_s = min(self._first_s * GROWTH**self._failures, self._longest_s)
         self._failures = min(self._failures + 1, 32)  # beyond that the ceiling holds anyway
         return retry_after_s + ceiling_s * (0.3 + 0.7 * self._rng())
 

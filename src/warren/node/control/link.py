@@ -17,7 +17,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Literal, Protocol
 
 from warren.errors import Code, WarrenError
-from warren.limits import SERVER_NO_MEMBER_WAIT_S
+from warren.limits import DUPLICATE_FORGET_S, DUPLICATE_WAIT_MAX_S, DUPLICATE_WAIT_MIN_S, SERVER_NO_MEMBER_WAIT_S
 from warren.log import Log
 from warren.model.ids import Identity, NetworkId
 from warren.model.keys import SigningKeyPair
@@ -79,6 +79,7 @@ class Link:
         self._identity = identity
         self._owner = owner
         self._backoff = Backoff(rng)
+        self._duplicates = Backoff(rng, first_s=DUPLICATE_WAIT_MIN_S, longest_s=DUPLICATE_WAIT_MAX_S)
         self._hurry = asyncio.Event()
         self._answers: dict[int, asyncio.Future[Answered]] = {}
         self._connection: Connection | None = None
@@ -91,7 +92,10 @@ class Link:
             self._hurry.clear()
             retry_after_s = await self._attempt(first)
             first = None
-            self._backoff.note_session(time.monotonic() - began_at)
+            lasted_s = time.monotonic() - began_at
+            self._backoff.note_session(lasted_s)
+            if lasted_s > DUPLICATE_FORGET_S:
+                self._duplicates.reset()
             wait_s = self._backoff.next_wait_s(retry_after_s)
             try:
                 async with asyncio.timeout(wait_s):
@@ -100,7 +104,12 @@ class Link:
                 continue
 
     def hurry(self) -> None:
-        """Something changed (a network came, the user waits): try now, if no session is open."""
+        """Something changed (a network came, the user waits): try now, if no session is open.
+
+        Not where another node with our identity took over: each return costs everybody a map.
+        """
+        if self.state.code is Code.CONFLICT:
+            return
         self._backoff.reset()
         self._hurry.set()
 
@@ -157,7 +166,6 @@ class Link:
             if connection is None:
                 connection = await self._resume()
             self._connection = connection
-            self._backoff.reset()
             self._tell(LinkState("connected", time.time()))
             closed = await self._listen(connection)
         except UnreachableError as error:
@@ -170,6 +178,14 @@ class Link:
         finally:
             self._end(connection)
         self._tell(LinkState("away", time.time(), closed.text, closed.code))
+        return self._wait_after(closed)
+
+    def _wait_after(self, closed: Closed) -> float:
+        """How long a server that had admitted us wants us to stay away, or has given us reason to, in seconds."""
+        if closed.fault is None:
+            self._backoff.reset()  # who breaks the protocol after every admission is asked ever more rarely
+        if closed.code is Code.CONFLICT:
+            return self._duplicates.next_wait_s(max(DUPLICATE_WAIT_MIN_S, float(closed.retry_after_s)))
         wait_s = SERVER_NO_MEMBER_WAIT_S if closed.code in _NO_MEMBER else 0.0
         return max(float(closed.retry_after_s), wait_s)
 

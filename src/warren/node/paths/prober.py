@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from warren.errors import WarrenError
 from warren.limits import EARLY_SIGNALS_MAX, SIGNAL_GAP_S, UNKNOWN_INITIATORS_MAX
@@ -46,6 +46,19 @@ V = TypeVar("V")
 SendSignal = Callable[[Identity, bytes], bool]
 
 
+class Owner(Protocol):
+    """Whom the prober tells, and whose heads travel with signals: its network."""
+
+    def path_changed(self, peer: Identity) -> None:
+        """A peer's path came, changed or went."""
+
+    def own_heads(self) -> tuple[bytes, ...]:
+        """The heads that this node holds, to be told to peers."""
+
+    def heard_heads(self, peer: Peer, heads: tuple[bytes, ...]) -> None:
+        """What a peer told; that it was this peer is certain."""
+
+
 @dataclass(slots=True)
 class _Way:
     """One peer: its agent and the keys of both directions; `incoming` by hint (one for each path key of ours)."""
@@ -69,14 +82,14 @@ class Prober:
         envelopes: Envelopes,
         book: EndpointBook,
         send_signal: SendSignal,
-        on_path: Callable[[Identity], None],
+        owner: Owner,
     ) -> None:
-        """`on_path` is told when a peer's path came, changed or went."""
         self._network = network
         self._envelopes = envelopes
         self._book = book
         self._send_signal = send_signal
-        self._on_path = on_path
+        self._owner = owner
+        self._told_last = b""
         self._budget = ProbeBudget()
         self._tunnel: Tunnel | None = None
         self._ways: dict[Identity, _Way] = {}
@@ -153,6 +166,10 @@ class Prober:
         except WarrenError as error:
             log.debug("a signal was refused", peer=way.peer.name, reason=error.text)
             return
+        if told.heads:
+            self._owner.heard_heads(way.peer, told.heads)
+        if not told.endpoints and not told.reply_wanted:
+            return
         now = time.monotonic()
         way.agent.handle_candidates(peer_endpoints(told.endpoints, self._prefixes), told.generation, now)
         if told.reply_wanted:
@@ -188,6 +205,13 @@ class Prober:
             now = time.monotonic()
             way.agent.handle_doubt(now)
             self._touch(way)
+
+    def tell_heads(self) -> None:
+        """Tell the next peer that is online which heads this node holds."""
+        online = sorted(identity for identity, way in self._ways.items() if way.peer.online)
+        if online and self._owner.own_heads():
+            self._told_last = next((one for one in online if one > self._told_last), online[0])
+            self._send(self._ways[Identity(self._told_last)], (), reply_wanted=False)
 
     # --- what is asked ---
 
@@ -237,7 +261,7 @@ class Prober:
             self._tunnel.remove_probe_key(hint)
         if identity in self._tunnel.peers():
             self._tunnel.set_endpoint(identity, None)
-        self._on_path(identity)
+        self._owner.path_changed(identity)
 
     def _key(self, peer: Peer, sender: Identity, receiver: Identity, number: int) -> ProbeKey:
         own = self._envelopes.path_keys[number]
@@ -286,20 +310,26 @@ class Prober:
                 self._tunnel.initiate(peer)
         else:
             log.debug("the path is lost", peer=way.peer.name, endpoint=event.endpoint)
-        self._on_path(peer)
+        self._owner.path_changed(peer)
 
     def _signal(self, way: _Way, now: float, *, reply_wanted: bool) -> None:
         if self._tunnel is None or now - way.signalled_at < SIGNAL_GAP_S:
             return
         endpoints = local_endpoints(self._addresses, self._tunnel.port, self._prefixes)
-        candidates = Candidates(endpoints=endpoints, generation=int(time.time() * 1000), reply_wanted=reply_wanted)
+        if self._send(way, endpoints, reply_wanted=reply_wanted):
+            way.signalled_at = now
+
+    def _send(self, way: _Way, endpoints: tuple[Endpoint, ...], *, reply_wanted: bool) -> bool:
+        generation = int(time.time() * 1000)
+        told = Candidates(
+            endpoints=endpoints, generation=generation, reply_wanted=reply_wanted, heads=self._owner.own_heads()
+        )
         try:
-            sealed = self._envelopes.seal(way.peer.identity, way.peer.path_key, candidates, os.urandom(32))
+            sealed = self._envelopes.seal(way.peer.identity, way.peer.path_key, told, os.urandom(32))
         except WarrenError as error:
             log.warning("a signal cannot be sealed", reason=error.text)
-            return
-        if self._send_signal(way.peer.identity, sealed):
-            way.signalled_at = now
+            return False
+        return self._send_signal(way.peer.identity, sealed)
 
     def _next_counter(self) -> int:
         """Ascends over restarts too, unless the clock went back: then pings are answered and teach the peer nothing."""

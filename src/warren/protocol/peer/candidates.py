@@ -1,8 +1,9 @@
-"""What is inside a sealed signal: where a node can be reached, told to one peer.
+"""What is inside a sealed signal: where a node can be reached, told to one peer, and which heads it holds.
 
 Decides the form on the wire, the limits and the order. Must not know sealing or which candidate is good: ranking is the
-node's. The list is of one moment, named by `generation` (ascending in the sender's life; a clock's milliseconds will
-do): a receiver ignores a generation lower than the newest it saw from that sender.
+node's; heads are signed documents, opaque here, and a signal without endpoints is about them only. The list is of one
+moment, named by `generation` (ascending in the sender's life; a clock's milliseconds will do): a receiver ignores a
+generation lower than the newest it saw from that sender.
 """
 
 from collections.abc import Iterable
@@ -14,10 +15,11 @@ from msgspec import Meta
 
 from warren import canonical
 from warren.errors import Code, WarrenError
-from warren.limits import CANDIDATES_MAX, SEALED_MAX_BYTES, SESSION_DEPTH_MAX
+from warren.limits import CANDIDATES_MAX, HEAD_MAX_BYTES, HEADS_TOLD_MAX, SEALED_MAX_BYTES, SESSION_DEPTH_MAX
 from warren.model.addresses import Endpoint
 
 Packed = Annotated[bytes, Meta(min_length=6, max_length=18)]
+HeadBytes = Annotated[bytes, Meta(min_length=1, max_length=HEAD_MAX_BYTES)]
 
 
 class _Wire(msgspec.Struct, frozen=True, kw_only=True, tag_field="t", tag="candidates"):
@@ -26,14 +28,19 @@ class _Wire(msgspec.Struct, frozen=True, kw_only=True, tag_field="t", tag="candi
     endpoints: Annotated[tuple[Packed, ...], Meta(max_length=CANDIDATES_MAX)]
     generation: Annotated[int, Meta(ge=0, le=2**63 - 1)]
     reply_wanted: bool = False
+    heads: Annotated[tuple[HeadBytes, ...], Meta(max_length=HEADS_TOLD_MAX)] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Candidates(msgspec.Struct, frozen=True, kw_only=True):
-    """The sender's endpoints, best first; `reply_wanted`: the receiver is to send its own (and to probe at once)."""
+    """The sender's endpoints, best first; `reply_wanted`: the receiver is to send its own (and to probe at once).
+
+    `heads`: the documents of kind `head` that the sender holds, as signed.
+    """
 
     endpoints: tuple[Endpoint, ...]
     generation: int
     reply_wanted: bool = False
+    heads: tuple[bytes, ...] = ()
 
 
 def encode_candidates(candidates: Candidates) -> bytes:
@@ -43,6 +50,7 @@ def encode_candidates(candidates: Candidates) -> bytes:
             endpoints=tuple(pack_endpoint(one) for one in candidates.endpoints[:CANDIDATES_MAX]),
             generation=candidates.generation,
             reply_wanted=candidates.reply_wanted,
+            heads=candidates.heads or msgspec.UNSET,
         )
     )
 
@@ -56,6 +64,7 @@ def decode_candidates(plain: bytes) -> Candidates:
         endpoints=tuple(_unique(unpack_endpoint(one) for one in wire.endpoints)),
         generation=wire.generation,
         reply_wanted=wire.reply_wanted,
+        heads=() if isinstance(wire.heads, msgspec.UnsetType) else wire.heads,
     )
 
 

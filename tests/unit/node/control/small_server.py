@@ -1,6 +1,7 @@
 """A server of a few lines, to be wrong in the ways that a node has to notice. The protocol's own machine speaks."""
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import AsyncIterator, Callable
@@ -58,6 +59,12 @@ class SmallServer:
         """Cut every connection without a word."""
         for socket in self._sockets:
             socket.transport.abort()
+
+    async def say(self, frame: bytes) -> None:
+        """Send a frame of the test's to every node, and end the sessions that it ends."""
+        for socket in self._sockets:
+            with contextlib.suppress(ConnectionClosed):
+                await socket.send(frame)
 
     def _http(self, _socket: ServerConnection, _request: Request) -> Response | None:
         if self.http_status is None:

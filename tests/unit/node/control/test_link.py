@@ -1,6 +1,7 @@
 """The session with a server over real sockets: resuming, refusals, wrong servers, joining."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -15,7 +16,8 @@ from warren.node.control.link import Link, LinkState
 from warren.node.control.place import parse_server
 from warren.node.keys import NodeKeys
 from warren.node.records import first_record
-from warren.protocol.control.messages import MapUpdate
+from warren.protocol.control.frames import encode
+from warren.protocol.control.messages import MapUpdate, Refused
 from warren.trust.admission_key import AdmissionKey, make, verify_join
 
 ENTRY = Entry("me", (), ephemeral=False)
@@ -140,6 +142,31 @@ async def test_a_refused_member_is_told_why_and_asks_rarely(
     assert len(server.greetings) == 1
     running.cancel()
     await asyncio.wait((running,))
+
+
+@pytest.mark.usefixtures("link")
+async def test_where_another_with_this_identity_took_over_it_does_not_fight(
+    link: Link, server: SmallServer, owner: Owner
+) -> None:
+    await owner.until("connected")
+    await server.say(encode(Refused(code=Code.CONFLICT.value, text="another session of this node took over")))
+    assert (await owner.until("away")).code is Code.CONFLICT
+    link.hurry()  # the host changed: no reason to take over in turn
+    await asyncio.wait((asyncio.create_task(asyncio.sleep(0.6)),))
+    assert len(server.greetings) == 1
+
+
+@pytest.mark.usefixtures("link")
+async def test_a_server_that_breaks_the_protocol_after_every_admission_is_asked_ever_more_rarely(
+    server: SmallServer, owner: Owner
+) -> None:
+    began = time.monotonic()
+    for session in range(1, 5):
+        await server.until(lambda wanted=session: len(server.resumes) == wanted, 10.0)  # type: ignore[misc]
+        await owner.until("connected")
+        await server.say(b"nonsense")
+        assert (await owner.until("away")).code is Code.MALFORMED
+    assert time.monotonic() - began > 0.15 + 0.27 + 0.48  # the shortest waits, each longer than the one before
 
 
 async def test_requests_are_answered_or_refused_with_a_code(link: Link, server: SmallServer, owner: Owner) -> None:

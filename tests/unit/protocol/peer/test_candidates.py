@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from warren import canonical
 from warren.errors import Code, WarrenError
-from warren.limits import CANDIDATES_MAX
+from warren.limits import CANDIDATES_MAX, HEAD_MAX_BYTES, HEADS_TOLD_MAX
 from warren.model.addresses import Endpoint
 from warren.protocol.peer.candidates import (
     Candidates,
@@ -33,6 +33,23 @@ def test_of_too_many_endpoints_the_best_are_told() -> None:
         decode_candidates(encode_candidates(Candidates(endpoints=many, generation=1))).endpoints
         == many[:CANDIDATES_MAX]
     )
+
+
+def test_heads_travel_along_and_who_knows_none_sends_and_reads_the_same_bytes_as_before() -> None:
+    plain = Candidates(endpoints=(), generation=1)
+    assert encode_candidates(plain) == canonical.encode(
+        {"endpoints": [], "generation": 1, "reply_wanted": False, "t": "candidates"}
+    )
+    told = Candidates(endpoints=(), generation=1, heads=(b"head", b"another"))
+    assert decode_candidates(encode_candidates(told)) == told
+
+
+@pytest.mark.parametrize("heads", [[b"x"] * (HEADS_TOLD_MAX + 1), [bytes(HEAD_MAX_BYTES + 1)], [b""]])
+def test_more_or_larger_heads_than_allowed_are_refused(heads: list[bytes]) -> None:
+    raw = canonical.encode({"endpoints": [], "generation": 1, "heads": heads, "t": "candidates"})
+    with pytest.raises(WarrenError) as caught:
+        decode_candidates(raw)
+    assert caught.value.code is Code.MALFORMED
 
 
 def test_an_endpoint_that_is_told_twice_counts_once() -> None:

@@ -1,0 +1,86 @@
+"""What of a network's documents shows in health, and for how long."""
+
+from tests.unit.trust.founding import DATE, Network
+
+from warren.errors import Code
+from warren.limits import CLOCK_OFF_S, TROUBLE_SHOWN_S, TROUBLES_REMEMBERED_MAX
+from warren.node.ledger import Held
+from warren.node.trouble import Troubles, keyed
+from warren.policy.language import DEFAULT_TEXT
+from warren.trust.authenticate import Authentic, Refusal
+from warren.trust.documents import Kind
+from warren.trust.floors import Floors
+
+NOW = 1000.0
+
+
+def held(network: Network, *more: Authentic, refused: tuple[Refusal, ...] = (), policy: bool = True) -> Held:
+    base = [one for one in network.base() if one.kind != Kind.POLICY]
+    rules = [network.policy(DEFAULT_TEXT)] if policy else []
+    return Held(network.verify([*base, network.member("me"), *rules, *more]), refused, float(DATE))
+
+
+def refusal(number: int = 0) -> Refusal:
+    return Refusal("membership", number.to_bytes(32, "little"), Code.FORBIDDEN, "its signer may not admit members")
+
+
+def codes(troubles: Troubles, held: Held, network: Network, now: float) -> list[str]:
+    return [one.code for one in troubles.shown(held, network.identity("me"), now)]
+
+
+def test_a_good_network_is_no_trouble() -> None:
+    network = Network()
+    good = held(network)
+    troubles = Troubles()
+    troubles.take(good, NOW)
+    assert codes(troubles, good, network, NOW) == []
+
+
+def test_a_refusal_outlives_the_harmless_message_after_it_and_ends() -> None:
+    network, troubles = Network(), Troubles()
+    troubles.take(held(network, refused=(refusal(),)), NOW)
+    good = held(network)
+    troubles.take(good, NOW + 1)
+    assert codes(troubles, good, network, NOW + 1) == [Code.FORBIDDEN.value]
+    (shown,) = keyed(troubles.shown(good, network.identity("me"), NOW + 1), "default").values()
+    assert shown[1] == "default: refused a membership of 0000000000: its signer may not admit members"
+    assert codes(troubles, good, network, NOW + TROUBLE_SHOWN_S + 1) == []
+
+
+def test_a_flood_of_refusals_is_bounded_and_its_newest_stay() -> None:
+    network, troubles = Network(), Troubles()
+    good = held(network)
+    for number in range(3 * TROUBLES_REMEMBERED_MAX):
+        troubles.take(Held(good.view, (refusal(number),), NOW), NOW)
+    shown = troubles.shown(good, network.identity("me"), NOW)
+    assert len(shown) == TROUBLES_REMEMBERED_MAX
+    assert refusal(3 * TROUBLES_REMEMBERED_MAX - 1).subject.hex()[:10] in shown[-1].text
+
+
+def test_without_a_policy_it_says_that_nobody_may_reach_anybody() -> None:
+    network, troubles = Network(), Troubles()
+    without = held(network, policy=False)
+    assert codes(troubles, without, network, NOW) == ["no-policy"]
+    (shown,) = troubles.shown(without, network.identity("me"), NOW)
+    assert "showed no access policy" in shown.text
+
+
+def test_a_policy_that_was_seen_and_is_not_shown_is_withheld() -> None:
+    network, troubles = Network(), Troubles()
+    seen = held(network).view.floors
+    documents = [one for one in network.base() if one.kind != Kind.POLICY]
+    view = network.verify([*documents, network.member("me")], floors=Floors(seen.orders, seen.claims))
+    (shown,) = troubles.shown(Held(view, (), NOW), network.identity("me"), NOW)
+    assert (shown.code, "is withheld" in shown.text) == ("no-policy", True)
+
+
+def test_who_is_no_member_is_told_first() -> None:
+    network, troubles = Network(), Troubles()
+    assert [one.code for one in troubles.shown(held(network), network.identity("nobody"), NOW)] == ["E_NOT_A_MEMBER"]
+
+
+def test_a_clock_behind_what_was_signed_is_told_while_it_is_so() -> None:
+    network, troubles = Network(), Troubles()
+    good, me = held(network), network.identity("me")
+    assert [one.code for one in troubles.shown(good, me, NOW, CLOCK_OFF_S + 1)] == ["clock-behind"]
+    assert troubles.shown(good, me, NOW, CLOCK_OFF_S) == ()
