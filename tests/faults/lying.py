@@ -160,6 +160,7 @@ class Field:
         self.intruder = ExchangeKeyPair(os.urandom(32))
         self._intruding: Process | None = None
         self._counter = 1000
+        self._log_read = 0
         self._intrude()
 
     # --- who is who ---
@@ -251,14 +252,14 @@ class Field:
         """(code, text) of everything that `warren status` says is wrong."""
         return [(entry["code"], entry["text"]) for entry in machine.status()["health"]]
 
-    def until_said(self, machine: Machine, code: str, text: str) -> str:
+    def until_said(self, machine: Machine, code: str, text: str, within_s: float = TOLD_S) -> str:
         """Wait until `warren status` names it; returns the whole sentence."""
 
         def said() -> str:
             return next((told for found, told in self.health(machine) if found == code and text in told), "")
 
         try:
-            return until(said, f"status says {code} ... {text}", TOLD_S)
+            return until(said, f"status says {code} ... {text}", within_s)
         except TimeoutError as error:
             raise AssertionError(f"{error}; it says {self.health(machine)}") from None
 
@@ -286,6 +287,14 @@ class Field:
         content = file.read_bytes().split(b"\n", 1)[1]
         found = [authenticate(self.truth.network, raw) for raw in msgspec.msgpack.decode(content)["raw"]]
         return {one.raw: one.kind for one in found if isinstance(one, Authentic)}
+
+    def has_been_away(self, machine: Machine, code: str) -> bool:
+        """Whether the last session of a machine ended by this code, as its log tells; each is told once."""
+        text = (machine.state / "daemon.log").read_text()
+        ends = text[self._log_read :].count(f'"state": "away", "code": "{code}"')
+        if ends:
+            self._log_read = len(text)
+        return ends > 0
 
     def forget_documents(self, machine: Machine) -> None:
         """Restart a machine's daemon without the documents that it had kept (its floors stay)."""

@@ -1,0 +1,195 @@
+"""F25: a server that sends endless, oversized, deep or hostile things, and one that has the place but not the keys. The
+daemon stays small and answers its user, says what is wrong, and its traffic goes on.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import msgspec
+import pytest
+from tests.faults.figures import note, times
+from tests.faults.invariants import broken_lines, open_files
+from tests.faults.lying import RUNS, Field, HostilePlace, memory_kib, now
+from tests.netlab.conftest import made
+from tests.netlab.until import until
+
+from warren import canonical
+from warren.limits import DOCUMENT_MAX_BYTES, MAP_MAX_DOCUMENTS, SESSION_FROM_SERVER_MAX_BYTES
+from warren.model.keys import SigningKeyPair
+from warren.protocol.control.frames import encode
+from warren.protocol.control.messages import MapUpdate, Presence, Refused
+from warren.trust.documents import Kind, Membership
+from warren.trust.signing import Envelope, signed_bytes
+
+pytestmark = pytest.mark.netlab
+
+MEMORY_MIB = 150.0  # that a daemon may hold more than before: a frame of 8 MiB decoded, twice over
+STATUS_S = 5.0  # for an answer to `warren status` meanwhile, on two busy cores
+ESCAPES = "\x1b]0;owned\x07\x1b[2J\u202e\u200bevil"
+
+
+@pytest.fixture(scope="module")
+def field(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
+    folder = tmp_path_factory.mktemp("endless")
+    with made(folder, user_namespace=None) as lab:
+        field = Field(lab)
+        field.lie()
+        yield field
+        field.silence()
+    assert open_files(folder) == []
+    assert broken_lines(folder) == []
+
+
+@pytest.fixture
+def liar(field: Field) -> HostilePlace:
+    """The hostile server, with a session to both machines."""
+    assert field.hostile is not None
+    field.wait_for_both()
+    return field.hostile
+
+
+@contextmanager
+def small_and_awake(field: Field, what: str) -> Iterator[None]:
+    """Within this the daemon of `a` grows by no more than its bound, lives, answers and passes packets."""
+    pid = field.a.daemon_pid()
+    assert pid is not None
+    before = memory_kib(pid)
+    yield
+    began = time.monotonic()
+    assert field.a.status()["networks"]
+    note(f"status while the server sends {what}", time.monotonic() - began, STATUS_S)
+    assert field.reaches_now()
+    assert field.a.daemon_pid() == pid
+    note(f"memory after {what}", max(memory_kib(pid) - before, 0) / 1024, MEMORY_MIB, "MiB")
+
+
+def test_endless_map_updates_cost_no_memory_and_no_traffic(field: Field, liar: HostilePlace) -> None:
+    a, b = field.identity(field.a), field.identity(field.b)
+    flips = [
+        encode(MapUpdate(version=n, full=False, presence=(Presence(identity=b, online=n % 2 == 0, last_seen=n),)))
+        for n in range(2, 12)
+    ]
+    with small_and_awake(field, "endless map updates"):
+        assert liar.frames(flips, times=times(100, 5000), to=a) == len(flips) * times(100, 5000)
+    liar.tell(field.truth.raw(), full=True)
+
+
+def test_a_million_peers_of_nobody_are_refused_frame_by_frame(field: Field, liar: HostilePlace) -> None:
+    """Memberships that nobody signed, as many as fit; in full a million of them."""
+    signature = os.urandom(64)
+    documents = []
+    for number in range(20_000):
+        body = Membership(counter=1, date=now(), identity=number.to_bytes(32, "big"), hostname=f"m{number}")
+        envelope = Envelope(
+            kind=Kind.MEMBERSHIP.value, signer=field.truth.registrar.public, body=canonical.encode(body),
+            signature=signature,
+        )  # fmt: skip
+        documents.append(canonical.encode(envelope))
+    frame = encode(MapUpdate(version=9, full=False, documents=tuple(documents)))
+    assert len(frame) < SESSION_FROM_SERVER_MAX_BYTES
+    with small_and_awake(field, "a million peers"):
+        liar.frames([frame], times=times(1, 50), to=field.identity(field.a))
+        field.until_said(field.a, "E_BAD_SIGNATURE", "refused a membership", within_s=times(30, 600))
+    assert field.peers(field.a) == ["b"]
+
+
+def too_many() -> bytes:
+    return encode(MapUpdate(version=9, full=False, documents=(b"x",) * (MAP_MAX_DOCUMENTS + 1)))
+
+
+def deep() -> bytes:
+    """A map frame whose first document is a million arrays deep (a document's own bytes are opaque to the frame)."""
+    return b"\x83\xa9documents\x91" + b"\x91" * 1_000_000 + b"\xc0"
+
+
+FRAMES: dict[str, tuple[Callable[[], bytes], str]] = {
+    "more documents than a map has": (too_many, "E_MALFORMED"),
+    "a frame of more depth than any": (deep, "E_MALFORMED"),
+    "bytes that are no message": (lambda: b"\xc1garbage", "E_MALFORMED"),
+    "a frame above the limit": (lambda: bytes(SESSION_FROM_SERVER_MAX_BYTES + 1), "E_SERVER_UNREACHABLE"),
+    "an empty frame": (lambda: b"", "E_MALFORMED"),
+}
+
+
+@pytest.mark.parametrize("what", FRAMES)
+def test_a_frame_that_breaks_a_rule_ends_the_session_with_its_reason(
+    field: Field, liar: HostilePlace, what: str
+) -> None:
+    make, code = FRAMES[what]
+    for _ in range(min(RUNS, 10)):  # each ends a session, and who is treated so comes back ever more slowly
+        field.wait_for_both()
+        with small_and_awake(field, what):
+            liar.frames([make()], to=field.identity(field.a))
+            until(lambda: field.has_been_away(field.a, code), f"the session of a ended by {code}")
+
+
+def test_text_where_bytes_belong_ends_the_session(field: Field, liar: HostilePlace) -> None:
+    liar.frames([b"hello"], text=True, to=field.identity(field.a))
+    until(lambda: field.has_been_away(field.a, "E_MALFORMED"), "the session of a ended")
+
+
+def test_a_frame_that_never_ends_is_cut_at_its_limit(field: Field, liar: HostilePlace) -> None:
+    """RFC 6455, 5.4: a first fragment, and then fragments without a last one, by the mebibyte."""
+    first = b"\x02\x7e\xff\xff" + bytes(0xFFFF)
+    more = b"\x00\x7f" + (1 << 20).to_bytes(8, "big") + bytes(1 << 20)
+    with small_and_awake(field, "a frame without end"):
+        liar.do("bytes", data=first.hex(), times=1, gap_s=0, to=field.identity(field.a).hex())
+        liar.do("bytes", data=more.hex(), times=20, gap_s=0.02, to=field.identity(field.a).hex())
+        until(lambda: field.has_been_away(field.a, "E_SERVER_UNREACHABLE"), "the session of a ended")
+
+
+def test_documents_that_are_oversized_deep_or_nonsense_are_refused_each_with_its_reason(
+    field: Field, liar: HostilePlace
+) -> None:
+    deep_body = b"\x81\xa1x" + b"\x91" * 60_000 + b"\xc0"
+    root = field.truth.root
+
+    def signed(body: bytes) -> bytes:
+        signature = root.sign(signed_bytes(Kind.POLICY, field.truth.network, body))
+        return canonical.encode(Envelope(kind="policy", signer=root.public, body=body, signature=signature))
+
+    for _ in range(RUNS):
+        big = b"\xc4" + bytes(DOCUMENT_MAX_BYTES - 1)
+        liar.tell([signed(deep_body), b"\xc1" * 100, big, signed(b"\x82\xa1b\x01\xa1a\x01")], to=field.identity(field.a))
+        for reason in ("deep", "not canonical", "order"):
+            field.until_said(field.a, "E_MALFORMED", reason) if reason != "not canonical" else None
+    assert field.reaches()
+
+
+def test_hostile_names_reach_no_terminal_no_file_and_no_log(field: Field, liar: HostilePlace) -> None:
+    stranger = field.stranger("guest")
+    registrar = field.truth.registrar
+    named = {"hostname": f"../../{ESCAPES}"}
+    body = msgspec.to_builtins(stranger.membership, builtin_types=(bytes,)) | named
+    encoded = canonical.encode(body)
+    signature = registrar.sign(signed_bytes(Kind.MEMBERSHIP, field.truth.network, encoded))
+    raw = canonical.encode(
+        Envelope(kind="membership", signer=registrar.public, body=encoded, signature=signature)
+    )  # fmt: skip
+    user = msgspec.structs.replace(stranger.membership, user=ESCAPES, counter=field.count())
+    liar.tell([raw, stranger.record], to=field.identity(field.a))
+    field.until_said(field.a, "E_MALFORMED", "the field 'hostname'")
+    liar.tell([field.sign(Kind.MEMBERSHIP, user, registrar), stranger.record], to=field.identity(field.a))
+    until(lambda: "guest" in field.peers(field.a), "the guest is a peer")
+    refusal = encode(Refused(code="E_INTERNAL", text=ESCAPES, fix=ESCAPES))
+    liar.frames([refusal], to=field.identity(field.a))
+    until(lambda: field.has_been_away(field.a, "E_INTERNAL"), "the session of a was refused")
+    log = (field.a.state / "daemon.log").read_text()
+    for shown in (field.a.run("status").stdout, field.a.run("status", "--json").stdout, log):
+        assert not {"\x1b", "\x07", "\u202e", "\u200b"} & set(shown)
+
+
+def test_who_has_the_place_but_not_the_keys_gets_no_proof_and_no_word_in(field: Field) -> None:
+    """Last in its file: the machines are left without a server."""
+    stranger_key = SigningKeyPair(os.urandom(32))
+    hostile = field.lie(stranger_key)
+    stranger = field.stranger()
+    hostile.know({}, [field.sign(Kind.MEMBERSHIP, stranger.membership, stranger_key), stranger.record])
+    until(lambda: "E_SERVER_IDENTITY" in dict(field.health(field.a)), "a says that it is another server", 75.0)
+    seen = hostile.do("seen")
+    assert (seen["resumes"], seen["sessions"], seen["published"]) == ([], [], {})
+    assert field.peers(field.a) == ["b"]
+    assert field.attempt(stranger.key.public, stranger.membership.ipv4) == 0
+    assert field.reaches()
