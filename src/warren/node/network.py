@@ -40,7 +40,7 @@ from warren.node.paths.silence import watch_silence
 from warren.node.records import newer_record
 from warren.node.stamps import reserve
 from warren.node.storage import Store
-from warren.node.trouble import Troubles
+from warren.node.trouble import Trouble, Troubles, keyed
 from warren.protocol.control.messages import MapUpdate
 from warren.trust.clock import SignedClock
 from warren.trust.documents import Right
