@@ -4,11 +4,13 @@ the CLI.
 Decides only which program the first word names. Imports are within the branches: `warren status` must not pay for
 the server, nor the server for the CLI."""
 
+import os
 import sys
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the program named by the first argument and return its exit code."""
+    _fill_streams()
     words = sys.argv[1:] if argv is None else argv
     first, rest = (words[0], words[1:]) if words else ("", [])
     if first == "daemon" and rest[:1] != ["install"]:
@@ -26,6 +28,17 @@ def main(argv: list[str] | None = None) -> int:
     from warren.cli.main import main as cli  # noqa: PLC0415
 
     return cli(words)
+
+
+def _fill_streams() -> None:
+    """A caller may have closed standard input, output or error; no socket or file of ours may take their numbers."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            nothing = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nothing, number)
+            if nothing > 2:
+                os.close(nothing)
+            setattr(sys, name, os.fdopen(number, mode))
 
 
 if __name__ == "__main__":

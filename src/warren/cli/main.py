@@ -10,7 +10,7 @@ from warren.cli import output
 from warren.cli.commands import COMMANDS, SHARED
 from warren.cli.grammar import Parsed, UsageError
 from warren.cli.parse import HelpWanted, parse
-from warren.errors import WarrenError
+from warren.errors import Code, WarrenError
 
 
 def main(words: Sequence[str]) -> int:
@@ -21,24 +21,34 @@ def main(words: Sequence[str]) -> int:
         return output.INTERRUPTED
     except BrokenPipeError:
         # who reads has seen enough (`warren status | head -1`); without this Python complains once more at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_answer()
         return output.FAILED
+    except OSError as error:  # the answer cannot be written (a full disk), or the working folder is gone
+        _drop_answer()
+        return output.fail(WarrenError(Code.HOST_REFUSED, f"the system refused: {error.strerror or error}"))
+
+
+def _drop_answer() -> None:
+    """What could not be written is not tried again when the interpreter ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(words: Sequence[str]) -> int:
     if list(words) in (["--version"], ["-V"]):
         output.say(f"warren {__version__}")
         return output.DONE
+    as_json = False
     try:
         parsed = parse(words, os.environ, COMMANDS, SHARED)
         if isinstance(parsed, HelpWanted):
             return _help(parsed)
+        as_json = parsed.is_on("json")
         status = _load(parsed)(parsed)
         sys.stdout.flush()
     except UsageError as error:
         return output.misuse(str(error), "see: warren --help")
     except WarrenError as error:
-        return output.fail(error, as_json="--json" in words)
+        return output.fail(error, as_json=as_json)
     return status
 
 

@@ -62,7 +62,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         say(line)
 
 
-def fail(error: WarrenError, *, as_json: bool) -> int:
+def fail(error: WarrenError, *, as_json: bool = False) -> int:
     """Write why a command failed; returns its exit code."""
     if as_json:
         note(_ascii(msgspec.json.encode({"code": error.code.value, "text": error.text, "fix": error.fix})))

@@ -35,6 +35,8 @@ def parse(
     words: Sequence[str], environment: Mapping[str, str], commands: Sequence[Command], shared: Sequence[Flag]
 ) -> Parsed | HelpWanted:
     """Return the command that the words call, or that help is wanted; raises UsageError."""
+    for word in words:
+        _check_text(word)
     line = _Line(list(words))
     path, command = _command(line, commands, shared)
     if command is None:
@@ -143,8 +145,17 @@ def _with_fallbacks(
         text = environment.get(flag.variable)
         if flag.name in values or text is None:
             continue
+        _check_text(text)
         values[flag.name] = tuple(one for one in text.split(",") if one) if flag.is_many else (text,)
     return values
+
+
+def _check_text(word: str) -> None:
+    """Bytes of the system that are no text cannot stand in a request, nor in an answer."""
+    try:
+        word.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"'{word}' is not UTF-8") from error
 
 
 def _unknown_command(path: tuple[str, ...], word: str, commands: Sequence[Command]) -> UsageError:

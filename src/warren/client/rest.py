@@ -113,11 +113,14 @@ class RestClient:
     def _open(self) -> http.client.HTTPConnection:
         if not self._url:
             return _UnixConnection(self._socket, self._timeout_s)
-        parts = urlsplit(self._url)
         try:
+            parts = urlsplit(self._url)
             host, port = parts.hostname or "", parts.port
+            host.encode("idna")  # as the socket will do it; an address in brackets passes too
         except ValueError as error:
             raise WarrenError(Code.INVALID_ARGUMENT, f"{self._url} is no URL") from error
+        if not host:
+            raise WarrenError(Code.INVALID_ARGUMENT, f"{self._url} names no host")
         if parts.scheme == "http":
             return http.client.HTTPConnection(host, port, timeout=self._timeout_s)
         return http.client.HTTPSConnection(host, port, timeout=self._timeout_s, context=ssl.create_default_context())

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from warren import log
 from warren.errors import Code, WarrenError
+from warren.model.names import printable
 from warren.node import privileges
 from warren.node.settings import FIELDS, Loaded, load
 
@@ -29,13 +30,13 @@ def main(argv: Sequence[str]) -> int:
         privileges.drop()
         asyncio.run(_run(loaded))
     except WarrenError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{printable(str(error))}\n")
         return 2 if error.code is Code.INVALID_ARGUMENT else 1
     except BaseExceptionGroup as group:
         refused = group.split(WarrenError)[0]
         if refused is None:
             raise
-        sys.stderr.write(f"{_first(refused)}\n")
+        sys.stderr.write(f"{printable(str(_first(refused)))}\n")
         return 1
     return 0
 

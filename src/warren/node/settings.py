@@ -89,7 +89,7 @@ def load(
         raise WarrenError(
             Code.INVALID_CONFIG, f"log level '{values['log_level']}' is not one of {', '.join(LOG_LEVELS)}"
         )
-    settings = Settings(Path(values["state"]).absolute(), Path(values["socket"]).absolute(), values["log_level"])
+    settings = Settings(_absolute(values["state"]), _absolute(values["socket"]), values["log_level"])
     return Loaded(settings, origins)
 
 
@@ -110,6 +110,14 @@ def parse_flags(argv: Sequence[str]) -> dict[str, str]:
             raise WarrenError(Code.INVALID_ARGUMENT, f"{flag} needs a value")
         found[by_flag[flag]] = value
     return found
+
+
+def _absolute(path: str) -> Path:
+    try:
+        return Path(path).absolute()
+    except OSError as error:
+        text = f"{path} leads nowhere: the working folder is gone"
+        raise WarrenError(Code.INVALID_CONFIG, text, "give a path that begins with /") from error
 
 
 def _read_file(file: Path) -> dict[str, str]:

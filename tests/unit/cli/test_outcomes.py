@@ -197,6 +197,8 @@ def test_up_as_json_is_one_object(call: Call) -> None:
         (("ping", "b", "-c", "0"), 2, "--count takes"),
         (("leave",), 1, "not confirmed"),
         (("strange",), 2, "no command"),
+        (("ping", "\udcff"), 2, "is not UTF-8"),
+        (("status", "--timeout", "999999999w"), 2, "--timeout takes at most 24h"),
         (("completion", "tcsh"), 2, "bash, zsh and fish"),
     ],
 )
@@ -211,6 +213,36 @@ def test_with_json_an_error_is_json_too(call: Call) -> None:
     code, out, err = call("ping", "nobody", "--json")
     assert (code, out) == (1, "")
     assert json.loads(err) == {"code": "E_NOT_FOUND", "text": "no peer is called 'nobody'", "fix": ""}
+
+
+@pytest.mark.parametrize("how", ["--json=1", "WARREN_JSON=1"])
+def test_with_json_said_otherwise_an_error_is_json_too(call: Call, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["ping", "nobody"]
+    if how.startswith("--"):
+        words.append(how)
+    else:
+        monkeypatch.setenv(*how.split("="))
+    assert json.loads(call(*words)[2])["code"] == "E_NOT_FOUND"
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full"])
+def test_streams_that_cannot_be_written_give_no_traceback(tmp_path: Path, closed: str) -> None:
+    with daemon(tmp_path / "s", ROUTES):
+        program = [sys.executable, "-m", "warren", "status", "--socket", str(tmp_path / "s")]
+        command = ["bash", "-c", f'"$@" {closed}', "bash", *program]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == (1 if closed == ">/dev/full" else 0)
+    assert ("E_HOST_REFUSED" in done.stderr) == (closed == ">/dev/full")
+
+
+def test_a_working_folder_that_is_gone_is_said_in_words(tmp_path: Path) -> None:
+    script = f'mkdir "{tmp_path}/gone"; cd "{tmp_path}/gone"; rmdir "$PWD"; "$@"'
+    for words in (["status", "--socket", "x"], ["daemon", "--state", "x"]):
+        command = ["bash", "-c", script, "bash", sys.executable, "-m", "warren", *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+        assert "E_" in done.stderr
 
 
 def test_ping_shows_each_way_and_stops_at_the_first_direct_answer(call: Call) -> None:

@@ -60,6 +60,13 @@ def test_a_url_with_a_wrong_port_is_refused_before_anything_is_sent() -> None:
     assert caught.value.code is Code.INVALID_ARGUMENT
 
 
+@pytest.mark.parametrize("url", ["http://", "http://..", "http://[::1", "http://" + 80 * "a", "http://\udcff"])
+def test_a_url_that_is_none_is_refused_in_words(url: str) -> None:
+    with pytest.raises(WarrenError) as caught:
+        RestClient(url).get("networks", kind=Networks)
+    assert caught.value.code is Code.INVALID_ARGUMENT
+
+
 def test_every_code_has_a_status_of_an_error_and_survives_the_way() -> None:
     for code in Code:
         problem = problem_of(WarrenError(code, "text", "fix"))
