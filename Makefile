@@ -49,7 +49,8 @@ bench: setup ## measure the tunnel beside wireguard-go, in one run
 interop: setup ## the long runs against programs of others: 1 GB each way, wireguard-go's own rekey
 	WARREN_INTEROP=full $(BIN)/pytest -q -m interop tests/interop --timeout 1800
 
-soak: setup ## long churn with restarts (SECONDS=3600)
+soak: setup ## every fault in its full count, then long churn with restarts (SECONDS=3600)
+	WARREN_FAULTS=full $(BIN)/pytest -q tests/faults --timeout 3600
 	$(BIN)/python -m tools.soak --seconds $(or $(SECONDS),3600)
 
 wheel: setup ## a wheel in dist/

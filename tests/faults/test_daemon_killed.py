@@ -138,7 +138,7 @@ def test_a_daemon_killed_between_any_two_steps_of_a_change_heals(pair: Pair) -> 
     rng = figures.new_rng("steps of a change")
     steps = [f"{place}:kill@{count}" for place in HOST for count in range(1, 4)]
     steps += [f"{place}:kill@{count}" for place in STORAGE for count in range(1, 5)]
-    chosen = rng.sample(steps, figures.times(5, len(steps)))
+    chosen = rng.sample(steps, figures.times(3, len(steps)))
     for step in chosen:
         pair.a.env = {SWITCH: "yes", VARIABLE: step}
         pair.a.run("up", check=False)
@@ -159,7 +159,7 @@ def test_a_join_that_was_cut_anywhere_is_finished_by_the_same_words(lab: Lab) ->
     server.start()
     steps = [f"{place}:kill@{count}" for place in STORAGE[::2] for count in range(1, 9)]
     steps += ["folder.written:kill", "folder.named:kill"]
-    chosen = figures.new_rng("join").sample(steps, figures.times(4, len(steps)))
+    chosen = figures.new_rng("join").sample(steps, figures.times(3, len(steps)))
     slowest = figures.Slowest("F13: `warren up` after a join that was cut", 5.0)
     for number, step in enumerate(chosen):
         machine = Machine(lab.host(f"m{number}", lan), lab.folder)

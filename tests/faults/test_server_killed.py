@@ -122,7 +122,7 @@ def next_death(rng: random.Random, number: int, joins_take_s: float) -> tuple[di
 
 @pytest.mark.timeout(3600)
 async def test_what_a_killed_server_acknowledged_is_there_and_nothing_twice(tmp_path: Path) -> None:
-    rng, rounds = figures.new_rng("server killed"), figures.times(5, 200)
+    rng, rounds = figures.new_rng("server killed"), figures.times(4, 200)
     back = figures.Slowest("F1: start of the killed server until all sessions are back", SESSIONS_BACK_S)
     joins_take_s, acknowledged, in_doubt = 0.5, 0, 0
     members: set[bytes] = set()

@@ -72,8 +72,30 @@ def worst(times: list[float]) -> float:
     return sorted(times)[int(len(times) * 0.99)]
 
 
-async def test_slow_writers_are_cut_and_nodes_hear_as_fast_as_before(server: RunningServer) -> None:
-    server.start()
+@pytest.fixture
+def idle_daemon(tmp_path: Path) -> Iterator[Path]:
+    """A daemon that is in no network; its socket."""
+    socket = tmp_path / "run" / "s"
+    words = [sys.executable, "-m", "warren", "daemon", "--state", str(tmp_path / "state"), "--socket", str(socket)]
+    with (tmp_path / "daemon.log").open("wb") as log, subprocess.Popen(words, stderr=log) as process:
+        until(LocalClient(socket).is_answering, "the daemon answers")
+        yield socket
+        process.terminate()
+        process.wait(10)
+
+
+async def test_slow_strangers_and_callers_are_cut_and_others_are_served_as_before(
+    server: RunningServer, idle_daemon: Path
+) -> None:
+    """At once, since all of it is waiting."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(slow_strangers(server))
+        group.create_task(slow_callers(idle_daemon))
+
+
+async def slow_strangers(server: RunningServer) -> None:
+    """Of the server: heads and messages at a byte a second, while two nodes exchange news."""
+    await asyncio.to_thread(server.start)
     key = server.create_key(reusable=True)
     async with TestNode(server.node_url) as speaker, TestNode(server.node_url) as listener:
         assert await speaker.join(key, "speaker") is None
@@ -96,19 +118,8 @@ async def test_slow_writers_are_cut_and_nodes_hear_as_fast_as_before(server: Run
     figures.note(f"F20: p99 of news beside {2 * MANY} slow ones (before: {worst(before):.3f} s)", worst(during), bound)
 
 
-@pytest.fixture
-def idle_daemon(tmp_path: Path) -> Iterator[Path]:
-    """A daemon that is in no network; its socket."""
-    socket = tmp_path / "run" / "s"
-    words = [sys.executable, "-m", "warren", "daemon", "--state", str(tmp_path / "state"), "--socket", str(socket)]
-    with (tmp_path / "daemon.log").open("wb") as log, subprocess.Popen(words, stderr=log) as process:
-        until(LocalClient(socket).is_answering, "the daemon answers")
-        yield socket
-        process.terminate()
-        process.wait(10)
-
-
-async def test_slow_callers_of_the_daemon_are_cut_and_others_are_answered(idle_daemon: Path) -> None:
+async def slow_callers(idle_daemon: Path) -> None:
+    """Of the daemon's socket."""
     words = b"GET /v1/status HTTP/1.1\r\nhost: localhost\r\nx-filler: " + b"a" * 100
     slow = [
         asyncio.create_task(trickle(await asyncio.open_unix_connection(str(idle_daemon)), b"", words))

@@ -91,7 +91,7 @@ class Folder:
         data = path.read_bytes()
         if kind < 6:
             path.write_bytes(self.rng.choice(BYTES)(data, self.rng))
-        elif kind == 6:  # good frame, damaged content: as a program with a bug would write it
+        elif kind == 6 and not path.name.startswith("keys"):  # a good frame around damaged content: a program's bug
             content = storage._unframe(path.name.removesuffix(".prev"), data)
             path.write_bytes(storage._frame(path.name.removesuffix(".prev"), flip(content, self.rng)))
         elif kind == 7:

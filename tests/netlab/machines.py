@@ -74,7 +74,10 @@ class Machine:
     def daemon_pid(self) -> int | None:
         """Of this machine's daemon, if one runs."""
         for pid in self.host.pids():
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            try:
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it ended while we looked
             if b"daemon" in words and str(self.socket).encode() in words:
                 return pid
         return None

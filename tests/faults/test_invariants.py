@@ -1,0 +1,50 @@
+"""The checks after every fault can fail."""
+
+from pathlib import Path
+
+import pytest
+from tests.faults import figures, invariants
+from tests.faults.invariants import Held
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Traceback (most recent call last):",
+        '{"level": "error", "event": "a task ended"}',
+        '{"level":"critical"}',
+        "thread 'worker' panicked at engine/io/src/worker.rs",
+        "2026-01-01 ERROR in app",
+    ],
+)
+def test_a_line_that_tells_of_a_bug_is_found_unless_it_is_expected(tmp_path: Path, line: str) -> None:
+    log = tmp_path / "deep" / "daemon.log"
+    log.parent.mkdir()
+    log.write_text(f'{{"level": "info", "event": "listening"}}\n{line}\n')
+    assert len(invariants.broken_lines(tmp_path)) == 1
+    assert invariants.broken_lines(tmp_path, [line[3:20]]) == []
+    log.write_text('{"level": "warning", "event": "no error here"}\n')  # nor for the check after this case
+
+
+def test_a_private_file_that_others_may_read_is_found(tmp_path: Path) -> None:
+    key = tmp_path / "a" / "keys" / "server.key"
+    key.parent.mkdir(parents=True, mode=0o700)
+    key.touch(0o600)
+    assert invariants.open_files(tmp_path) == []
+    key.chmod(0o640)
+    assert invariants.open_files(tmp_path) == ["a/keys/server.key: 640"]
+    key.chmod(0o600)
+
+
+def test_a_descriptor_that_stays_open_is_found(tmp_path: Path) -> None:
+    before = Held.by()
+    with (tmp_path / "file").open("w"):
+        assert [one.rpartition("/")[2] for one in Held.by().more_than(before)] == ["file"]
+    assert Held.by().more_than(before) == []
+
+
+def test_a_figure_over_its_bound_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "lines", [])
+    figures.note("something", 1.0, 1.0)
+    with pytest.raises(AssertionError, match="bound 1"):
+        figures.note("something", 1.1, 1.0)
