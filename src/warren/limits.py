@@ -10,7 +10,7 @@ DOCUMENTS_MAX = 65_536  # what verify takes at once: 20,000 members with record,
 DELEGATION_DEPTH_MAX = 4  # root -> admin -> registrar -> invite; a longer chain is nobody's plan
 DELEGATIONS_MAX = 4_096  # live keys that may admit: admins, registrars and invites of a large company
 FLOORS_MAX = 262_144  # subjects a node remembers: a decade of 30 new machines a day; 40 MB on disk; then nobody new
-EXPIRED_KEPT_S = 7 * 24 * 3600  # how long a membership that ran out waits for its renewal on a node's disk
+EXPIRED_KEPT_S = 7 * 24 * 3600  # how long, in signed dates, a membership that ran out waits for its renewal on a node's disk
 WIREGUARD_CLAIMS_MAX = 8  # keys remembered as one identity's: two in use, and the rotations of a year
 ORDER_JUMP_MAX = 2**32  # one a second for 136 years; a thief who publishes 2^64-1 wins nothing
 
@@ -114,7 +114,7 @@ EARLY_SIGNALS_MAX = 64  # signals of peers that the next map brings, 4 KiB each
 SIGNAL_GAP_S = 0.2  # between two signals to one peer: nothing changes faster
 UNKNOWN_INITIATORS_MAX = 64  # where unknown keys knocked; forgotten when they turn out to be peers
 STAMPS_AHEAD_S = 60  # of TAI64N stamps reserved on disk; above them the engine counts by nanoseconds
-REVERIFY_WAIT_MAX_S = 60.0  # between looks at the clock for documents that end; longest that one outlives its end
+REVERIFY_WAIT_MAX_S = 5.0  # between looks at the clock: a document outlives its end no longer where somebody set it
 SERVER_ANSWER_MAX_S = 10.0  # a request within a session
 SILENCE_LOOK_S = 2.0  # between looks at the peers' counters
 SILENCE_DOUBT_S = 3.0  # without a packet while ours go out; WireGuard itself answers within 10

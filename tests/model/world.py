@@ -486,7 +486,8 @@ class World:
         wanted = {member.hostname for who, member in members.items() if who != network.me}
         shown = {str(peer.name) for peer in network.map.peers}
         if wanted != shown:
-            found.append(f"{node.name} sees {sorted(shown)}, not {sorted(wanted)}")
+            entries = [entry.text for entry in node.daemon.health.entries()] if node.daemon is not None else []
+            found.append(f"{node.name} sees {sorted(shown)}, not {sorted(wanted)}: {entries}")
         found += [f"{node.name}: gate for {peer.name} is shut" for peer in network.map.peers if not peer.allowed]
         online = {str(peer.name) for peer in network.map.peers if peer.online}
         expected = {member.hostname for who, member in members.items() if who in here and who != network.me}

@@ -322,7 +322,9 @@ class Network:
                 REVERIFY_WAIT_MAX_S if due is None else min(max(due - self._clock(), 0.0) + 1.0, REVERIFY_WAIT_MAX_S)
             )
             await asyncio.sleep(wait_s)
-            if due is not None and self._clock() >= due:
+            now = self._clock()
+            # a clock that was ahead and is right again: what it ended goes on
+            if held is not None and ((due is not None and now >= due) or now < held.view.effective_now):
                 await self._take(())
             self._show_trouble()
             self._forget_duplicate()

@@ -40,9 +40,14 @@ def admit(
     freshness: Freshness,
     *,
     now: int,
+    newest_date: int,
     ledger: Ledger,
 ) -> dict[Identity, Admitted]:
-    """The members at `now` (Unix seconds), in the order of seniority; all other memberships are refused."""
+    """The members at `now` (Unix seconds), in the order of seniority; all other memberships are refused.
+
+    `newest_date`: the newest that was signed. Only by that is one forgotten that ran out: a clock that is ahead would
+    otherwise throw away what nobody sends again when it is right.
+    """
     candidates: defaultdict[Identity, list[Admitted]] = defaultdict(list)
     for document in memberships:
         candidate = _authorised(document, authorities, removed, now, ledger)
@@ -51,7 +56,7 @@ def admit(
     chosen = []
     for identity in sorted(candidates):
         newest = _newest(candidates[identity], now, ledger)
-        if newest is not None and _is_in_force(newest, freshness, now, ledger):
+        if newest is not None and _is_in_force(newest, freshness, now, newest_date, ledger):
             chosen.append(newest)
     return _within_counts(sorted(chosen, key=Admitted.seniority), ledger)
 
@@ -155,12 +160,12 @@ def _has_run_out(membership: Membership, now: int) -> bool:
     return membership.expires is not None and now >= membership.expires
 
 
-def _is_in_force(candidate: Admitted, freshness: Freshness, now: int, ledger: Ledger) -> bool:
+def _is_in_force(candidate: Admitted, freshness: Freshness, now: int, newest_date: int, ledger: Ledger) -> bool:
     document, signer = candidate.document, candidate.document.signer
     if _has_run_out(candidate.membership, now):
         # its floor stays: an older one without an end must not come back in its place
         ledger.raise_floor(document.kind, document.subject, order_of(document))
-        if now < (candidate.membership.expires or 0) + limits.EXPIRED_KEPT_S:
+        if newest_date < (candidate.membership.expires or 0) + limits.EXPIRED_KEPT_S:
             ledger.keep(document)
         ledger.refuse(document, Code.EXPIRED, "the membership has run out")
         return False

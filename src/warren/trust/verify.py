@@ -63,7 +63,9 @@ def verify(
         freshness = judge_heads(
             by_kind[Kind.HEAD], by_kind[Kind.MEMBERSHIP], authorities, settings, now=now, ledger=ledger
         )
-        admitted = admit(by_kind[Kind.MEMBERSHIP], authorities, removed, freshness, now=now, ledger=ledger)
+        admitted = admit(
+            by_kind[Kind.MEMBERSHIP], authorities, removed, freshness, now=now, newest_date=newest_date, ledger=ledger
+        )
         members = _members(network, admitted, by_kind[Kind.RECORD], settings, ledger)
     return View(
         network=network,

@@ -216,7 +216,18 @@ def test_a_membership_that_ran_out_is_kept_for_a_week_and_its_floor_for_ever(net
     endless, ended = network.member("a"), network.member("a", expires=DATE)
     documents = [*network.base(), endless, ended, network.record("a")]
     for seconds, kept in ((0, True), (limits.EXPIRED_KEPT_S - 1, True), (limits.EXPIRED_KEPT_S, False)):
-        view = network.verify(documents, now=DATE + seconds)
+        head = network.head("registrar", date=DATE + seconds)
+        view = network.verify([*documents, head], now=DATE + seconds)
         assert (ended in view.documents) is kept
-        assert len(view.documents) == len(network.base()) + 2 * kept
+        assert len(view.documents) == len(network.base()) + 1 + 2 * kept
         assert view.floors.order("membership", network.identity("a")) == (0, ended.body.counter)  # type: ignore[union-attr]
+
+
+def test_a_clock_that_is_ahead_forgets_no_membership(network: Network) -> None:
+    """Found by tests/model, seed 181: nobody sends a document again only because a clock was set right."""
+    short = network.member("a", expires=DATE + 3600)
+    ahead = network.verify([*network.base(), short, network.record("a")], now=DATE + 10 * 365 * 86_400)
+    assert network.names(ahead, "a") == []
+    right = network.verify(ahead.documents, floors=ahead.floors, now=DATE + 10)
+    assert network.names(right, "a") == ["a"]
+    assert right.members[network.identity("a")].record is not None
