@@ -76,11 +76,12 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """An identity that the honest server never admitted; its record is its own and good."""
+    """An identity that the honest server never admitted; its record is its own and good, `path` its path key."""
 
     key: SigningKeyPair
     membership: Membership
     record: bytes
+    path: ExchangeKeyPair
 
 
 class HostilePlace:
@@ -210,10 +211,11 @@ class Field:
         membership = Membership(
             counter=self.count(), date=now(), identity=key.public, hostname=name, ipv4=str(address), joined=now()
         )
+        path = ExchangeKeyPair(os.urandom(32))
         record = NodeRecord(
-            counter=1, date=now(), identity=key.public, wireguard=self.intruder.public, path=os.urandom(32)
+            counter=1, date=now(), identity=key.public, wireguard=self.intruder.public, path=path.public
         )
-        return Stranger(key, membership, self.sign(Kind.RECORD, record, key))
+        return Stranger(key, membership, self.sign(Kind.RECORD, record, key), path)
 
     def sign(self, kind: Kind, body: Body, by: SigningKeyPair) -> bytes:
         """Any document of the network, by anybody."""
@@ -310,7 +312,10 @@ class Field:
 
     def attempt(self, who: Identity, ipv4: str) -> int:
         """The intruder sends from a member's addresses; returns how many packets `a` let in meanwhile."""
-        source4, source6 = ipv4, self.inner(who)
+        return self.attempt_from(ipv4, self.inner(who))
+
+    def attempt_from(self, source4: str, source6: str) -> int:
+        """The same from any addresses."""
         host = self.intruders
         host.run(["ip", "address", "flush", "dev", LINK])
         host.ip_batch(f"address add {source4}/32 dev {LINK}", f"address add {source6}/128 dev {LINK} nodad")
@@ -327,6 +332,11 @@ class Field:
         counted: int = json.loads(self.a.host.run(words).stdout)[0]["stats64"]["rx"]["packets"]
         return counted
 
+    def port(self) -> int:
+        """The UDP port of `a`'s tunnel."""
+        (endpoints,) = self.a.state.glob("networks/*/endpoints.json")
+        return int(json.loads(endpoints.read_bytes())["content"]["port"])
+
     def inner(self, identity: Identity) -> str:
         """The IPv6 address that a member with this identity has."""
         return str(member_ipv6(self.truth.network, identity, IPv6Network(self.settings().prefix6)))
@@ -334,8 +344,7 @@ class Field:
     def _intrude(self) -> None:
         if self._intruding is not None and self._intruding.running:
             return
-        (endpoints,) = self.a.state.glob("networks/*/endpoints.json")
-        place = f"{self.a.host.ip}:{json.loads(endpoints.read_bytes())['content']['port']}"
+        place = f"{self.a.host.ip}:{self.port()}"
         victim = self.record(self.a).wireguard.hex()
         own = self.intruder.private_bytes().reveal().hex()
         self._intruding = self.intruders.start([sys.executable, "-m", "tests.faults.intruder", own, victim, place])

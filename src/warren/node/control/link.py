@@ -185,6 +185,7 @@ class Link:
         if closed.fault is None:
             self._backoff.reset()  # who breaks the protocol after every admission is asked ever more rarely
         if closed.code is Code.CONFLICT:
+            self._hurry.clear()  # what changed while the session stood is no reason to take it back
             return self._duplicates.next_wait_s(max(DUPLICATE_WAIT_MIN_S, float(closed.retry_after_s)))
         wait_s = SERVER_NO_MEMBER_WAIT_S if closed.code in _NO_MEMBER else 0.0
         return max(float(closed.retry_after_s), wait_s)

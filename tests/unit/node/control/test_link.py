@@ -149,6 +149,7 @@ async def test_where_another_with_this_identity_took_over_it_does_not_fight(
     link: Link, server: SmallServer, owner: Owner
 ) -> None:
     await owner.until("connected")
+    link.hurry()  # as after every change of the host
     await server.say(encode(Refused(code=Code.CONFLICT.value, text="another session of this node took over")))
     assert (await owner.until("away")).code is Code.CONFLICT
     link.hurry()  # the host changed: no reason to take over in turn

@@ -1,0 +1,65 @@
+"""F17: a state folder that was copied to another machine. Both say so, neither fights for the session."""
+
+import http.client
+import shutil
+import socket
+import time
+from pathlib import Path
+
+import pytest
+from tests.faults.figures import note, times
+from tests.netlab.lab import Lab
+from tests.netlab.machines import Machine, Server
+from tests.netlab.until import until
+
+pytestmark = pytest.mark.netlab
+
+MAPS_A_SECOND = 0.1  # that a third machine hears because of the two
+MARKED_S = 45.0  # both, from the second one's start: one wait of a machine that was taken over (13 to 20 s), and room
+
+
+def test_a_machine_and_its_copy_are_both_marked_and_do_not_fight(lab: Lab) -> None:
+    lan = lab.switch("lan")
+    server = Server(lab.host("server", lan), lab.folder)
+    a, b, copy = (Machine(lab.host(name, lan), lab.folder) for name in ("a", "b", "copy"))
+    server.start()
+    key = server.key("--reusable")
+    a.up(server, key)
+    b.up(server, key)
+    b.run("ping", "a", "-c", "1", "--timeout", "10s")
+    shutil.copytree(a.state, copy.state)
+    before, began = maps(server), time.monotonic()
+    copy.run("up")
+    until(lambda: is_marked(a), "the first is marked", MARKED_S)
+    until(lambda: is_marked(copy), "the copy is marked", MARKED_S)
+    note("both are marked as duplicates", time.monotonic() - began, MARKED_S)
+    ended = began + times(30, 300)
+    until(lambda: time.monotonic() > ended, "the watch is over", times(35, 305))
+    # each takeover costs the taker a whole map beside what others hear
+    heard = (maps(server) - before) / 2
+    note("map updates a second for a third machine", heard / (time.monotonic() - began), MAPS_A_SECOND, "1/s")
+    assert is_marked(a)
+    assert is_marked(copy)
+    (entry,) = (entry for entry in a.status()["health"] if entry["code"] == "duplicate")
+    assert "join with a new key" in entry["fix"]
+    assert b.status()["health"] == []
+
+
+def is_marked(machine: Machine) -> bool:
+    return "duplicate" in {entry["code"] for entry in machine.status()["health"]}
+
+
+def maps(server: Server) -> float:
+    """How many maps the server has sent to anybody."""
+    text = scrape(server.data)
+    return next(float(line.split()[1]) for line in text.splitlines() if line.startswith("warren_maps_sent_total "))
+
+
+def scrape(data: Path) -> str:
+    connection = http.client.HTTPConnection("localhost")
+    connection.sock = socket.socket(socket.AF_UNIX)
+    connection.sock.connect(str(data / "admin.sock"))
+    connection.request("GET", "/metrics")
+    answer = connection.getresponse().read().decode()
+    connection.close()
+    return answer
