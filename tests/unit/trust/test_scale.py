@@ -1,7 +1,6 @@
-"""What a view of many members costs, once their documents are authenticated.
+"""A view of many members costs in proportion to them: no step of `verify` is quadratic.
 
-Aim: under 50 ms of CPU for 1,000 members (measured: 30 ms on the machine where this was written). The bound here is
-three times that, so that a slow machine passes and a quadratic step does not.
+Only the ratio is judged, in CPU time and with room for noise: a quadratic step would show as four times the cost.
 """
 
 import time
@@ -30,12 +29,9 @@ def cpu_s(network: Network, documents: list[Authentic], floors: Floors) -> float
     return min(spent)
 
 
-def test_a_thousand_members_cost_a_blink_and_twice_as_many_about_twice_that(network: Network) -> None:
+def test_twice_as_many_members_cost_about_twice_as_much(network: Network) -> None:
     documents = [*network.base(), *members(network, 2000)]
     half = documents[: 4 + 2 * 1000]
     first = network.verify(half)
     assert len(first.members) == 1000
-    one = cpu_s(network, half, first.floors)
-    two = cpu_s(network, documents, first.floors)
-    assert one < 0.15
-    assert two < 4 * one
+    assert cpu_s(network, documents, first.floors) < 3.5 * cpu_s(network, half, first.floors)
