@@ -1,7 +1,8 @@
 """The state of a host's network as one value, and what differs between two of them.
 
 For 'after `down` the host is what it was before `up`'. Left out: what counts or ages by itself (packet counters,
-bridge timers, lifetimes of learned routes, the number of conntrack entries) and the order of lists.
+bridge timers, lifetimes of learned routes, the number of conntrack entries, whether the other end of a wire is there,
+which the kernel tells some time after it was plugged in) and the order of lists.
 """
 
 import json
@@ -20,7 +21,10 @@ _COMMANDS = {
     "nft": ["nft", "-j", "list", "ruleset"],
     "sysctl": ["sh", "-c", "grep -rs '' /proc/sys/net; true"],
 }
-_VOLATILE_KEYS = {"packets", "bytes", "expires", "valid_life_time", "preferred_life_time", "used", "age", "metainfo"}
+_VOLATILE_KEYS = {
+    "packets", "bytes", "expires", "valid_life_time", "preferred_life_time", "used", "age", "metainfo", "operstate",
+}  # fmt: skip
+_CARRIER = {"LOWER_UP", "NO-CARRIER", "linkdown"}  # flags of links and routes
 _VOLATILE_SYSCTLS = ("nf_conntrack_count", "/route/flush", "/fib_multipath_hash_seed", "/tcp_fastopen_key", "/cache_")
 
 
@@ -64,7 +68,7 @@ def _entries(document: Any) -> Iterator[str]:
 def _steady(value: Any) -> Any:
     if isinstance(value, dict):
         return {
-            key: _steady(inner)
+            key: _steady([flag for flag in inner if flag not in _CARRIER] if key == "flags" else inner)
             for key, inner in value.items()
             if key not in _VOLATILE_KEYS and not key.endswith("_timer")
         }

@@ -15,8 +15,7 @@ from tests.netlab.until import until
 
 pytestmark = pytest.mark.netlab
 
-PROBE_MAGIC = bytes.fromhex("d757524e")
-RESTORED_S = 3.0  # after both daemons were killed, with the server away (issue 3, shows 5)
+RESTORED_S = 3.0  # from the start of both killed daemons, with the server away, to an answer (issue 3, shows 5)
 ROAMED_S = 4.0  # 2 s of DESIGN's aim, and as much again for a loaded machine
 MEGABYTE = 1_000_000
 
@@ -113,24 +112,6 @@ def test_ipv6_passes_through_the_tunnel_too(two: Two) -> None:
     assert "1 received" in two.b.host.run(["ping", "-6", "-c", "1", "-W", "5", address]).stdout
 
 
-def test_only_wireguard_and_authenticated_probes_are_on_the_wire_between_them(two: Two) -> None:
-    two.join()
-    ping(two.b, "a")
-    address = two.a.status()["self"]["addresses"][0]
-    with two.a.host.capture() as captured:
-        two.b.host.run(["ping", "-c", "3", "-i", "0.2", address])
-        ping(two.a, "b")
-    ours = {two.a.host.ip, two.a.host.ip6, two.b.host.ip, two.b.host.ip6}
-    between = [one for one in captured.packets if {one.source, one.destination} <= ours and one.payload]
-    strange = [one for one in between if not is_wireguard(one.payload) and not one.payload.startswith(PROBE_MAGIC)]
-    assert [one for one in between if is_wireguard(one.payload)]
-    assert strange == []
-
-
-def is_wireguard(payload: bytes) -> bool:
-    return payload[:1] in {b"\1", b"\2", b"\3", b"\4"} and payload[1:4] == bytes(3)
-
-
 def test_traffic_survives_the_server_and_both_daemons_come_back_without_it(two: Two) -> None:
     two.join()
     ping(two.b, "a")
@@ -138,15 +119,18 @@ def test_traffic_survives_the_server_and_both_daemons_come_back_without_it(two: 
     assert two.server.process is not None
     two.server.process.kill()
     assert "pong from b" in ping(two.a, "b")
+    address = two.a.status()["self"]["addresses"][0]
+    assert "1 received" in two.b.host.run(["ping", "-c", "1", "-W", "5", address]).stdout
 
     kill(two.a)
     kill(two.b)
-    ups = [two.a.run("up"), two.b.run("up")]
     began = time.monotonic()
+    ups = [two.a.start("up"), two.b.start("up")]
+    assert [up.wait(20.0) for up in ups] == [0, 0]
     assert "pong from a" in ping(two.b, "a")
     assert time.monotonic() - began < RESTORED_S
     assert "pong from b" in ping(two.a, "b")
-    assert all("server away, using state of" in up.stdout for up in ups)
+    assert all("server away, using state of" in up.output() for up in ups)
     assert "E_SERVER_UNREACHABLE" in codes(two.a)
 
     two.server.start()
@@ -271,7 +255,7 @@ def test_every_refused_join_has_its_code_and_leaves_nothing(two: Two) -> None:
 def assert_refused(two: Two, name: str, key: str, code: str) -> None:
     before = two.b.host.snapshot()
     status, text = refused(two.b, "--server", two.server.url, "--auth-key", key, "--hostname", name)
-    assert status in {1, 2}
+    assert status == 1
     assert code in text
     assert_nothing_left(two.b)
     assert before.difference(two.b.host.snapshot()) == []

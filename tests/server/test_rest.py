@@ -14,6 +14,7 @@ from warren.errors import Code
 from warren.protocol.rest.networks import Network
 from warren.protocol.rest.problem import MEDIA_TYPE, Problem
 from warren.server.web import build, describe
+from warren.trust import admission_key
 
 APPROVED = Path(__file__).with_name("routes_without_authentication.txt")
 PLACEHOLDERS = {"network": "default", "key_id": "aaaaaaaaaa", "member": "nobody"}
@@ -146,8 +147,11 @@ def test_a_key_is_shown_once_and_stored_by_its_public_half_only(server: RunningS
     seed = secret.split(".")[2]
     _, _, listed = call(AdminConnection(server), "GET", "/api/v1/networks/default/keys")
     assert seed.encode() not in listed
-    for path in server.data.glob("warren.db*"):
-        assert seed.encode() not in path.read_bytes()
+    key = admission_key.parse(secret)
+    raw = key.seed.reveal()
+    stored = b"".join(path.read_bytes() for path in server.data.rglob("*") if path.is_file())
+    assert key.public in stored  # the search finds what is there
+    assert not [form for form in (seed.encode(), raw, raw.hex().encode()) if form in stored]
     assert seed not in server.log.read_text()
 
 
