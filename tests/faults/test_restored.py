@@ -17,6 +17,7 @@ from tests.netlab.lab import Lab
 from tests.netlab.machines import WARREN, Machine, Server
 from tests.netlab.until import until
 
+from warren.failpoints import SWITCH, VARIABLE
 from warren.node import keys as node_keys
 from warren.node.ledger import open_ledger
 from warren.node.storage import Store
@@ -83,6 +84,10 @@ def test_a_machine_brought_back_from_a_copy_learns_its_newest_record_first(lan: 
     a.host.run([sys.executable, "-m", "tests.faults.later_self", a.state, lan.server.url, str(LATER)])
     shutil.rmtree(a.state)
     shutil.copytree(tmp_path / "copy", a.state)
+    a.env = {SWITCH: "yes", VARIABLE: "record.published:kill"}  # the server has its record, its own disk has not
+    a.run("up", check=False)
+    until(lambda: a.daemon_pid() is None, "the daemon died when it had published")
+    a.env = {}
     with figures.within(LEARNED_S, "F35: a machine brought back from a copy is reached again"):
         a.run("up")
         until(lambda: reaches(b, a), "b reaches a")
