@@ -9,7 +9,7 @@ BIN := .venv/bin
 ENGINE := src/warren/engine/_native.abi3.so
 RUST := $(shell find engine -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock pyproject.toml
 
-.PHONY: help setup engine lock demo test check bench soak fuzz interop wheel ci
+.PHONY: help setup engine lock demo test check bench soak fuzz interop model wheel ci
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -52,6 +52,9 @@ interop: setup ## the long runs against programs of others: 1 GB each way, wireg
 soak: setup ## every fault in its full count, then long churn with restarts (SECONDS=3600)
 	WARREN_FAULTS=full $(BIN)/pytest -q tests/faults --timeout 3600
 	$(BIN)/python -m tools.soak --seconds $(or $(SECONDS),3600)
+
+model: setup ## a thousand seeds of the model, 100 steps each (SEEDS=1:1000)
+	WARREN_MODEL_SEEDS=$(or $(SEEDS),1:1000) WARREN_MODEL_STEPS=100 $(BIN)/pytest -q -n auto --dist worksteal tests/model --timeout 3600
 
 wheel: setup ## a wheel in dist/
 	$(BIN)/maturin build --release --quiet --out dist

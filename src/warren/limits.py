@@ -10,7 +10,7 @@ DOCUMENTS_MAX = 65_536  # what verify takes at once: 20,000 members with record,
 DELEGATION_DEPTH_MAX = 4  # root -> admin -> registrar -> invite; a longer chain is nobody's plan
 DELEGATIONS_MAX = 4_096  # live keys that may admit: admins, registrars and invites of a large company
 FLOORS_MAX = 262_144  # subjects a node remembers: a decade of 30 new machines a day; 40 MB on disk; then nobody new
-EXPIRED_KEPT_S = 7 * 24 * 3600  # how long, in signed dates, a membership that ran out waits for its renewal on a node's disk
+EXPIRED_KEPT_S = 7 * 24 * 3600  # that a membership that ran out waits for its renewal on disk, by dates that are signed
 WIREGUARD_CLAIMS_MAX = 8  # keys remembered as one identity's: two in use, and the rotations of a year
 ORDER_JUMP_MAX = 2**32  # one a second for 136 years; a thief who publishes 2^64-1 wins nothing
 

@@ -279,6 +279,10 @@ class NodeMachine(Machine):
             await asyncio.wait((self._root,), timeout=30.0)
         await self.kill()
 
+    def troubles(self) -> list[str]:
+        """What `warren status` would show as wrong."""
+        return [entry.text for entry in self.daemon.health.entries()] if self.daemon is not None else []
+
     def change_link(self) -> None:
         """Its cable was out and is in again."""
         self._link_change.set()

@@ -230,7 +230,8 @@ def run_seed(seed: int, count: int, folder: Path) -> list[str]:
         loop.close()
     if world.findings:
         story = "\n".join(world.story)
-        raise SeedFailed(f"seed {seed}, {count} steps:\n{story}\n\nfound:\n" + "\n".join(dict.fromkeys(world.findings)))
+        again = f"WARREN_MODEL_SEEDS={seed}:1 WARREN_MODEL_STEPS={count} .venv/bin/pytest tests/model"
+        raise SeedFailed(f"{again}\n{story}\n\nfound:\n" + "\n".join(dict.fromkeys(world.findings)))
     return world.story
 
 

@@ -478,16 +478,14 @@ class World:
         network, members = node.network, self.truth.members
         assert network is not None
         if network.map is None:
-            entries = node.daemon.health.entries() if node.daemon is not None else ()
-            return [f"{node.name} has no map: {[entry.text for entry in entries]}"]
+            return [f"{node.name} has no map: {node.troubles()}"]
         found = []
         if network.map.name != self.truth.network_name:
             found.append(f"{node.name} calls the network {network.map.name}, not {self.truth.network_name}")
         wanted = {member.hostname for who, member in members.items() if who != network.me}
         shown = {str(peer.name) for peer in network.map.peers}
         if wanted != shown:
-            entries = [entry.text for entry in node.daemon.health.entries()] if node.daemon is not None else []
-            found.append(f"{node.name} sees {sorted(shown)}, not {sorted(wanted)}: {entries}")
+            found.append(f"{node.name} sees {sorted(shown)}, not {sorted(wanted)}: {node.troubles()}")
         found += [f"{node.name}: gate for {peer.name} is shut" for peer in network.map.peers if not peer.allowed]
         online = {str(peer.name) for peer in network.map.peers if peer.online}
         expected = {member.hostname for who, member in members.items() if who in here and who != network.me}
