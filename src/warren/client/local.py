@@ -5,6 +5,7 @@ is no HTTP library here: one would cost a third of `warren status`. Failures bec
 where nobody listens, TIMEOUT where nobody answers, and whatever problem the daemon tells."""
 
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from warren.errors import Code, WarrenError
-from warren.limits import CLIENT_ANSWER_MAX_BYTES
+from warren.limits import CLIENT_ANSWER_MAX_BYTES, DAEMON_POLL_S
 from warren.protocol.local.stream import Broken, Line
 from warren.protocol.rest.problem import Problem, error_of
 
@@ -87,12 +88,20 @@ class LocalClient:
     def _connect(self) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.settimeout(self._timeout_s)
-        try:
-            connection.connect(str(self.path))
-        except OSError as error:
-            connection.close()
-            raise self._unreachable(error) from error
-        return connection
+        deadline = time.monotonic() + self._timeout_s
+        while True:
+            try:
+                connection.connect(str(self.path))
+            except BlockingIOError as error:  # more callers at once than the kernel lets wait (unix(7), EAGAIN)
+                if time.monotonic() > deadline:
+                    connection.close()
+                    raise self._late() from error
+                time.sleep(DAEMON_POLL_S)
+            except OSError as error:
+                connection.close()
+                raise self._unreachable(error) from error
+            else:
+                return connection
 
     def _unreachable(self, error: OSError) -> WarrenError:
         if isinstance(error, PermissionError):

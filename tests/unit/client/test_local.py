@@ -1,6 +1,7 @@
 """The client of the daemon: answers, streams, problems, and every way in which a daemon can be no daemon."""
 
 import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,25 @@ async def answer_ping(request: Request, reply: Reply) -> None:
 
 
 ROUTES = {("GET", WHOAMI): answer_whoami, ("POST", PING): answer_ping, ("POST", DOWN): answer_whoami}
+
+
+def take_one(listener: socket.socket) -> None:
+    listener.accept()[0].close()
+
+
+def test_a_caller_waits_its_turn_where_more_call_than_the_kernel_lets_wait(tmp_path: Path) -> None:
+    """Found by a crowd of callers: the kernel's `try again` was told as `no daemon answers`."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as full, socket.socket(socket.AF_UNIX) as waiting:
+        full.bind(str(tmp_path / "s"))
+        full.listen(0)
+        waiting.connect(str(tmp_path / "s"))
+        with pytest.raises(WarrenError) as late:
+            LocalClient(tmp_path / "s", timeout_s=0.05).get(WHOAMI, Whoami)
+        assert late.value.code is Code.TIMEOUT
+        room = threading.Timer(0.1, take_one, [full])
+        room.start()
+        assert LocalClient(tmp_path / "s", timeout_s=10).is_answering()
+        room.join()
 
 
 def test_an_answer_arrives_as_its_value(tmp_path: Path) -> None:

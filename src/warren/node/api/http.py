@@ -1,6 +1,7 @@
 """The shell of the local API: HTTP/1.1 (RFC 9112, by h11) on a unix socket, one request a connection.
 
-Decides framing, limits and deadlines: at most LOCAL_CONNECTIONS_MAX at once, head and body bounded, the request whole
+Decides framing, limits and deadlines: at most LOCAL_CONNECTIONS_MAX at once, fewer of who may
+only read (a user without rights shuts nobody out), head and body bounded, the request whole
 within LOCAL_REQUEST_MAX_S, an answer that nobody reads cut after LOCAL_WRITE_MAX_S. Every request is checked against
 the table of `protocol.local.rights` with the kernel's word for who calls. A request with `Origin` or a browser's fetch
 headers is refused: no web page has business here. Must not know what a method does: handlers get a `Request` and a
@@ -25,6 +26,8 @@ from warren.limits import (
     LOCAL_BODY_MAX_BYTES,
     LOCAL_CONNECTIONS_MAX,
     LOCAL_HEAD_MAX_BYTES,
+    LOCAL_READERS_A_USER_MAX,
+    LOCAL_READERS_MAX,
     LOCAL_REQUEST_MAX_S,
     LOCAL_WRITE_MAX_S,
 )
@@ -137,7 +140,7 @@ class LocalApi:
         self._routes = routes
         self._right_of = right_of
         self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.Task[None], Caller] = {}
 
     async def open(self) -> None:
         """Bind and listen; WarrenError INVALID_CONFIG where the folder or name cannot be used."""
@@ -174,12 +177,17 @@ class LocalApi:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        if task is None or len(self._connections) >= LOCAL_CONNECTIONS_MAX:
+        try:
+            caller = caller_of(writer.get_extra_info("socket"))
+        except OSError:
             writer.transport.abort()
             return
-        self._connections.add(task)
+        if task is None or not self._has_room_for(caller):
+            writer.transport.abort()
+            return
+        self._connections[task] = caller
         try:
-            await self._serve(reader, writer)
+            await self._serve(caller, reader, writer)
         except (OSError, TimeoutError, h11.ProtocolError):
             writer.transport.abort()  # the caller went away or does not read: it is its own loss
         except asyncio.CancelledError:
@@ -188,14 +196,20 @@ class LocalApi:
             log.bug("a call failed", error)
             writer.transport.abort()
         finally:
-            self._connections.discard(task)
+            self._connections.pop(task, None)
             writer.close()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _has_room_for(self, caller: Caller) -> bool:
+        if len(self._connections) >= LOCAL_CONNECTIONS_MAX:
+            return False
+        if self._right_of(caller) > Right.READER:
+            return True
+        readers = [one.uid for one in self._connections.values() if self._right_of(one) <= Right.READER]
+        return len(readers) < LOCAL_READERS_MAX and readers.count(caller.uid) < LOCAL_READERS_A_USER_MAX
+
+    async def _serve(self, caller: Caller, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = h11.Connection(h11.SERVER, max_incomplete_event_size=LOCAL_HEAD_MAX_BYTES)
         reply = Reply(connection, writer)
-        end = writer.get_extra_info("socket")
-        caller = caller_of(end)
         try:
             async with asyncio.timeout(LOCAL_REQUEST_MAX_S):
                 head, body = await _receive(connection, reader)

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from warren.errors import Code, WarrenError
-from warren.limits import LOCAL_BODY_MAX_BYTES, LOCAL_CONNECTIONS_MAX
+from warren.limits import LOCAL_BODY_MAX_BYTES, LOCAL_CONNECTIONS_MAX, LOCAL_READERS_A_USER_MAX, LOCAL_READERS_MAX
 from warren.node.api import http
 from warren.node.api.caller import Caller, caller_of, right_of, uid_of_user, user_of_uid
 from warren.node.api.http import LocalApi, Reply, Request
@@ -226,6 +226,35 @@ async def test_too_many_callers_are_turned_away_and_the_rest_served(api: LocalAp
                 break
             except (ConnectionResetError, IndexError):
                 await asyncio.sleep(0)
+
+
+async def test_users_who_may_only_read_shut_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found by a stranger on the machine who opened connections all the time: root's `warren down` failed."""
+    uid = 1000
+    monkeypatch.setattr(http, "caller_of", lambda _: Caller(pid=1, uid=uid, gid=uid))
+    service = Service()
+    api = LocalApi(tmp_path / "s", service.routes(), lambda caller: Right.READER if caller.uid else Right.ROOT)
+    await api.open()
+    held = []
+    async with asyncio.timeout(10):
+        for user in range(LOCAL_READERS_MAX // LOCAL_READERS_A_USER_MAX):
+            uid = 1000 + user
+            for _ in range(LOCAL_READERS_A_USER_MAX):
+                reader, writer = await asyncio.open_unix_connection(api.path)
+                writer.write(b"GET ")
+                held.append((reader, writer))
+            extra, closing = await asyncio.open_unix_connection(api.path)
+            assert await is_cut(extra), "a user has its share"
+            closing.close()
+        uid = 2000
+        another, closing = await asyncio.open_unix_connection(api.path)
+        assert await is_cut(another), "all readers together have theirs"
+        closing.close()
+        uid = 0
+        assert (await call(api, "GET", "/v1/status"))[0] == 200
+    for _, one in held:
+        one.close()
+    await api.close(1.0)
 
 
 async def test_everyone_may_connect_and_only_the_owner_may_change_the_folder(tmp_path: Path, service: Service) -> None:
