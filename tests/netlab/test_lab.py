@@ -159,7 +159,7 @@ def test_closing_a_lab_ends_programs_that_detached_themselves(tmp_path: Path) ->
         a.run(["sh", "-c", "setsid -f sleep 600 >/dev/null 2>&1"])
         pids = a.pids()
         assert len(pids) == 1
-    assert all(_ended(pid) for pid in pids)
+    until(lambda: all(_ended(pid) for pid in pids), "what was killed is gone")
     assert not lab.folder.exists()
 
 
@@ -187,7 +187,10 @@ def _ended(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    try:
+        return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def test_addresses_are_of_the_switch(lab: Lab) -> None:
