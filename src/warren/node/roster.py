@@ -39,6 +39,9 @@ _LEFT = ".gone"  # ends the name of a folder that is being deleted
 _UNFINISHED = ".new"  # ends the name of a folder that is being written; the server was not asked yet
 
 
+NETWORK_ID_MIN_DIGITS = 6  # fewer are more likely a name that was mistyped
+
+
 @dataclass(frozen=True, slots=True)
 class Joined:
     """A network and, where it was joined right now, the session that did it."""
@@ -80,16 +83,24 @@ class Roster:
         return tuple(sorted(self._running.values(), key=lambda network: network.parts.membership.joined_at))
 
     def find(self, text: str | None) -> Network:
-        """The network by name or the start of its id, or the only one. WarrenError NETWORK_UNKNOWN."""
+        """The network by name or the start of its id, or the only one. WarrenError NETWORK_UNKNOWN, or CONFLICT where
+        several have that name: every server's first network is called `default`."""
         networks = self.networks
         if text is None:
             if len(networks) == 1:
                 return networks[0]
             why = "this machine is in no network" if not networks else "this machine is in several networks"
             raise WarrenError(Code.NETWORK_UNKNOWN, why, "name one with --network" if networks else "")
-        for network in networks:
-            if network.name == text or (len(text) >= 6 and network.id.hex().startswith(text.lower())):
-                return network
+        named = [network for network in networks if network.name == text]
+        if not named and len(text) >= NETWORK_ID_MIN_DIGITS:
+            named = [network for network in networks if network.id.hex().startswith(text.lower())]
+        if len(named) > 1:
+            listed = ", ".join(f"{show_short(one)} by {one.parts.membership.server}" for one in named[:4])
+            raise WarrenError(
+                Code.CONFLICT, f"'{text[:64]}' means several networks: {listed}", "give the start of the id instead"
+            )
+        if named:
+            return named[0]
         raise WarrenError(Code.NETWORK_UNKNOWN, f"this machine is in no network '{text[:64]}'", "see `warren status`")
 
     def load(self) -> None:
@@ -261,6 +272,11 @@ def _write_new(store: Store, own_keys: node_keys.NodeKeys, genesis: bytes, membe
 
 def _delete(folder: Path) -> None:
     delete_folder(folder, folder.with_suffix(_LEFT))
+
+
+def show_short(network: Network) -> str:
+    """The start of a network's id, as `Roster.find` takes it."""
+    return network.id.hex()[:10]
 
 
 def _folder_name(network: NetworkId) -> str:

@@ -16,7 +16,7 @@ from warren.node.dataplane.interface import Tunnel
 from warren.node.netmap import Peer
 from warren.node.network import Network
 from warren.node.paths.echo import Echo
-from warren.node.roster import Roster
+from warren.node.roster import Roster, show_short
 from warren.protocol.local.ping import PingLost, PingPong, PingRequest, PingResult
 
 
@@ -52,8 +52,11 @@ def find_peer(roster: Roster, host: str, network: str | None) -> tuple[Network, 
         raise WarrenError(Code.NOT_UP, "this machine is in no network that is up", "warren up")
     found = [(one, peer) for one in networks if one.map is not None for peer in one.map.peers if _is(one, peer, host)]
     if len(found) > 1:
-        names = ", ".join(f"{peer.name}.{one.name}" for one, peer in found[:4])
-        raise WarrenError(Code.CONFLICT, f"'{printable(host[:80])}' means several: {names}", "name the network too")
+        names = ", ".join(
+            f"{peer.name}.{one.name} ({_address(peer)}, network {show_short(one)})" for one, peer in found[:4]
+        )
+        fix = "name the network too, by --network with the start of its id where names are equal; or give the address"
+        raise WarrenError(Code.CONFLICT, f"'{printable(host[:80])}' means several: {names}", fix)
     if found:
         return found[0]
     for one in networks:
