@@ -8,7 +8,7 @@ import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from warren.errors import Code, WarrenError
@@ -53,7 +53,10 @@ def locked(path: Path, describe: str) -> Iterator[None]:
     `describe` is what a second server reads about this one. The kernel frees the lock with the process, so a crash
     leaves nothing to clean up.
     """
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _unusable(path, error) from error
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -62,15 +65,32 @@ def locked(path: Path, describe: str) -> Iterator[None]:
             raise WarrenError(
                 Code.ALREADY_RUNNING, f"{path.parent} is used by {holder}", "stop it, or choose another --data folder"
             ) from error
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{describe}\n".encode(), 0)
+        with suppress(OSError):  # a full disk: the lock holds all the same, only its holder is not named
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"{describe}\n".encode(), 0)
         yield
     finally:
         os.close(fd)
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a 0600 file atomically: content and name are on disk when this returns. Raises OSError."""
+    """Write a 0600 file atomically: content and name are on disk when this returns. Raises WarrenError
+    STORE_UNAVAILABLE."""
+    try:
+        _write_private(path, content)
+    except OSError as error:
+        raise WarrenError(
+            Code.STORE_UNAVAILABLE, f"{path} cannot be written: {error.strerror or error}", "is the disk full?"
+        ) from error
+
+
+def _unusable(path: Path, error: OSError) -> WarrenError:
+    return WarrenError(
+        Code.INVALID_CONFIG, f"{path} cannot be used: {error.strerror or error}", "choose another --data folder"
+    )
+
+
+def _write_private(path: Path, content: bytes) -> None:
     fd, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mkstemp makes it 0600
     try:
         with os.fdopen(fd, "wb") as file:

@@ -31,7 +31,7 @@ def generate_tls() -> ec.EllipticCurvePrivateKey:
 def load_or_make(path: Path) -> SigningKeyPair:
     """Read the Ed25519 key of `path`, or make it. Raises WarrenError STATE_DAMAGED; never replaces a damaged key."""
     try:
-        private = path.read_bytes()
+        return _checked(path, _read(path))
     except FileNotFoundError:
         private = generate()
         write_private(path, private)
@@ -41,9 +41,19 @@ def load_or_make(path: Path) -> SigningKeyPair:
 def load(path: Path) -> SigningKeyPair:
     """Read the Ed25519 key of `path`. Raises WarrenError NOT_FOUND or STATE_DAMAGED."""
     try:
-        return _checked(path, path.read_bytes())
+        return _checked(path, _read(path))
     except FileNotFoundError as error:
         raise WarrenError(Code.NOT_FOUND, f"the key {path.name} is not on this server", "restore it") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise WarrenError(Code.STATE_DAMAGED, f"{path} cannot be read: {reason}", "restore it from a backup") from error
 
 
 def _checked(path: Path, private: bytes) -> SigningKeyPair:

@@ -34,7 +34,7 @@ def is_good(chain: Path, key: Path, host: str, now: float) -> bool:
 
 
 def make(chain: Path, key: Path, host: str, now: float) -> None:
-    """Write a new key and certificate, the key first. Raises OSError."""
+    """Write a new key and certificate, the key first. Raises WarrenError STORE_UNAVAILABLE."""
     private = keys.generate_tls()
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Warren server")])
     today = datetime.datetime.fromtimestamp(now, datetime.UTC)

@@ -103,7 +103,7 @@ def bind_unix(path: Path) -> socket.socket:
         bound.close()
         raise WarrenError(
             Code.LISTEN_FAILED,
-            f"{path} cannot be bound: {error.strerror}",
+            f"{path} cannot be bound: {error.strerror or error}",
             "choose a --data folder with a shorter path",
         ) from error
     return bound

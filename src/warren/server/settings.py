@@ -20,6 +20,7 @@ from warren.errors import Code, WarrenError
 
 SYSTEM_FILE = Path("/etc/warren/server.toml")
 DEFAULT_PORT = 8443
+URL_MAX_CHARS = 300  # what `warren up --server` takes: a name of 253, scheme and port
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,6 +46,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ValueError(f"the URL {self.url!r} is not http://HOST[:PORT] or https://HOST[:PORT]")
         if parts.path not in {"", "/"} or parts.query or parts.fragment or parts.username is not None:
             raise ValueError(f"the URL {self.url!r} may hold scheme, host and port only")
+        if parts.port == 0 or not self.url.isascii() or len(self.url) > URL_MAX_CHARS:  # `port` refuses what is none
+            raise ValueError(f"the URL {self.url[:URL_MAX_CHARS]!r} is none that nodes could reach")
         split_listen(self.listen)
         if self.metrics_listen:
             split_listen(self.metrics_listen)
