@@ -8,6 +8,8 @@ mod error;
 mod events;
 mod failures;
 pub mod front;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 pub mod limits;
 mod losses;
 mod memory;
@@ -16,6 +18,7 @@ mod poll;
 pub mod tun;
 mod tunnel;
 pub mod udp;
+pub mod values;
 mod wake;
 mod worker;
 

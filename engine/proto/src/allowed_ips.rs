@@ -67,7 +67,7 @@ impl AllowedIps {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzz"))]
     pub(crate) fn is_empty(&self) -> bool {
         [&self.v4, &self.v6].iter().all(|trie| trie.root == NONE && trie.free.len() == trie.nodes.len())
     }

@@ -6,6 +6,8 @@
 mod configure;
 mod handshakes;
 mod inbound;
+#[cfg(any(test, feature = "fuzz"))]
+mod inspect;
 mod outbound;
 mod timeouts;
 

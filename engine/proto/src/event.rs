@@ -92,6 +92,11 @@ impl Events {
         }
     }
 
+    #[cfg(any(test, feature = "fuzz"))]
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     /// The oldest event; the note of a loss comes last, when the queue has room again.
     pub(crate) fn pop(&mut self) -> Option<Event> {
         self.queue.pop_front().or_else(|| {

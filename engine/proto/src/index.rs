@@ -61,7 +61,7 @@ impl Indices {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzz"))]
     pub(crate) fn used(&self) -> usize {
         self.used
     }

@@ -97,6 +97,11 @@ impl Keypairs {
         gone
     }
 
+    #[cfg(any(test, feature = "fuzz"))]
+    pub(crate) fn local_indices(&self) -> impl Iterator<Item = u32> {
+        [&self.current, &self.next].into_iter().chain(&self.previous).flatten().map(|session| session.local_index)
+    }
+
     #[cfg(test)]
     pub(crate) fn count(&self) -> usize {
         [&self.current, &self.next].into_iter().chain(&self.previous).flatten().count()

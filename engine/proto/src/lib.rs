@@ -23,6 +23,8 @@ pub mod demux;
 mod device;
 mod endpoint;
 mod event;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 mod handshake;
 mod index;
 pub mod inner;

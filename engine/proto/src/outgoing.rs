@@ -35,6 +35,11 @@ impl Queue {
         room
     }
 
+    #[cfg(any(test, feature = "fuzz"))]
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn pop(&mut self) -> Option<Outgoing> {
         self.0.pop_front()
     }

@@ -89,6 +89,11 @@ impl Probes {
         self.keys.retain(|_, key| key.peer != peer);
     }
 
+    #[cfg(any(test, feature = "fuzz"))]
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
     /// Whose probe this is, once its tag verified.
     pub(crate) fn verify(&mut self, now: Instant, datagram: &[u8], source: &Endpoint) -> Result<PeerId, Refusal> {
         let probe = parse(datagram).ok_or(Refusal::Invalid)?;

@@ -30,9 +30,26 @@ pub(crate) struct Queue(VecDeque<Staged>);
 #[derive(Default)]
 pub(crate) struct Budget(usize);
 
+#[cfg(any(test, feature = "fuzz"))]
+impl Budget {
+    pub(crate) fn used(&self) -> usize {
+        self.0
+    }
+}
+
 impl Queue {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    #[cfg(any(test, feature = "fuzz"))]
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    #[cfg(any(test, feature = "fuzz"))]
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.iter().map(Staged::bytes).sum()
     }
 
     /// Add to the end; the oldest makes room. Counts what is dropped.

@@ -42,6 +42,11 @@ impl Transactions {
         self.0.push_back((transaction, now.after(wait)));
     }
 
+    #[cfg(any(test, feature = "fuzz"))]
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Was this answer waited for? Only its first copy is.
     pub(crate) fn settle(&mut self, now: Instant, transaction: &[u8; 12]) -> bool {
         let at = self.0.iter().position(|(known, until)| known == transaction && *until > now);

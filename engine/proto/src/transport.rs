@@ -120,7 +120,7 @@ impl Session {
         Ok(plain)
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzz"))]
     pub(crate) fn set_counter(&mut self, counter: u64) {
         self.counter = counter;
     }

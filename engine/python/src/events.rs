@@ -5,7 +5,7 @@ use pyo3::types::PyBytes;
 use warren_io::TunnelEvent;
 use warren_io::proto::{Event, PeerId};
 
-use crate::values::{show_endpoint, show_remote};
+use warren_io::values::{show_endpoint, show_remote};
 
 /// The kinds; a number once given is never used for something else.
 const KINDS: [(&str, u64); 10] = [

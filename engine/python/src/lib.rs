@@ -1,14 +1,13 @@
 //! `warren.engine._native`: all that crosses between Python and Rust.
 //!
 //! Decides nothing: turns bytes and integers into the engine's values and back. Holds no lock of Python's while it
-//! waits. `values` has the byte formats, `events` what goes up, `errors` which exception means what.
+//! waits. `warren_io::values` has the byte formats, `events` what goes up, `errors` which exception means what.
 use pyo3::prelude::*;
 
 mod errors;
 mod events;
 mod front;
 mod tunnel;
-mod values;
 
 /// The engine's native module.
 #[pymodule]

@@ -11,7 +11,7 @@ use warren_io::{Desk, Error};
 
 use crate::errors::raise;
 use crate::events::{Tuple, show};
-use crate::values::{
+use warren_io::values::{
     array, parse_prefix, parse_preshared_keys, parse_private_keys, parse_public_keys, parse_remote,
     show_endpoint,
 };

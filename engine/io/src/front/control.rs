@@ -58,7 +58,7 @@ impl Control {
         }
     }
 
-    fn handle(&mut self, line: &[u8]) -> io::Result<()> {
+    pub(super) fn handle(&mut self, line: &[u8]) -> io::Result<()> {
         if line == b"stats" {
             return writeln!(self.output, "stats {}", self.stats());
         }
@@ -69,7 +69,7 @@ impl Control {
         Ok(())
     }
 
-    fn stats(&self) -> String {
+    pub(super) fn stats(&self) -> String {
         let (open, unproven) = self.registry.counts();
         let gauges = [
             ("connections_open", open as u64),

@@ -21,6 +21,8 @@ mod counters;
 mod course;
 mod descriptors;
 mod forward;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 mod gate;
 mod head;
 mod headers;

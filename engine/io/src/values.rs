@@ -2,8 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
-use warren_io::Error;
-use warren_io::proto::{Endpoint, Prefix, PresharedKey, PrivateKey, PublicKey};
+use warren_proto::{Endpoint, Prefix, PresharedKey, PrivateKey, PublicKey};
+
+use crate::Error;
 
 /// An endpoint: address, port, and a scope where there is one; a relay's number and channel.
 pub fn show_endpoint(endpoint: Endpoint) -> Vec<u8> {
