@@ -56,6 +56,9 @@ soak: setup ## every fault in its full count, then long churn with restarts (SEC
 model: setup ## a thousand seeds of the model, 100 steps each (SEEDS=1:1000)
 	WARREN_MODEL_SEEDS=$(or $(SEEDS),1:1000) WARREN_MODEL_STEPS=100 $(BIN)/pytest -q -n auto --dist worksteal tests/model --timeout 3600
 
+fuzz: setup ## 10 million inputs for every Rust parser, 1 million for every Python one (RUNS=, TARGET=)
+	$(BIN)/python -m tools.fuzz $(if $(RUNS),--runs $(RUNS)) $(if $(TARGET),--target $(TARGET))
+
 wheel: setup ## a wheel in dist/
 	$(BIN)/maturin build --release --quiet --out dist
 

@@ -18,8 +18,12 @@ ROOT = Path(__file__).resolve().parents[1]
 CRATE = ROOT / "engine" / "fuzz"
 CORPUS = CRATE / "corpus"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "warren"
-CORPUS_MAX_BYTES = 7 * 1024  # a target's packed inputs, before they double as hexadecimal: 18 of them stay below 300 KiB
-INPUT_MAX_BYTES = 1024
+CORPUS_MAX_BYTES = (
+    7 * 1024
+)  # a target's packed inputs, before they double as hexadecimal: 18 of them stay below 300 KiB
+# Long enough for every branch, short enough for many executions.
+INPUT_MAX_BYTES = {"datagram": 1600, "head": 1024, "front_settings": 1024, "probe": 512}
+INPUT_MAX_ELSE_BYTES = 256
 TARGET_MAX_S = 6 * 3600.0
 
 
@@ -39,7 +43,10 @@ class Outcome:
 
 def build() -> Path:
     """The program, built anew where sources changed; MissingError says what the machine lacks."""
-    for program, package in (("cargo", "Rust (rustup)"), (os.environ.get("CXX", "c++"), "a C++ compiler: apt install g++")):
+    for program, package in (
+        ("cargo", "Rust (rustup)"),
+        (os.environ.get("CXX", "c++"), "a C++ compiler: apt install g++"),
+    ):
         if shutil.which(program) is None:
             raise MissingError(f"`make fuzz` needs {package}; '{program}' is not here")
     folder = CACHE / "target-fuzzing"
@@ -61,7 +68,12 @@ def run(program: Path, target: str, executions: int) -> Outcome:
     grown = _unpacked(target)
     with tempfile.TemporaryDirectory(prefix="warren-fuzz-") as found:
         began = time.monotonic()
-        arguments = [f"-runs={executions}", f"-max_len={INPUT_MAX_BYTES}", f"-artifact_prefix={found}/", "-timeout=10"]
+        arguments = [
+            f"-runs={executions}",
+            f"-max_len={INPUT_MAX_BYTES.get(target, INPUT_MAX_ELSE_BYTES)}",
+            f"-artifact_prefix={found}/",
+            "-timeout=10",
+        ]
         text = _call(program, target, [*arguments, "-rss_limit_mb=1024", "-print_final_stats=1", str(grown)])
         seconds = time.monotonic() - began
         count = re.search(r"stat::number_of_executed_units:\s+(\d+)", text)
@@ -79,7 +91,16 @@ def pack(program: Path, target: str) -> int:
     """Bring the smallest inputs that reach everything back into the tree; their bytes. Lines with a note stay."""
     noted = [line for line in _lines(target) if "#" in line]
     with tempfile.TemporaryDirectory(prefix="warren-fuzz-") as folder:
-        _call(program, target, ["-set_cover_merge=1", f"-max_len={INPUT_MAX_BYTES}", folder, str(_unpacked(target))])
+        _call(
+            program,
+            target,
+            [
+                "-set_cover_merge=1",
+                f"-max_len={INPUT_MAX_BYTES.get(target, INPUT_MAX_ELSE_BYTES)}",
+                folder,
+                str(_unpacked(target)),
+            ],
+        )
         inputs = sorted((path.read_bytes() for path in Path(folder).iterdir()), key=lambda data: (len(data), data))
     kept: list[str] = []
     total = 0

@@ -123,7 +123,7 @@ def _absolute(path: str) -> Path:
 def _read_file(file: Path) -> dict[str, str]:
     try:
         content = tomllib.loads(file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise WarrenError(Code.INVALID_CONFIG, f"{file} cannot be read: {error}", "correct the file") from error
     names = [field.name for field in FIELDS]
     found: dict[str, str] = {}

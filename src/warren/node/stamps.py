@@ -6,7 +6,10 @@ after it, and one reservation lasts for the life of a process. A clock that went
 `stamps.json`.
 """
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from warren.errors import Code, WarrenError
 from warren.limits import STAMPS_AHEAD_S
@@ -19,7 +22,8 @@ log = Log("stamps")
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True):
-    ceiling_s: int
+    # TAI64N counts nanoseconds in 64 bits in the engine; a file that says more is damaged
+    ceiling_s: Annotated[int, Meta(ge=0, le=2**34)]
 
 
 def reserve(store: Store, now: float) -> StampWindow:

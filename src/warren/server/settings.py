@@ -163,7 +163,7 @@ def _file_in_force(data: object, system_file: Path) -> Path | None:
 def _read(file: Path) -> dict[str, object]:
     try:
         found: dict[str, object] = tomllib.loads(file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise WarrenError(Code.INVALID_CONFIG, f"{file} cannot be read: {error}", "correct the file") from error
     found = {key.replace("-", "_"): value for key, value in found.items()}
     for key in found:

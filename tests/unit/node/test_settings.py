@@ -59,3 +59,12 @@ def test_a_misspelled_key_gets_a_suggestion(tmp_path: Path) -> None:
     with pytest.raises(WarrenError) as refused:
         load([], {}, is_root=True, system_file=file)
     assert "socket" in refused.value.fix
+
+
+def test_a_file_nested_deeper_than_python_reads_is_refused(tmp_path: Path) -> None:
+    # found by fuzzing: RecursionError came out
+    file = tmp_path / "node.toml"
+    file.write_text("x = " + "[" * 5000)
+    with pytest.raises(WarrenError) as caught:
+        load((), {}, is_root=True, system_file=file)
+    assert caught.value.code is Code.INVALID_CONFIG

@@ -105,3 +105,12 @@ def test_a_listen_address_is_split() -> None:
     assert split_listen(":8443") == ("", 8443)
     assert split_listen("[::1]:0") == ("::1", 0)
     assert split_listen("192.0.2.1:443") == ("192.0.2.1", 443)
+
+
+def test_a_file_nested_deeper_than_python_reads_is_refused(tmp_path: Path) -> None:
+    # found by fuzzing: RecursionError came out
+    file = tmp_path / "server.toml"
+    file.write_text("x = " + "[" * 5000)
+    with pytest.raises(WarrenError) as caught:
+        load({}, {}, file)
+    assert caught.value.code is Code.INVALID_CONFIG

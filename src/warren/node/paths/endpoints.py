@@ -7,8 +7,10 @@ else. File: `endpoints.json`.
 
 import asyncio
 from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from warren.errors import WarrenError
 from warren.limits import ENDPOINTS_KEPT_MAX, ENDPOINTS_WRITE_AFTER_S
@@ -22,7 +24,7 @@ log = Log("endpoints")
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True):
-    port: int = 0
+    port: Annotated[int, Meta(ge=0, le=65535)] = 0
     contact_at: float = 0.0
     peers: dict[str, list[str]] = msgspec.field(default_factory=dict)
 
@@ -111,7 +113,9 @@ class EndpointBook:
 
 
 def _parse(content: bytes) -> _File:
-    return msgspec.json.decode(content, type=_File)
+    file = msgspec.json.decode(content, type=_File)
+    _peers(file.peers)  # what is wrong in them is damage of the file, and the store tells of it
+    return file
 
 
 def _peers(kept: dict[str, list[str]]) -> Mapping[Identity, tuple[Endpoint, ...]]:

@@ -50,7 +50,8 @@ class LinuxHost:
 
 
 def _read(netlink: RouteSocket) -> HostFacts:
-    links = [messages.parse_link(body) for _, body in netlink.dump(messages.RTM_GETLINK, messages.EVERY_LINK)]
+    dumped = netlink.dump(messages.RTM_GETLINK, messages.EVERY_LINK)
+    links = [link for _, body in dumped if (link := messages.parse_link(body)) is not None]
     names = {link.index: link.name for link in links}
     addresses = [body for _, body in netlink.dump(messages.RTM_GETADDR, messages.EVERY_ADDRESS)]
     routes = [

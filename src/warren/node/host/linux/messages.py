@@ -4,6 +4,7 @@ Decides what of the kernel's state counts as a fact: not link-local IPv6 address
 table, not cloned cache entries, not what a multipath route has beyond its first way.
 """
 
+import contextlib
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address, ip_interface, ip_network
@@ -52,8 +53,10 @@ def every_route(family: int) -> bytes:
     return _ROUTE.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
-def parse_link(body: bytes) -> HostLink:
-    """A link of a dump or notification."""
+def parse_link(body: bytes) -> HostLink | None:
+    """A link of a dump or notification; None where the message is none."""
+    if len(body) < _LINK.size:
+        return None
     _, _, index, flags, _ = _LINK.unpack_from(body)
     found = attributes(body[_LINK.size :])
     name = found.get(_IFLA_IFNAME, b"").rstrip(b"\0").decode("utf-8", "replace")
@@ -61,38 +64,52 @@ def parse_link(body: bytes) -> HostLink:
 
 
 def parse_addresses(bodies: Iterable[bytes], names: Mapping[int, str]) -> Iterator[HostAddress]:
-    """The addresses of a dump that count; `names` of the links by index."""
+    """The addresses of a dump that count; `names` of the links by index. A message that is no address is left out."""
     for body in bodies:
-        _, length, _, _, index = _ADDRESS.unpack_from(body)
-        found = attributes(body[_ADDRESS.size :])
-        raw = found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS)
-        if raw and index in names and not (address := ip_address(raw)).is_link_local:
-            yield HostAddress(names[index], ip_interface((address, length)))
+        with contextlib.suppress(struct.error, ValueError):
+            if (address := _parse_address(body, names)) is not None:
+                yield address
+
+
+def _parse_address(body: bytes, names: Mapping[int, str]) -> HostAddress | None:
+    _, length, _, _, index = _ADDRESS.unpack_from(body)
+    found = attributes(body[_ADDRESS.size :])
+    raw = found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS)
+    if not raw or index not in names or (address := ip_address(raw)).is_link_local:
+        return None
+    return HostAddress(names[index], ip_interface((address, length)))
 
 
 def parse_routes(bodies: Iterable[bytes], names: Mapping[int, str]) -> Iterator[HostRoute]:
-    """The routes of a dump that count."""
+    """The routes of a dump that count. A message that is no route is left out: one that we cannot read must not hide
+    the others."""
     for body in bodies:
-        family, length, _, _, table, protocol, _, kind, flags = _ROUTE.unpack_from(body)
-        found = attributes(body[_ROUTE.size :])
-        table = _number(found.get(_RTA_TABLE)) or table
-        if flags & _RTM_F_CLONED or table == _TABLE_LOCAL or kind not in _KINDS or family not in {AF_INET, AF_INET6}:
-            continue
-        prefix = ip_network((found.get(_RTA_DST, bytes(4 if family == AF_INET else 16)), length))
-        if prefix.is_link_local or prefix.is_multicast:
-            continue
-        link, gateway = _way(found, names)
-        source = found.get(_RTA_PREFSRC)
-        yield HostRoute(
-            prefix,
-            kind=_KINDS[kind],
-            link=link if kind == _KIND_NUMBERS["unicast"] else "",  # IPv6 says `lo` for those that lead nowhere
-            gateway=gateway,
-            metric=_number(found.get(_RTA_PRIORITY)),
-            source=ip_address(source) if source else None,
-            table=table,
-            protocol=protocol,
-        )
+        with contextlib.suppress(struct.error, ValueError):
+            if (route := _parse_route(body, names)) is not None:
+                yield route
+
+
+def _parse_route(body: bytes, names: Mapping[int, str]) -> HostRoute | None:
+    family, length, _, _, table, protocol, _, kind, flags = _ROUTE.unpack_from(body)
+    found = attributes(body[_ROUTE.size :])
+    table = _number(found.get(_RTA_TABLE)) or table
+    if flags & _RTM_F_CLONED or table == _TABLE_LOCAL or kind not in _KINDS or family not in {AF_INET, AF_INET6}:
+        return None
+    prefix = ip_network((found.get(_RTA_DST, bytes(4 if family == AF_INET else 16)), length))
+    if prefix.is_link_local or prefix.is_multicast:
+        return None
+    link, gateway = _way(found, names)
+    source = found.get(_RTA_PREFSRC)
+    return HostRoute(
+        prefix,
+        kind=_KINDS[kind],
+        link=link if kind == _KIND_NUMBERS["unicast"] else "",  # IPv6 says `lo` for those that lead nowhere
+        gateway=gateway,
+        metric=_number(found.get(_RTA_PRIORITY)),
+        source=ip_address(source) if source else None,
+        table=table,
+        protocol=protocol,
+    )
 
 
 def _way(found: Mapping[int, bytes], names: Mapping[int, str]) -> tuple[str, Address | None]:
