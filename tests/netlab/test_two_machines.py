@@ -219,7 +219,10 @@ def test_a_kicked_machine_says_so_and_passes_no_packet(two: Two) -> None:
     two.server.host.run([WARREN, "member", "kick", "b", "--server", two.server.data, "--yes"])
     until(lambda: two.a.status()["peers"] == [], "a forgets b", 5.0)
     until(lambda: "E_REMOVED" in codes(two.b), "b says that it was removed", 5.0)
+    assert two.a.status()["health"] == [], "to the others it is the course of things"
+    assert "removed from the network: `warren leave`" in two.b.run("up").stderr
     assert "1 received" not in two.b.host.run(["ping", "-c", "1", "-W", "1", address], check=False).stdout
+    assert "member kick" not in two.b.run("leave", "--yes").stderr, "the server knows already"
 
 
 def refused(machine: Machine, *words: str) -> tuple[int, str]:

@@ -154,6 +154,7 @@ class Roster:
                     await network.link.leave(SERVER_ANSWER_MAX_S)
                     told = True
                 except WarrenError as error:
+                    told = network.link.state.code is Code.REMOVED  # it knows: it ended the membership itself
                     log.warning("the server was not told", code=error.code.value, reason=error.text)
             await self._end(network)
             await asyncio.to_thread(_delete, network.parts.store.folder)

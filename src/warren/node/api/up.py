@@ -60,7 +60,7 @@ async def answer(scope: Scope, request: Request, reply: Reply) -> None:
             await scope.set_wanted(up=bool(scope.roster.networks), operator_uid=scope.wanted.operator_uid)
         raise
     kept = [_kept_warning(network, wish) for network in networks if network is not joined]
-    warnings = [_plain_warning(wish.place), *kept]
+    warnings = [_plain_warning(wish.place), *kept, *map(_refused_warning, networks)]
     await reply.line(
         UpResult(
             networks=tuple(_result(network, joined=network is joined) for network in networks),
@@ -163,6 +163,14 @@ def _plain_warning(place: ServerPlace | None) -> str:
     if place is None or place.secure or place.is_loopback:
         return ""
     return f"{place.url} is without TLS: others on the way see which machines meet (not what they say)"
+
+
+def _refused_warning(network: Network) -> str:
+    """What is held stays in force, whatever a server says; but a server that refuses is not one that is away."""
+    state = network.link.state
+    if state.state != "away" or state.code not in {Code.REMOVED, Code.NOT_A_MEMBER, Code.NETWORK_UNKNOWN}:
+        return ""
+    return f"{network.name}: {state.reason}: `warren leave`, and join anew with a key"
 
 
 def _kept_warning(network: Network, wish: _Wish) -> str:
