@@ -1,9 +1,10 @@
 """The log of every program: one JSON object a line on stderr: a constant message and fields.
 
-Decides the format and the bound: where stderr is a plain file (STATE/daemon.log), it is cut when it reaches its
-maximum. Plain `logging`, since structlog's import alone (240 ms) would take most of the daemon's time to start. What
-libraries log comes in from WARNING up. Texts from outside pass `printable`; addresses and names belong at DEBUG only,
-secrets nowhere.
+Decides the format and the bounds: where stderr is a plain file (STATE/daemon.log), it is cut when it reaches its
+maximum; of one warning or error at most LOG_LINES_A_MINUTE are written a minute, and the next one that is says how many
+were left out, so that nobody fills a disk by sending what we complain about. Plain `logging`, since structlog's import
+alone (240 ms) would take most of the daemon's time to start. What libraries log comes in from WARNING up. Texts from
+outside pass `printable`; addresses and names belong at DEBUG only, secrets nowhere.
 """
 
 import json
@@ -12,12 +13,15 @@ import os
 import stat
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import IO
 
-from warren.limits import LOG_FILE_MAX_BYTES
+from warren.limits import LOG_FILE_MAX_BYTES, LOG_KINDS_MAX, LOG_LINES_A_MINUTE
 from warren.model.names import printable
 
 _ROOT = "warren"
+MINUTE_S = 60.0
 
 
 class _Lines(logging.Formatter):
@@ -31,7 +35,7 @@ class _Lines(logging.Formatter):
         if isinstance(fields, dict):
             line |= {str(name): printable(str(value)) for name, value in fields.items()}
         if record.exc_info:
-            line["trace"] = self.formatException(record.exc_info)
+            line["trace"] = "\n".join(map(printable, self.formatException(record.exc_info).split("\n")))
         return json.dumps(line, ensure_ascii=False)
 
 
@@ -46,6 +50,40 @@ class _BoundedStream(logging.StreamHandler[IO[str]]):
                 os.ftruncate(self.stream.fileno(), 0)
         except (OSError, ValueError):
             return  # stderr is closed or no file at all: nothing to bound
+
+
+@dataclass(slots=True)
+class _Window:
+    began_at: float
+    written: int = 0
+    left_out: int = 0
+
+
+class FewOfEach(logging.Filter):
+    """Lets so many warnings or errors of one place and text through a minute."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._windows: dict[tuple[str, str], _Window] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is written; the first of a new minute carries how many before it were not."""
+        if record.levelno < logging.WARNING:
+            return True
+        now, key = self._clock(), (record.name, str(record.msg))
+        window = self._windows.get(key)
+        if window is None or now - window.began_at >= MINUTE_S:
+            if window is None and len(self._windows) >= LOG_KINDS_MAX:
+                del self._windows[next(iter(self._windows))]
+            if window is not None and window.left_out:
+                record.__dict__["fields"] = {**record.__dict__.get("fields", {}), "left_out": window.left_out}
+            window = self._windows[key] = _Window(now)
+        if window.written >= LOG_LINES_A_MINUTE:
+            window.left_out += 1
+            return False
+        window.written += 1
+        return True
 
 
 class Log:
@@ -79,6 +117,7 @@ def begin(level: str) -> None:
     """Send the lines of this process from `level` (debug, info, warning, error) up to stderr."""
     handler = _BoundedStream(sys.stderr)
     handler.setFormatter(_Lines())
+    handler.addFilter(FewOfEach())
     own_level = logging.getLevelNamesMapping()[level.upper()]
     logging.basicConfig(level=max(own_level, logging.WARNING), handlers=[handler], force=True)
     logging.getLogger(_ROOT).setLevel(own_level)

@@ -210,8 +210,13 @@ class _Child:
             word, _, rest = line.partition(" ")
             if word == "stats" and self._waiting:
                 waiting = self._waiting.popleft()
+                try:
+                    counters = msgspec.json.decode(rest, type=dict[str, int])
+                except msgspec.MsgspecError:  # it meets strangers: one that speaks nonsense is replaced, not believed
+                    log.warning("the front speaks nonsense")
+                    return
                 if not waiting.done():
-                    waiting.set_result(msgspec.json.decode(rest, type=dict[str, int]))
+                    waiting.set_result(counters)
 
     async def _read_stderr(self) -> None:
         while line := await self._line(self._process.stderr):

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import msgspec
+from h11 import LocalProtocolError
 from litestar import Litestar, Request, Router, asgi, get
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
@@ -153,7 +154,11 @@ def door(application: Application, metrics: Metrics, *, admin: bool, scrape: Scr
             if message["type"] == "http.response.start":
                 metrics.requests.labels(str(message["status"])).inc()
                 message["headers"] = [*message["headers"], *_NO_STORE]
-            await send(message)
+            try:
+                await send(message)
+            except LocalProtocolError:  # what came behind the request was none, so uvicorn has hung up on it
+                while (await receive())["type"] != "http.disconnect":
+                    continue
 
         await application(scope, receive, send_counted)
 

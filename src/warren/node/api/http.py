@@ -116,8 +116,11 @@ class Reply:
             self._writer.write(data)
 
     async def _drain(self) -> None:
-        async with asyncio.timeout(LOCAL_WRITE_MAX_S):
-            await self._writer.drain()
+        try:
+            async with asyncio.timeout(LOCAL_WRITE_MAX_S):
+                await self._writer.drain()
+        except (ConnectionError, TimeoutError) as error:
+            raise CallerGoneError from error
 
 
 _ALWAYS = [
@@ -188,12 +191,11 @@ class LocalApi:
         self._connections[task] = caller
         try:
             await self._serve(caller, reader, writer)
-        except (OSError, TimeoutError, h11.ProtocolError):
-            writer.transport.abort()  # the caller went away or does not read: it is its own loss
         except asyncio.CancelledError:
             writer.transport.abort()  # we end; nobody awaits this task, and Python 3.11 logs one that ends as cancelled
-        except Exception as error:  # noqa: BLE001 - a task root: the bug is logged, the daemon stays
-            log.bug("a call failed", error)
+        except Exception as error:  # noqa: BLE001 - a task root: a bug is logged, the daemon stays
+            if not _is_the_callers(error):
+                log.bug("a call failed", error)
             writer.transport.abort()
         finally:
             self._connections.pop(task, None)
@@ -233,7 +235,7 @@ class LocalApi:
         except* WarrenError as group_error:
             error = _first(group_error)
             await reply.refuse(error)
-        except* _CallerGoneError:
+        except* CallerGoneError:
             reply.is_done = True
         await reply.end()
 
@@ -254,7 +256,14 @@ class LocalApi:
         return handler
 
 
-class _CallerGoneError(Exception):
+def _is_the_callers(error: Exception) -> bool:
+    """Whether the caller went away, does not read or speaks no HTTP: its own loss, and no bug of ours."""
+    if isinstance(error, ExceptionGroup):
+        return error.split((CallerGoneError, h11.ProtocolError))[1] is None
+    return isinstance(error, OSError | CallerGoneError | h11.ProtocolError)
+
+
+class CallerGoneError(Exception):
     """The other end closed while its call was under way: nobody waits for the answer."""
 
 
@@ -262,8 +271,8 @@ async def _until_gone(reader: asyncio.StreamReader) -> None:
     # one request a connection: whatever comes now is the end, or noise that is skipped up to a bound
     for _ in range(LOCAL_HEAD_MAX_BYTES // 64):
         if not await reader.read(_READ_BYTES):
-            raise _CallerGoneError
-    raise _CallerGoneError
+            raise CallerGoneError
+    raise CallerGoneError
 
 
 async def _receive(connection: h11.Connection, reader: asyncio.StreamReader) -> tuple[h11.Request | None, bytes]:
