@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.server.front_rig import HOST, PATIENCE_S, Web, Wire, running_front, running_web, until
 
 from warren.errors import Code, WarrenError
-from warren.server.front import FrontLimits, FrontProcess, FrontSettings
+from warren.limits import FRONT_LINE_MAX_BYTES
+from warren.server.front import FrontLimits, FrontProcess, FrontSettings, _Child
 from warren.server.front_listen import bind_all, shown
 
 
@@ -328,3 +329,30 @@ def test_bind_all_leaves_nothing_open_when_one_address_fails() -> None:
     with pytest.raises(WarrenError):
         bind_all(["127.0.0.1:0", "127.0.0.1:0", "192.0.2.1:0"])
     assert open_files() == before
+
+
+@pytest.mark.parametrize("answer", ["stats {nonsense", 'stats {"a": "b"}', "stats " + "[" * 60_000, "hello", "\xff"])
+async def test_a_front_that_speaks_nonsense_is_not_believed_and_harms_nobody(answer: str) -> None:
+    """The front meets strangers; whoever took it over could say anything on the control channel."""
+    program = f"import sys\nfor line in sys.stdin: print({answer!r}, flush=True)\n"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE, limit=FRONT_LINE_MAX_BYTES,
+    )  # fmt: skip
+    child = _Child(process)
+    serving = asyncio.create_task(child.serve())
+    with pytest.raises(WarrenError) as refused:
+        await child.stats()
+    assert refused.value.code in {Code.UNAVAILABLE, Code.TIMEOUT}
+    await child.kill()
+    async with asyncio.timeout(PATIENCE_S):
+        await serving  # an end like any other: no error of it reaches the server
+
+
+async def test_a_front_skips_what_its_server_may_not_say(tmp_path: Path) -> None:
+    async with running_front(tmp_path / "web.sock") as rig:
+        child = rig.process._child
+        assert child is not None
+        for line in ("nonsense\n", "proven x\n", "proven 99999999999999999999999\n", "stats\x00\n", "a" * 5000 + "\n"):
+            child.tell(line)
+        assert (await rig.process.stats())["connections_open"] == 0

@@ -209,12 +209,13 @@ class _Child:
         while line := await self._line(self._process.stdout):
             word, _, rest = line.partition(" ")
             if word == "stats" and self._waiting:
-                waiting = self._waiting.popleft()
                 try:
                     counters = msgspec.json.decode(rest, type=dict[str, int])
                 except msgspec.MsgspecError:  # it meets strangers: one that speaks nonsense is replaced, not believed
                     log.warning("the front speaks nonsense")
+                    await self.kill()
                     return
+                waiting = self._waiting.popleft()
                 if not waiting.done():
                     waiting.set_result(counters)
 
