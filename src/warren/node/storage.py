@@ -101,15 +101,18 @@ class Store:
         """
         path = self.folder / name
         temporary = self.folder / f"{name}.new"
+        previous, linked = self.folder / f"{name}.prev", self.folder / f"{name}.prev.new"
         with _world(f"cannot write {path}"):
+            for place in (path, temporary, previous, linked):
+                if place.is_dir() and not place.is_symlink():  # no file can take its place: damage, kept like any other
+                    self._set_aside(place)
             self._write_synced(temporary, _frame(name, content))
             reach("storage.written")
             if os.path.lexists(path):
                 # a hard link first, so that at no moment the name is without a file
-                linked = self.folder / f"{name}.prev.new"
                 linked.unlink(missing_ok=True)
                 os.link(path, linked, follow_symlinks=False)
-                linked.replace(self.folder / f"{name}.prev")
+                linked.replace(previous)
                 reach("storage.linked")
             temporary.replace(path)
             reach("storage.renamed")

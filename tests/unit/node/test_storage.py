@@ -122,6 +122,17 @@ def test_a_folder_in_a_files_place_is_damage_and_holds_no_descriptor(store: Stor
     assert [one.recovered for one in damages] == [False]
 
 
+@pytest.mark.parametrize("suffix", ["", ".prev", ".new", ".prev.new"])
+def test_a_folder_where_a_file_is_to_be_written_is_kept_aside(store: Store, suffix: str) -> None:
+    store.write("wanted.json", b'"old"')
+    place = store.folder / f"wanted.json{suffix}"
+    place.unlink(missing_ok=True)
+    place.mkdir()
+    store.write("wanted.json", b'"new"')
+    assert store.read("wanted.json", bytes) == b'"new"'
+    assert [path.is_dir() for path in store.folder.glob(f"wanted.json{suffix}.bad-*")] == [True]
+
+
 def test_a_disk_that_refuses_leaves_the_old_generation(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.write("things.json", b"1")
 
