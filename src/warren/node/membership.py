@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from warren.errors import Code, WarrenError
+from warren.node.control.place import parse_server
 from warren.node.storage import Store
 
 SETTINGS_FILE = "settings.json"
@@ -31,9 +32,15 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True):
 
 def load(store: Store) -> Membership:
     """The file; WarrenError STATE_DAMAGED where it is gone or cannot be read."""
-    membership = store.read(SETTINGS_FILE, lambda content: msgspec.json.decode(content, type=Membership))
+    membership = store.read(SETTINGS_FILE, _parse)
     if membership is None:
         raise WarrenError(Code.STATE_DAMAGED, f"{store.folder / SETTINGS_FILE} is gone", "delete the folder, join anew")
+    return membership
+
+
+def _parse(content: bytes) -> Membership:
+    membership = msgspec.json.decode(content, type=Membership)
+    parse_server(membership.server)  # where it cannot be, the file is no good
     return membership
 
 
