@@ -35,6 +35,7 @@ class Ended:
     """A session as the hub sees one, and what it was told."""
 
     woken: int = 0
+    began_at: float = 0.0
     signals: list[tuple[bytes, bytes]] = field(default_factory=list)
     ended: list[Code] = field(default_factory=list)
 

@@ -5,7 +5,7 @@ import asyncio
 from tests.unit.server.conftest import Ended, Features
 
 from warren.errors import Code
-from warren.limits import EPHEMERAL_GRACE_S, EPHEMERAL_LIFETIME_S, HEAD_REDATE_S
+from warren.limits import EPHEMERAL_GRACE_S, EPHEMERAL_LIFETIME_S, EXPIRED_KEPT_S, HEAD_REDATE_S
 from warren.model.ids import Identity
 from warren.server.metrics import Metrics
 from warren.server.networks.store import read_document
@@ -58,6 +58,27 @@ async def test_a_member_that_comes_back_after_its_time_is_renewed_before_it_is_i
     membership = await admission.resume(features.network, late)
     assert expires_of(features, late) == int(features.clock[0]) + EPHEMERAL_LIFETIME_S
     assert membership == features.network.state.document("membership", late)
+
+
+async def test_a_renewal_tells_the_record_again_for_whoever_forgot_it(features: Features) -> None:
+    late = await features.join(await features.key(ephemeral=True), "late")
+    told = features.network.state.version
+    features.clock[0] += EPHEMERAL_LIFETIME_S + EXPIRED_KEPT_S
+    await features.devices.renew_ephemeral(features.network, late)
+    update = features.network.state.difference(told)
+    assert update is not None
+    assert features.network.state.document("record", late) in update.documents
+
+
+async def test_of_two_sessions_of_a_node_the_one_that_began_first_ends(features: Features) -> None:
+    """Found by tests/model, seed 1010: a join that was killed waited for its commit and ended its successor."""
+    identity = await features.join(await features.key(), "twice")
+    waited, successor = Ended(began_at=1.0), Ended(began_at=2.0)
+    features.hub.attach(features.network.id, identity, successor)
+    features.hub.attach(features.network.id, identity, waited)
+    assert (waited.ended, successor.ended) == ([Code.CONFLICT], [])
+    features.hub.detach(features.network.id, identity, waited)
+    assert features.hub.is_online(features.network.id, identity)
 
 
 async def test_a_renewal_that_waited_behind_a_removal_brings_nobody_back(features: Features) -> None:

@@ -185,6 +185,9 @@ class Devices:
             raw = await self._registrar.admit(network.id, later, network.prefix4)
             changes = await self._with_head(network, [(Kind.MEMBERSHIP.value, identity, raw)], row, now)
             await network_store.put(connection, network.id, _stored(changes), now)
+        record_raw = network.state.document(Kind.RECORD, identity)
+        if record_raw is not None:  # told again: who took the member for gone has forgotten its record with it
+            changes.append((Kind.RECORD.value, identity, record_raw))
         self._networks.apply(network, row, changes)
 
     async def write_last_seen(self, seen: dict[tuple[NetworkId, Identity], int]) -> None:

@@ -61,6 +61,7 @@ class Connection:
         self._hub = hub
         self._metrics = metrics
         self._clock = asyncio.get_running_loop().time
+        self.began_at = self._clock()
         self._wake = asyncio.Event()
         self._maps: PacedMaps | None = None
         self._network: LiveNetwork | None = None

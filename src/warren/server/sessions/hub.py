@@ -18,6 +18,10 @@ from warren.server.networks.service import Networks
 class Live(Protocol):
     """A session as the hub sees it."""
 
+    @property
+    def began_at(self) -> float:
+        """When its node connected, monotonic seconds."""
+
     def wake(self) -> None:
         """There may be something to send."""
 
@@ -62,8 +66,11 @@ class Hub:
         return identity in self._live.get(network, ())
 
     def attach(self, network: NetworkId, identity: Identity, live: Live) -> None:
-        """Take an admitted session; an older one of the same identity ends."""
+        """Take an admitted session; of two of the same identity the one that began first ends."""
         sessions = self._live.setdefault(network, {})
+        if identity in sessions and sessions[identity].began_at > live.began_at:
+            live.end(Code.CONFLICT, "another session of this node took over")  # it waited long for its admission
+            return
         older = sessions.pop(identity, None)
         sessions[identity] = live
         if older is None:
