@@ -67,4 +67,5 @@ class InlineConnection(aiosqlite.core.Connection):
         self._running = False
         if connection is not None:
             with contextlib.suppress(sqlite3.Error):
+                connection.rollback()  # else a cursor that somebody still holds keeps the file locked
                 connection.close()

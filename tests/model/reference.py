@@ -45,6 +45,7 @@ class Truth:
     removed: set[bytes] = field(default_factory=set)
     maybe_removed: set[bytes] = field(default_factory=set)
     server_was_ahead_s: float = 0.0
+    lost_a_revocation: bool = False
     maybe_joined: set[str] = field(default_factory=set)
     """hostnames of which nobody heard whether they were admitted"""
     maybe_used: set[str] = field(default_factory=set)
@@ -52,6 +53,10 @@ class Truth:
 
     def answers_to_join(self, key_id: str, hostname: str, *, server_now: float, true_now: float) -> set[str]:
         """The answers that a new machine's join may get now; empty text: admitted."""
+        lost = {"E_KEY_REVOKED"} if self.lost_a_revocation else set()
+        return self._answers(key_id, hostname, server_now, true_now) | lost
+
+    def _answers(self, key_id: str, hostname: str, server_now: float, true_now: float) -> set[str]:
         key = self.keys[key_id]
         if key.revoked:
             return {"E_KEY_REVOKED"}

@@ -6,6 +6,7 @@ that is off is not switched off again.
 
 import asyncio
 import sqlite3
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from random import Random  # noqa: TID251  # the model's one source of chance, seeded
 from typing import Any
@@ -46,6 +47,7 @@ class Steps:
             (self.lie, 6),
             (self.be_honest, 5),
             (self.member_lies, 4),
+            (self.replay, 2),
             (self.wait_long, 1),
         ]
 
@@ -204,6 +206,10 @@ class Steps:
         if node is not None and self.world.is_free(node):
             await self.world.publish_lie(node)
 
+    async def replay(self) -> None:
+        if self.world.said:
+            await self.world.replay(list(self.rng.choice(self.world.said)))
+
     async def wait_long(self) -> None:
         span = self.rng.choice((10.0, 40.0, 400.0))
         self.world.note(f"{span:.0f} s pass")
@@ -216,6 +222,15 @@ class SeedFailed(AssertionError):  # noqa: N818 - it is a finding, not an error 
 
 def run_seed(seed: int, count: int, folder: Path) -> list[str]:
     """Run one seed; returns its story. Raises SeedFailed with it where something was found."""
+    try:
+        return run_steps(seed, lambda world: Steps(world).run(count), folder)
+    except SeedFailed as error:
+        again = f"WARREN_MODEL_SEEDS={seed}:1 WARREN_MODEL_STEPS={count} .venv/bin/pytest tests/model"
+        raise SeedFailed(f"{again}\n{error}") from None
+
+
+def run_steps(seed: int, steps: Callable[[World], Awaitable[None]], folder: Path) -> list[str]:
+    """Run these steps in a world of this seed's chances; then everything heals, and the maps have to converge."""
     rng = Random(seed)  # noqa: S311 - reproducible by design
     loop = VirtualLoop()
     ENVELOPES.clear()
@@ -224,18 +239,17 @@ def run_seed(seed: int, count: int, folder: Path) -> list[str]:
     doors = Doors(world.node_of, world.connect, world.on_bug)
     try:
         with simulated(loop, rng, doors):
-            loop.run_until_complete(_run(world, count))
+            loop.run_until_complete(_run(world, steps))
     finally:
         asyncio.set_event_loop(None)
         loop.close()
     if world.findings:
-        story = "\n".join(world.story)
-        again = f"WARREN_MODEL_SEEDS={seed}:1 WARREN_MODEL_STEPS={count} .venv/bin/pytest tests/model"
-        raise SeedFailed(f"{again}\n{story}\n\nfound:\n" + "\n".join(dict.fromkeys(world.findings)))
+        found = "\n".join(dict.fromkeys(world.findings))
+        raise SeedFailed("\n".join([*world.story, "", "found:", found]))
     return world.story
 
 
-async def _run(world: World, count: int) -> None:
+async def _run(world: World, steps: Callable[[World], Awaitable[None]]) -> None:
     def on_unheard(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
         if not isinstance(error, PowerLossError | sqlite3.OperationalError):
@@ -244,7 +258,7 @@ async def _run(world: World, count: int) -> None:
     asyncio.get_running_loop().set_exception_handler(on_unheard)
     try:
         await world.begin()
-        await Steps(world).run(count)
+        await steps(world)
         await world.settle()
     finally:
         await world.end()

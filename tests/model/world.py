@@ -6,11 +6,13 @@ verified. At the end (`settle`) every fault heals, and within SETTLE_S every map
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from random import Random  # noqa: TID251  # the model's one source of chance, seeded
 from typing import Any
 
+import msgspec
 from tests.model.clock import EPOCH, RUNNING, PowerLossError
 from tests.model.liars import ServerLies, member_lies
 from tests.model.machines import URL, ModelTunnel, NodeMachine, ServerMachine
@@ -34,6 +36,7 @@ from warren.trust.authenticate import read_genesis
 
 SETTLE_S = 10.0
 NODES = 5
+SAID_MAX = 20
 DISTURBED = frozenset({Code.SERVER_UNREACHABLE, Code.TIMEOUT, Code.STORE_UNAVAILABLE, Code.INTERNAL})
 
 LOST = frozenset(one.value for one in DISTURBED) | {"killed"}
@@ -56,6 +59,8 @@ class World:
         self.authorities: set[bytes] = set()
         self.busy: dict[str, asyncio.Task[None]] = {}
         self.disturbed_at = 0.0
+        self.said: list[list[bytes]] = []
+        """What nodes said in their last sessions, as somebody on the way may have heard it."""
         self.loop_time = asyncio.get_event_loop_policy().get_event_loop().time
 
     # --- what the patched product asks ---
@@ -75,9 +80,13 @@ class World:
         power = RUNNING.get()
         power.ends.append(line.end)
 
-        def on_sent(_frame: bytes) -> None:
+        said: list[bytes] = []
+        self.said = [*self.said[-SAID_MAX:], said]
+
+        def on_sent(frame: bytes) -> None:
             if not power.alive:
                 raise PowerLossError
+            said.append(frame)
 
         return NodeSocket(line, on_sent)
 
@@ -120,7 +129,8 @@ class World:
                     self.live(), reusable=reusable, ephemeral=ephemeral, tags=(), expires_s=expires_s, actor="model"
                 )
             )
-        except (WarrenError, PowerLossError, asyncio.CancelledError):
+        except (WarrenError, PowerLossError, asyncio.CancelledError) as error:
+            self.note(f"no key is made: {error!r} {error.__cause__!r}")
             return ""
         row = created.row
         self.truth.keys[row.id] = Key(created.secret.reveal(), reusable, ephemeral, row.expires_at)
@@ -258,8 +268,10 @@ class World:
                 self.services().devices.remove(self.live(), Identity(identity), actor="model", revoke_key=revoke_key)
             )
         except (PowerLossError, asyncio.CancelledError):
+            self.truth.lost_a_revocation |= revoke_key
             return
         except WarrenError as error:
+            self.truth.lost_a_revocation |= revoke_key and error.code in DISTURBED
             if error.code not in DISTURBED | {Code.NOT_FOUND}:
                 self.find(f"kicking answered {error}")
             return
@@ -307,6 +319,23 @@ class World:
         else:
             if not self.is_disturbed(node, began_at):
                 self.find(f"publishing {what} was taken")
+
+    async def replay(self, said: list[bytes]) -> None:
+        """Somebody says to the server what a node said before; without its keys that must lead nowhere."""
+        line = Line(self.air, "replay", lambda frame: [frame])
+        if not said or not self.server.accept(line):
+            return
+        for frame in said:
+            line.up.send(frame)
+        heard: list[str] = []
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1.0):
+                while (answer := await line.down.receive()) is not None:
+                    heard.append(msgspec.msgpack.decode(answer)["t"])
+        line.end()
+        self.note(f"a replay of {len(said)} frames heard {heard}")
+        if set(heard) - {"challenge", "refused"}:
+            self.find(f"a replay heard {heard}")
 
     def lie(self, node: NodeMachine, what: str) -> None:
         """The server begins to lie to this node, with what it sends next (a fresh session: a whole map)."""

@@ -1,0 +1,76 @@
+"""What seeds of the model found, each as the shortest run that shows it; the product's own tests say it exactly."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from tests.model.steps import run_steps
+from tests.model.world import World
+
+DECADE_S = 10 * 365 * 86_400.0
+
+
+async def joined(world: World, *names: str, ephemeral: bool = False) -> None:
+    """These nodes join, one after the other, by the names of their hosts."""
+    key = await world.make_key(reusable=True, ephemeral=ephemeral)
+    for name in names:
+        world.join(world.node_of(name), key, f"host-{name}")
+        await world.busy[name]
+
+
+async def a_leave_that_is_killed_half_way_leaves_nothing(world: World) -> None:
+    """Found by seed 3: a part of the folder was left, and no join was possible any more."""
+    await joined(world, "n0")
+    node = world.node_of("n0")
+    for fuse in range(1, 5):
+        node.power.fuse, node.power.keeps = fuse, True
+        world.leave(node)
+        await world.busy["n0"]
+        await node.kill()
+        node.start()
+        await asyncio.sleep(1.0)
+        await joined(world, "n0")
+
+
+async def an_ephemeral_member_outlives_a_server_whose_clock_jumped(world: World) -> None:
+    """Found by seed 10: its time was over in the server's years, and the next look at it was far."""
+    await joined(world, "n0")
+    await joined(world, "n1", ephemeral=True)
+    world.server.set_clock(DECADE_S)
+    world.truth.server_was_ahead_s = DECADE_S
+    await joined(world, "n2")
+    await world.server.kill()
+    world.server.start()
+
+
+async def a_clock_that_is_right_again_admits_whom_it_had_refused(world: World) -> None:
+    """Found by seed 115: nothing was looked at again before the next document came."""
+    await joined(world, "n0")
+    world.node_of("n0").set_clock(DECADE_S)
+    await joined(world, "n1", "n2")
+    await asyncio.sleep(10.0)
+
+
+async def a_clock_that_was_ahead_has_forgotten_nobody(world: World) -> None:
+    """Found by seed 181: memberships that had run out in its years were deleted, and nobody sent them again."""
+    await joined(world, "n0")
+    await joined(world, "n1", ephemeral=True)
+    world.node_of("n0").set_clock(DECADE_S)
+    await joined(world, "n2")
+    await asyncio.sleep(10.0)
+
+
+@pytest.mark.filterwarnings("ignore:The garbage collector is trying to clean up")
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+@pytest.mark.parametrize(
+    "case",
+    [
+        a_leave_that_is_killed_half_way_leaves_nothing,
+        an_ephemeral_member_outlives_a_server_whose_clock_jumped,
+        a_clock_that_is_right_again_admits_whom_it_had_refused,
+        a_clock_that_was_ahead_has_forgotten_nobody,
+    ],
+)
+def test_what_seeds_found_is_found_no_more(case: Callable[[World], Awaitable[None]], folder: Path) -> None:
+    assert run_steps(1, case, folder)
