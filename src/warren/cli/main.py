@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
@@ -15,6 +16,9 @@ from warren.errors import Code, WarrenError
 
 def main(words: Sequence[str]) -> int:
     """Run one command; returns the exit code: 0 done, 1 refused or failed, 2 wrong usage, 3 cannot reach."""
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal cleans up like Ctrl-C
+        if signal.getsignal(ending) is signal.SIG_DFL:  # not where `nohup` or a test wants otherwise
+            signal.signal(ending, signal.default_int_handler)
     try:
         return _run(words)
     except KeyboardInterrupt:

@@ -1,11 +1,14 @@
 """Starting the real daemon, hearing why it does not start, and leaving nothing behind when it is ended again."""
 
 import os
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests.interop.missing import give_up
 
 from warren.client.local import LocalClient
 from warren.client.process import Started, start, wait_until_ended
@@ -90,10 +93,25 @@ def test_an_up_that_fails_leaves_no_process_and_no_file(
         [sys.executable, "-m", "warren", "up", *words, *place], capture_output=True, text=True, timeout=60, check=False
     )
     if "E_NO_TUN_RIGHTS" in done.stderr:
-        pytest.skip("joining needs the right to make a TUN device")
+        give_up("joining needs the right to make a TUN device")
     assert (done.returncode, done.stdout) == (code, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_first_up_that_is_told_to_end_leaves_no_process_and_no_file(tmp_path: Path, ending: signal.Signals) -> None:
+    place = ("--state", str(tmp_path / "state"), "--socket", str(tmp_path / "run" / "s"))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        silent.settimeout(30)
+        words = [sys.executable, "-m", "warren", "up", "--server", url, "--auth-key", KEY, *place]
+        with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as up:
+            connection, _ = silent.accept()  # the daemon lives and has begun to join
+            with connection:
+                up.send_signal(ending)
+                assert up.wait(30) != 0
     assert list(tmp_path.iterdir()) == []
 
 

@@ -13,6 +13,7 @@ import warren.server.audit.store
 import warren.server.devices.store
 import warren.server.invites.store
 import warren.server.networks.store  # noqa: F401  # each adds its tables
+from warren.errors import Code, WarrenError
 from warren.server.db.engine import Database, sqlite_url
 from warren.server.db.metadata import metadata
 from warren.server.db.migrate import HEAD, KNOWN, SCRIPTS, migrate
@@ -54,4 +55,13 @@ async def test_an_upgrade_that_fails_half_way_leaves_the_old_schema(tmp_path: Pa
     async with database.read() as connection:
         assert (await connection.execute(text("SELECT count(*) FROM sqlite_master"))).scalar() == 0
     await migrate(database)
+    await database.close()
+
+
+async def test_a_damaged_file_is_called_damaged_and_not_away(tmp_path: Path) -> None:
+    (tmp_path / "x.db").write_bytes(b"no database at all, though long enough to look at " * 40)
+    database = Database(sqlite_url(tmp_path / "x.db"))
+    with pytest.raises(WarrenError) as caught:
+        await migrate(database)
+    assert caught.value.code is Code.STATE_DAMAGED
     await database.close()

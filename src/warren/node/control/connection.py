@@ -185,8 +185,15 @@ async def _open_socket(place: ServerPlace) -> tuple[ClientConnection, Carrier]:
     return socket, Carrier(_certificate_digest(socket), is_trusted=False)
 
 
+class _Direct(connect):
+    """Goes where it was told and nowhere else: a server must not send root's daemon to loopback or metadata."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
 async def _connect(place: ServerPlace, context: ssl.SSLContext | None) -> ClientConnection:
-    return await connect(
+    return await _Direct(
         place.websocket_url,
         ssl=context,
         compression=None,

@@ -8,6 +8,7 @@ one process writers queue on a lock of ours instead of SQLite's busy loop.
 """
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -76,6 +77,9 @@ def sqlite_url(path: Path) -> URL:
     return URL.create("sqlite+aiosqlite", database=str(path))
 
 
+_SQLITE_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})  # the low byte of the extended codes
+
+
 @asynccontextmanager
 async def _coded() -> AsyncIterator[None]:
     """Turn what a database does when it is away into one refusal. A broken constraint stays what it is."""
@@ -84,6 +88,10 @@ async def _coded() -> AsyncIterator[None]:
     except IntegrityError:
         raise
     except (DBAPIError, PoolTimeoutError, TimeoutError, OSError) as error:
+        if getattr(getattr(error, "orig", None), "sqlite_errorcode", 0) & 0xFF in _SQLITE_DAMAGED:
+            raise WarrenError(
+                Code.STATE_DAMAGED, "the server's database is damaged", "stop the server and restore a backup of it"
+            ) from error
         raise WarrenError(
             Code.STORE_UNAVAILABLE, "the server's database cannot be used at the moment", "try again in a few seconds"
         ) from error

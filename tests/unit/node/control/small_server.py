@@ -31,6 +31,8 @@ class SmallServer:
         self.place: ServerPlace = parse_server("http://127.0.0.1:1")
         self.refusal: Code | None = None
         self.http_status: int | None = None
+        self.http_requests = 0
+        self.http_headers = {"Retry-After": "7"}
         self.maps: list[MapUpdate] = []
         self.greetings: list[Greeted] = []
         self.joins: list[JoinWanted] = []
@@ -67,9 +69,10 @@ class SmallServer:
                 await socket.send(frame)
 
     def _http(self, _socket: ServerConnection, _request: Request) -> Response | None:
+        self.http_requests += 1
         if self.http_status is None:
             return None
-        return Response(self.http_status, HTTPStatus(self.http_status).phrase, Headers({"Retry-After": "7"}), b"")
+        return Response(self.http_status, HTTPStatus(self.http_status).phrase, Headers(self.http_headers), b"")
 
     async def _handle(self, socket: ServerConnection) -> None:
         session = ServerSession(server_key=self.key.public, sign=self.key.sign, verify=is_signed, now=time.monotonic())

@@ -211,6 +211,19 @@ async def test_a_busy_server_says_how_long_to_stay_away(network: Network, server
     await asyncio.wait((running,))
 
 
+async def test_a_server_sends_nobody_elsewhere(network: Network, server: SmallServer, owner: Owner) -> None:
+    elsewhere = SmallServer(network)
+    async with elsewhere.serving():
+        server.http_status = 302
+        server.http_headers = {"Location": elsewhere.place.websocket_url}
+        link = Link(server.place, network.id, network.key("me"), owner, lambda: AT_ONCE)
+        running = asyncio.create_task(link.run())
+        assert "302" in (await owner.until("away")).reason
+        running.cancel()
+        await asyncio.wait((running,))
+    assert (server.http_requests, elsewhere.http_requests) == (1, 0)
+
+
 def admission_key(network: Network, server: str = "server") -> AdmissionKey:
     return make(seed("admission") + seed("more")[:7], network.id, network.identity("root"), network.identity(server))
 
