@@ -1,11 +1,10 @@
 """An import-linter contract: every module is pure unless the list of worldly ones names it.
 
 import-linter's own `forbidden` contract names the modules it binds, so a new module would be free until somebody
-remembers it. This one binds all and names the exceptions: `worldly` packages may import what `world` lists, their
-submodules in `pure` may not.
+remembers it. This one binds all and names the exceptions, one by one: the `worldly` modules may import what `world`
+lists. A name in the list that needs nothing of the world is an error too, so that the list stays true.
 """
 
-from fnmatch import fnmatchcase
 from typing import Any
 
 from grimp import ImportGraph
@@ -13,30 +12,36 @@ from importlinter import Contract, ContractCheck, fields, output
 
 
 class PureByDefaultContract(Contract):
-    """No module outside `worldly`, and none in `pure`, imports anything of `world`."""
+    """No module outside `worldly` imports anything of `world`, and every one in it does."""
 
     # import-linter turns these fields into sets when it makes a contract of the settings
     world: Any = fields.SetField(subfield=fields.StringField())
     worldly: Any = fields.SetField(subfield=fields.StringField())
-    pure: Any = fields.SetField(subfield=fields.StringField(), required=False)
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:  # noqa: ARG002, FBT001 - its interface
         """Collect each import of the world by a module that may not touch it."""
-        found = sorted(
-            (module, imported)
+        imports = {
+            module: sorted(
+                imported
+                for imported in graph.find_modules_directly_imported_by(module)
+                if imported.partition(".")[0] in self.world
+            )
             for module in graph.modules
-            if module.partition(".")[0] == "warren" and not self._may_touch_the_world(module)
-            for imported in graph.find_modules_directly_imported_by(module)
-            if imported.partition(".")[0] in self.world
-        )
+            if module.partition(".")[0] == "warren"
+        }
+        found = [
+            f"{module} is pure and must not import {imported}"
+            for module in sorted(imports.keys() - self.worldly)
+            for imported in imports[module]
+        ]
+        found += [
+            f"{module} is listed as worldly and needs not be"
+            for module in sorted(self.worldly)
+            if not imports.get(module)
+        ]
         return ContractCheck(kept=not found, metadata={"found": found})
 
     def render_broken_contract(self, check: ContractCheck) -> None:
-        """Name each module and what it must not import."""
-        for module, imported in check.metadata["found"]:
-            output.print_error(f"{module} is pure and must not import {imported}")
-
-    def _may_touch_the_world(self, module: str) -> bool:
-        if any(fnmatchcase(module, pattern.replace("**", "*")) for pattern in self.pure or ()):
-            return False
-        return any(module == worldly or module.startswith(worldly + ".") for worldly in self.worldly)
+        """Say what each module must not do."""
+        for sentence in check.metadata["found"]:
+            output.print_error(sentence)
