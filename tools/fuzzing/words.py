@@ -1,6 +1,6 @@
 """What people and files say in text: policies, endpoints, names, places of servers, settings."""
 
-import tempfile
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -17,8 +17,8 @@ from warren.server import settings as server_settings
 
 T = TypeVar("T")
 
-_FOLDER = tempfile.TemporaryDirectory(prefix="warren-fuzz-")
-_FILE = Path(_FOLDER.name) / "settings.toml"
+_MEMORY = os.memfd_create("settings.toml")
+_FILE = Path(f"/proc/self/fd/{_MEMORY}")
 
 
 def _refused(read: Callable[[str], T], text: str, *codes: Code) -> T | None:
@@ -96,23 +96,29 @@ def check_server_place(data: bytes) -> bool:
 
 def check_server_settings(data: bytes) -> bool:
     """A settings file gives complete settings, or is refused with a sentence."""
-    _FILE.write_bytes(data)
+    _write(data)
     loaded = _settings(lambda: server_settings.load({}, {}, _FILE))
     if loaded is None:
         return False
     found = loaded.settings
     require(found.host and isinstance(found.plain, bool) and isinstance(found.on_loopback, bool), "no host")
-    require(found.base_url.startswith("http"), "no URL")
+    require(found.base_url.startswith(("http://", "https://")), "another spelling of the scheme")
+    require(parse_server(found.base_url).host == found.host, "no node finds this server")
     server_settings.split_listen(found.listen)
     return True
 
 
 def check_node_settings(data: bytes) -> bool:
     """The same of the daemon's."""
-    _FILE.write_bytes(data)
+    _write(data)
     loaded = _settings(lambda: node_settings.load((), {}, is_root=True, system_file=_FILE))
     require(loaded is None or loaded.settings.log_level in node_settings.LOG_LEVELS, "an unknown level")
     return loaded is not None
+
+
+def _write(data: bytes) -> None:
+    os.ftruncate(_MEMORY, 0)
+    os.pwrite(_MEMORY, data, 0)
 
 
 def _settings(load: Callable[[], T]) -> T | None:

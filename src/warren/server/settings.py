@@ -48,6 +48,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ValueError(f"the URL {self.url!r} may hold scheme, host and port only")
         if parts.port == 0 or not self.url.isascii() or len(self.url) > URL_MAX_CHARS:  # `port` refuses what is none
             raise ValueError(f"the URL {self.url[:URL_MAX_CHARS]!r} is none that nodes could reach")
+        # a scope (`%eth0`) means nothing on another machine
+        if not parts.hostname.isprintable() or {" ", "%"} & set(parts.hostname):
+            raise ValueError(f"the URL {self.url!r} names no host that nodes could reach")
         split_listen(self.listen)
         if self.metrics_listen:
             split_listen(self.metrics_listen)
@@ -66,8 +69,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def base_url(self) -> str:
-        """The URL without a trailing slash."""
-        return self.url.rstrip("/")
+        """The URL in its one spelling: scheme and host in lower case, without a slash at the end."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc.lower()}"
 
     @property
     def url_port(self) -> int:

@@ -114,3 +114,19 @@ def test_a_file_nested_deeper_than_python_reads_is_refused(tmp_path: Path) -> No
     with pytest.raises(WarrenError) as caught:
         load({}, {}, file)
     assert caught.value.code is Code.INVALID_CONFIG
+
+
+@pytest.mark.parametrize(
+    "url", ["https://a:0", "https://a:99999", "https://a:x", "https://\u00fc.example.org", "https://a b", "https://a%B"]
+)
+def test_a_url_that_no_node_could_connect_to_is_refused(url: str) -> None:
+    # found by fuzzing
+    with pytest.raises(WarrenError) as caught:
+        load({"data": "/x", "url": url}, {}, Path("/nowhere"))
+    assert caught.value.code is Code.INVALID_CONFIG
+
+
+def test_a_url_has_one_spelling() -> None:
+    # found by fuzzing: HTTPS:// went into the network's settings as it was typed
+    loaded = load({"data": "/x", "url": "HTTPS://VPN.Example.org:8443/"}, {}, Path("/nowhere"))
+    assert loaded.settings.base_url == "https://vpn.example.org:8443"
