@@ -66,6 +66,16 @@ async def test_a_removed_identity_is_not_admitted_again(features: Features) -> N
     assert refused.value.code is Code.REMOVED
 
 
+async def test_a_used_key_stays_used_when_its_member_is_gone(features: Features) -> None:
+    """That it was used is a fact about the key, never counted from members."""
+    key = await features.key(reusable=False)
+    first = await features.join(key, "first")
+    await features.devices.remove(features.network, first, actor="test", revoke_key=False)
+    with pytest.raises(WarrenError) as refused:
+        await features.join(key, "second")
+    assert refused.value.code is Code.KEY_USED
+
+
 async def test_a_proof_for_another_challenge_admits_nobody(features: Features) -> None:
     message = features.join_message(await features.key(), SigningKeyPair(os.urandom(32)), "replayed")
     with pytest.raises(WarrenError) as refused:

@@ -1,5 +1,6 @@
 """The database's promises."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import warren.server.devices.store
 import warren.server.invites.store
 import warren.server.networks.store  # noqa: F401  # each adds its tables
 from warren.errors import Code, WarrenError
+from warren.limits import DATABASE_CONNECTIONS_MAX
 from warren.server.db.engine import Database, sqlite_url
 from warren.server.db.metadata import metadata
 from warren.server.db.migrate import HEAD, KNOWN, SCRIPTS, migrate
@@ -64,4 +66,28 @@ async def test_a_damaged_file_is_called_damaged_and_not_away(tmp_path: Path) -> 
     with pytest.raises(WarrenError) as caught:
         await migrate(database)
     assert caught.value.code is Code.STATE_DAMAGED
+    await database.close()
+
+
+async def test_a_request_that_is_cancelled_leaves_no_half_done_change_and_no_held_connection(tmp_path: Path) -> None:
+    database = Database(sqlite_url(tmp_path / "x.db"))
+    async with database.write() as connection:
+        await connection.execute(text("CREATE TABLE kept (x INTEGER)"))
+    written = asyncio.Event()
+
+    async def hang() -> None:
+        async with database.write() as connection:
+            await connection.execute(text("INSERT INTO kept VALUES (1)"))
+            written.set()
+            await asyncio.Event().wait()
+
+    for _ in range(DATABASE_CONNECTIONS_MAX * 2):  # more than there are: one that stays held would be missed
+        written.clear()
+        request = asyncio.create_task(hang())
+        await written.wait()
+        request.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await request
+    async with asyncio.timeout(5), database.write() as connection:
+        assert (await connection.execute(text("SELECT count(*) FROM kept"))).scalar() == 0
     await database.close()

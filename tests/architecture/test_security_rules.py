@@ -1,0 +1,135 @@
+"""The security rules that can be seen in the source, and that the table of rules and tests is true."""
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TABLE = ROOT / "docs" / "internals" / "security-rules.md"
+NAMED = {1, 7, *range(14, 25), 28, 30, 31, 33, *range(37, 42), 43}
+SOURCES = sorted((ROOT / "src" / "warren").rglob("*.py"))
+LISTENERS = {"start_server", "create_server", "start_unix_server", "bind"}
+MAY_LISTEN = {
+    "node/api/http.py": {"start_unix_server", "bind"},
+    "server/front_listen.py": {"bind"},
+    "server/serving.py": {"bind", "create_server"},
+    "node/host/linux/netlink.py": {"bind"},
+    "node/host/linux/watch.py": {"bind"},
+}
+
+
+def rows() -> Iterator[tuple[int, str, list[str]]]:
+    for line in TABLE.read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if cells[0].isdigit():
+            yield int(cells[0]), cells[1], re.findall(r"`([^`]+::[^`]+)`", cells[2])
+
+
+def test_the_table_names_every_rule_once() -> None:
+    numbers = [number for number, _, _ in rows()]
+    assert sorted(numbers) == sorted(NAMED)
+
+
+@pytest.mark.parametrize(("number", "tests"), [pytest.param(n, t, id=str(n)) for n, _, t in rows()])
+def test_each_rule_has_tests_and_they_exist(number: int, tests: list[str]) -> None:
+    assert tests, f"rule {number} has no test"
+    for test in tests:
+        path, _, name = test.partition("::")
+        text = (ROOT / path).read_text()
+        assert re.search(rf"\b(def|fn) {re.escape(name)}\b", text), test
+
+
+def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            function = node.func
+            yield function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", ""), node
+
+
+def inside(path: Path) -> str:
+    return path.relative_to(ROOT / "src" / "warren").as_posix()
+
+
+def test_only_these_places_listen_and_the_daemon_only_on_a_unix_socket() -> None:
+    found: dict[str, set[str]] = {}
+    for path in SOURCES:
+        for name, _ in calls(path):
+            if name in LISTENERS:
+                found.setdefault(inside(path), set()).add(name)
+    assert {path: names for path, names in found.items() if not names <= MAY_LISTEN.get(path, set())} == {}
+
+
+def test_no_secret_is_compared_with_an_operator() -> None:
+    """`==` ends at the first byte that differs; `hmac.compare_digest` does not (rule 16)."""
+    found = [
+        f"{inside(path)}:{node.lineno}"
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Compare)
+        and any(isinstance(part, ast.Call) and ast.unparse(part.func).endswith(".reveal") for part in ast.walk(node))
+    ]
+    assert found == []
+
+
+def test_python_encrypts_in_one_place_and_there_a_key_meets_one_message() -> None:
+    """Rule 23: the nonce of sealing is constant because its key has an ephemeral part; nobody else uses an AEAD."""
+    users = [inside(path) for path in SOURCES if "ciphers" in path.read_text()]
+    assert users == ["trust/sealing.py"]
+    text = (ROOT / "src/warren/trust/sealing.py").read_text()
+    assert "ephemeral.exchange(receiver_path)" in text
+    callers = [
+        path for path in SOURCES if inside(path) != "node/paths/signals.py" and re.search(r"\bseal\(", path.read_text())
+    ]
+    assert {inside(path) for path in callers} <= {"trust/sealing.py", "node/paths/prober.py"}
+    assert "os.urandom(32)" in (ROOT / "src/warren/node/paths/prober.py").read_text()
+
+
+def test_no_websocket_compresses() -> None:
+    """Rule 38: connect() and serve() of websockets, and uvicorn's Config, each say so."""
+    for path in SOURCES:
+        text = path.read_text()
+        for name, node in calls(path):
+            words = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+            if name in {"connect", "serve"} and "websockets" in text and "max_size" in words:
+                assert words.get("compression") == "None", inside(path)
+                assert "max_size" in words, inside(path)
+            if name == "Config" and "uvicorn" in ast.unparse(node.func):
+                assert words.get("ws_per_message_deflate") == "False", inside(path)
+
+
+def test_rust_on_the_wire_may_not_unwrap_and_every_crate_obeys() -> None:
+    lints = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["lints"]["clippy"]
+    assert (lints["unwrap_used"], lints["expect_used"]) == ("deny", "deny")
+    for crate in ("proto", "io", "python"):
+        assert tomllib.loads((ROOT / "engine" / crate / "Cargo.toml").read_text())["lints"] == {"workspace": True}
+    assert "forbid(unsafe_code)" in (ROOT / "engine/proto/src/lib.rs").read_text()
+    assert "clippy" in (ROOT / "tools/check").read_text()
+    assert "-D warnings" in (ROOT / "tools/check").read_text()
+
+
+def test_only_bytes_and_integers_cross_to_rust() -> None:
+    tree = ast.parse((ROOT / "src/warren/engine/_native.pyi").read_text())
+    annotations = [
+        node.annotation for node in ast.walk(tree) if isinstance(node, ast.arg | ast.AnnAssign) and node.annotation
+    ]
+    annotations += [node.returns for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.returns]
+    names = {name.id for one in annotations for name in ast.walk(one) if isinstance(name, ast.Name)}
+    assert names - {"bytes", "int", "list", "tuple", "dict", "Tunnel", "Final"} == set()
+
+
+def test_every_package_is_pinned_with_hashes_and_installed_by_them() -> None:
+    blocks = re.split(r"\n(?=[a-z0-9])", (ROOT / "requirements.lock").read_text(), flags=re.IGNORECASE)
+    packages = [block for block in blocks if re.match(r"[A-Za-z0-9][\w.-]*==", block)]
+    assert len(packages) > 30
+    assert [block.splitlines()[0] for block in packages if "--hash=sha256:" not in block] == []
+    assert (ROOT / "Makefile").read_text().count("--require-hashes") >= 2
+    checksums = (ROOT / "Cargo.lock").read_text()
+    outside = re.findall(
+        r'\[\[package\]\]\n(?:(?!\n\n).)*?source = "registry[^\n]*\n([^\n]*)', checksums, flags=re.DOTALL
+    )
+    assert outside
+    assert all(line.startswith("checksum = ") for line in outside)
