@@ -55,6 +55,8 @@ def parse_server(text: str) -> ServerPlace:
     is_bare = parts.path in {"", "/"} and not parts.query and not parts.fragment and parts.username is None
     if parts.scheme not in {"http", "https"} or not parts.hostname or not is_bare or len(text) > 300 or port == 0:
         raise _not_a_server(text)
+    if len(parts.hostname) > 253:  # RFC 1035, 2.3.4; so the one spelling of it is short enough to be read again
+        raise _not_a_server(text)
     if not parts.hostname.isascii() or not parts.hostname.isprintable() or " " in parts.hostname:
         raise _not_a_server(text)
     secure = parts.scheme == "https"
