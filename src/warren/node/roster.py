@@ -126,7 +126,10 @@ class Roster:
             introduced = await introduce(place, key)
             known = self._running.get(introduced.network)
             if known is not None and known.parts.membership.state == "joining":
+                introduced.connection.abort()
                 await self._end(known)
+                # of two sessions the server keeps the younger: ours must be that, not one which `known` began just now
+                introduced = await introduce(place, key)
                 return Joined(await self._enter(introduced, key, known.parts), is_new=True)
             if known is not None or (self._folder / _folder_name(introduced.network)).exists():
                 await introduced.connection.close(Code.CONFLICT, "this node is a member already")
