@@ -101,7 +101,7 @@ class Folder:
             if kind == 9:
                 path.symlink_to(self.good / self.rng.choice(self.files))
             elif kind == 10:
-                path.mkdir()
+                path.mkdir(mode=0o700)
             elif kind == 11:
                 path.write_bytes(data)
                 os.chown(path, NOBODY, NOBODY)
