@@ -9,7 +9,7 @@ BIN := .venv/bin
 ENGINE := src/warren/engine/_native.abi3.so
 RUST := $(shell find engine -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock pyproject.toml
 
-.PHONY: help setup engine lock demo test check bench soak fuzz interop model wheel ci
+.PHONY: help setup engine lock demo test faults model check bench soak fuzz interop model wheel ci
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -36,9 +36,12 @@ lock: $(BIN)/.packages ## pin and hash every Python package again
 demo: setup ## a server and two machines on this one: they join, ping by name, and leave nothing
 	$(BIN)/python -m demo
 
-test: setup ## everything but the long runs (as root or where users may have namespaces: the lab too)
+test: setup ## everything but faults and the long runs (as root or where users may have namespaces: the lab too)
 	cargo test --quiet --workspace --exclude warren-python
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q --ignore=tests/faults
+
+faults: setup ## crashes, liars, damage: every case in its short count (WARREN_FAULTS=full in `make soak`)
+	$(BIN)/pytest -q tests/faults --timeout 600
 
 check: setup ## formats, lints, types, import contracts
 	tools/check
