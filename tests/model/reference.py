@@ -50,6 +50,8 @@ class Truth:
     """hostnames of which nobody heard whether they were admitted"""
     maybe_used: set[str] = field(default_factory=set)
     """keys of which nobody heard whether they were used"""
+    asking: list[str] = field(default_factory=list)
+    """keys by which somebody asks to be admitted at this moment"""
 
     def answers_to_join(self, key_id: str, hostname: str, *, server_now: float, true_now: float) -> set[str]:
         """The answers that a new machine's join may get now; empty text: admitted."""
@@ -72,7 +74,7 @@ class Truth:
             answers -= set() if self.may_be_gone(holders[0]) else {""}
         if hostname in self.maybe_joined:
             answers.add("E_HOSTNAME_TAKEN")
-        if key_id in self.maybe_used and not key.reusable:
+        if (key_id in self.maybe_used or self.asking.count(key_id) > 1) and not key.reusable:
             answers.add("E_KEY_USED")
         return answers
 
