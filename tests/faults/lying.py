@@ -27,7 +27,7 @@ from warren.model.addresses import member_ipv6
 from warren.model.ids import Identity, NetworkId
 from warren.model.keys import ExchangeKeyPair, SigningKeyPair
 from warren.trust.authenticate import Authentic, authenticate
-from warren.trust.documents import Body, Kind, Membership, NodeRecord, Policy, Settings
+from warren.trust.documents import Body, Genesis, Kind, Membership, NodeRecord, Policy, Settings
 from warren.trust.signing import sign
 
 PORT = 8443
@@ -160,7 +160,8 @@ class Field:
         self.hostile: HostilePlace | None = None
         self.intruder = ExchangeKeyPair(os.urandom(32))
         self._intruding: Process | None = None
-        self._counter = 1000
+        bodies = [one.body for one in self.truth.documents if not isinstance(one.body, Genesis)]
+        self._counter = max(body.counter for body in bodies) + 1000
         self._log_read = 0
         self._intrude()
 
@@ -207,7 +208,7 @@ class Field:
     def stranger(self, name: str = "evil") -> "Stranger":
         """Somebody new with the intruder's WireGuard key, and an address that nobody has."""
         key = SigningKeyPair(os.urandom(32))
-        address = IPv4Network(self.settings().prefix4)[10_000 + self.count()]
+        address = IPv4Network(self.settings().prefix4)[10_000 + self.count() % 50_000]
         membership = Membership(
             counter=self.count(), date=now(), identity=key.public, hostname=name, ipv4=str(address), joined=now()
         )

@@ -198,7 +198,9 @@ def test_an_older_document_of_any_kind_does_not_come_back(field: Field, liar: Ho
     for _ in range(RUNS):
         older = msgspec.structs.replace(body, counter=field.count())
         newer = msgspec.structs.replace(body, counter=field.count())
-        liar.tell([field.sign(kind, newer, by)])
+        newest = field.sign(kind, newer, by)
+        liar.tell([newest])
+        until(lambda raw=newest: raw in field.newest(field.a), "the newer one is in force")  # type: ignore[misc]
         liar.tell([field.sign(kind, older, by)], full=True)
         about = f" of {subject.hex()[:10]}" if subject else ""
         text = f"refused a {kind}{about}: older than what was seen: (0, {older.counter})"
