@@ -78,7 +78,16 @@ def kill(machine: Machine) -> None:
     pid = machine.daemon_pid()
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    until(lambda: machine.daemon_pid() is None, "the killed daemon is gone")
+    until(lambda: has_ended(pid), "the killed daemon is gone, and its socket with it")
+
+
+def has_ended(pid: int) -> bool:
+    """Whether all that a process held is closed: a dying one has no command line any more, but still its sockets."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return state in {"Z", "X"}
 
 
 def is_connected(machine: Machine) -> bool:
