@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import NewType
 
 from warren.engine import _native
-from warren.engine.places import Place, parse_place
+from warren.engine.places import parse_place
+from warren.model.addresses import Hop
 
 PeerNumber = NewType("PeerNumber", int)
 RawEvent = tuple[int, int, int, bytes, bytes]  # kind, peer, number, data, endpoint
@@ -21,7 +22,7 @@ class UnknownInitiator:
     """A well-formed initiation of a key that no peer has (rate-limited)."""
 
     public_key: bytes
-    place: Place | None
+    place: Hop | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class HandshakeDone:
     peer: PeerNumber
     initiated_by_us: bool
     public_key: bytes
-    place: Place | None
+    place: Hop | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Pong:
     peer: PeerNumber
     token: int
     rtt_s: float
-    place: Place | None
+    place: Hop | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Elsewhere:
     """An authenticated packet of a managed peer came from another place than the one we send to (rate-limited)."""
 
     peer: PeerNumber
-    place: Place | None
+    place: Hop | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Probe:
 
     peer: PeerNumber
     datagram: bytes
-    place: Place | None
+    place: Hop | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class StunAnswer:
     """The answer to a transaction that `Tunnel.expect_stun` announced."""
 
     datagram: bytes
-    place: Place | None
+    place: Hop | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class SendFailed:
 
     peer: PeerNumber | None
     errno: int
-    place: Place | None
+    place: Hop | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ Event = (
     | EventsLost
 )
 
-_DECODERS: dict[int, Callable[[PeerNumber, int, bytes, Place | None], Event]] = {
+_DECODERS: dict[int, Callable[[PeerNumber, int, bytes, Hop | None], Event]] = {
     _native.EVENT_UNKNOWN_INITIATOR: lambda _peer, _number, data, place: UnknownInitiator(data, place),
     _native.EVENT_HANDSHAKE: lambda peer, number, data, place: HandshakeDone(
         peer, number == _WE_INITIATED, data, place

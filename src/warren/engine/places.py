@@ -4,21 +4,9 @@ Pure mapping. An endpoint is address and port, big-endian, with 4 more bytes of 
 left out on the way up, since an `Endpoint` means the same on every machine. 12 bytes name a relay's channel.
 """
 
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-from warren.model.addresses import Endpoint
-
-
-@dataclass(frozen=True, slots=True)
-class RelayChannel:
-    """The way to a peer through a relay: the relay by the caller's number, and the channel that it gave."""
-
-    relay: int
-    channel: int
-
-
-Place = Endpoint | RelayChannel
+from warren.model.addresses import Endpoint, Hop, RelayHop
 
 
 def show_endpoint(endpoint: Endpoint) -> bytes:
@@ -26,7 +14,7 @@ def show_endpoint(endpoint: Endpoint) -> bytes:
     return endpoint.address.packed + endpoint.port.to_bytes(2, "big")
 
 
-def parse_place(place: bytes) -> Place | None:
+def parse_place(place: bytes) -> Hop | None:
     """What the engine said; None for no bytes. ValueError for a length that it never gives."""
     match len(place):
         case 0:
@@ -36,7 +24,7 @@ def parse_place(place: bytes) -> Place | None:
         case 18 | 22:
             return Endpoint(IPv6Address(place[:16]), int.from_bytes(place[16:18], "big"))
         case 12:
-            return RelayChannel(int.from_bytes(place[:8], "big"), int.from_bytes(place[8:], "big"))
+            return RelayHop(int.from_bytes(place[:8], "big"), int.from_bytes(place[8:], "big"))
         case length:
             raise ValueError(f"no place has {length} bytes")
 

@@ -13,8 +13,8 @@ from typing import Self, final
 
 from warren.engine import _native
 from warren.engine.events import Event, PeerNumber, decode
-from warren.engine.places import Place, RelayChannel, parse_place, show_endpoint, show_prefix
-from warren.model.addresses import Endpoint
+from warren.engine.places import parse_place, show_endpoint, show_prefix
+from warren.model.addresses import Endpoint, Hop, RelayHop
 from warren.model.keys import ExchangeKeyPair, Secret
 
 _NS_PER_S = 1_000_000_000
@@ -39,7 +39,7 @@ class PeerStats:
     last_handshake_s: float | None
     last_received_s: float | None
     session_alive: bool
-    place: Place | None
+    place: Hop | None
 
 
 @final
@@ -110,14 +110,14 @@ class Tunnel:
         """Let inner packets of this peer pass, both ways, or none of them; handshakes work either way."""
         self._native.set_gate(peer, is_open)
 
-    def set_endpoint(self, peer: PeerNumber, place: Place | None) -> None:
+    def set_endpoint(self, peer: PeerNumber, place: Hop | None) -> None:
         """Where to send; None: nowhere, packets wait in a bounded queue."""
         match place:
             case None:
                 self._native.set_endpoint(peer, b"")
             case Endpoint():
                 self._native.set_endpoint(peer, show_endpoint(place))
-            case RelayChannel(relay, channel):
+            case RelayHop(relay, channel):
                 self._native.set_endpoint_relay(peer, relay, channel)
 
     def remove_peer(self, peer: PeerNumber) -> None:

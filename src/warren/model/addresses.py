@@ -1,6 +1,7 @@
 """Addresses: where a datagram goes, and which IPv6 address a member has.
 
-Decides the one spelling of an endpoint (an IPv4-mapped IPv6 address is its IPv4 address) and derives member addresses.
+Decides the one spelling of an endpoint (an IPv4-mapped IPv6 address is its IPv4 address), what else a hop may be (a
+relay's channel), and derives member addresses.
 Must not know sockets or links. IPv6 of a member: the network's /64, then the first 64 bits of
 SHA-256("warren/ipv6/v1" || network id || identity).
 """
@@ -46,6 +47,20 @@ class Endpoint:
 
     def _order(self) -> tuple[int, int, int]:
         return (self.address.version, int(self.address), self.port)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RelayHop:
+    """A way through a relay: the relay's number (u64) and the channel (u32) that it gave for one peer."""
+
+    relay: int
+    channel: int
+
+    def __str__(self) -> str:
+        return f"relay {self.relay} channel {self.channel}"
+
+
+Hop = Endpoint | RelayHop
 
 
 def parse_endpoint(text: str) -> Endpoint:

@@ -4,8 +4,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from warren.engine.places import RelayChannel, parse_place, show_endpoint, show_prefix
-from warren.model.addresses import parse_endpoint
+from warren.engine.places import parse_place, show_endpoint, show_prefix
+from warren.model.addresses import RelayHop, parse_endpoint
 
 
 @pytest.mark.parametrize("text", ["192.0.2.7:51820", "[2001:db8::7]:1", "0.0.0.1:65535"])
@@ -21,7 +21,7 @@ def test_the_scope_of_a_link_local_address_stays_on_this_machine() -> None:
 
 def test_nothing_is_nowhere_and_twelve_bytes_are_a_relay() -> None:
     assert parse_place(b"") is None
-    assert parse_place((5).to_bytes(8, "big") + (7).to_bytes(4, "big")) == RelayChannel(relay=5, channel=7)
+    assert parse_place((5).to_bytes(8, "big") + (7).to_bytes(4, "big")) == RelayHop(relay=5, channel=7)
 
 
 def test_a_length_that_the_engine_never_gives_is_refused() -> None:

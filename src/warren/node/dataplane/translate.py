@@ -6,9 +6,8 @@ What is about a peer that has gone, or came from nowhere that a node could answe
 from collections.abc import Mapping
 
 from warren.engine import events as raw
-from warren.engine.places import Place
 from warren.engine.tunnel import PeerStats as RawStats
-from warren.model.addresses import Endpoint
+from warren.model.addresses import Endpoint, Hop
 from warren.model.ids import Identity
 from warren.node.dataplane.interface import (
     Event,
@@ -71,6 +70,6 @@ def translate_stats(stats: RawStats) -> PeerStats:
     )
 
 
-def endpoint_of(place: Place | None) -> Endpoint | None:
+def endpoint_of(place: Hop | None) -> Endpoint | None:
     """The address and port, if that is what it is."""
     return place if isinstance(place, Endpoint) else None

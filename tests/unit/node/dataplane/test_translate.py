@@ -7,9 +7,8 @@ from tests.unit.node.maps import identity
 
 from warren.engine import events as raw
 from warren.engine.events import PeerNumber
-from warren.engine.places import RelayChannel
 from warren.engine.tunnel import PeerStats as RawStats
-from warren.model.addresses import Endpoint
+from warren.model.addresses import Endpoint, RelayHop
 from warren.node.dataplane import interface
 from warren.node.dataplane.translate import translate, translate_stats
 
@@ -48,7 +47,7 @@ def test_every_event_that_a_node_knows_is_said_in_its_words(event: raw.Event, ex
         pytest.param(raw.SendFailed(None, 101, HERE), id="an answer to a stranger"),
         pytest.param(raw.StunAnswer(b"answer", HERE), id="a STUN answer"),
         pytest.param(raw.Probe(DB, b"probe", None), id="a probe from nowhere"),
-        pytest.param(raw.Elsewhere(DB, RelayChannel(1, 2)), id="a relay's channel"),
+        pytest.param(raw.Elsewhere(DB, RelayHop(1, 2)), id="a relay's channel"),
     ],
 )
 def test_what_means_nothing_here_is_left_out(event: raw.Event) -> None:
@@ -56,6 +55,6 @@ def test_what_means_nothing_here_is_left_out(event: raw.Event) -> None:
 
 
 def test_the_endpoint_of_a_peer_on_a_relay_is_none() -> None:
-    stats = translate_stats(RawStats(1, 2, 3.5, None, session_alive=True, place=RelayChannel(1, 2)))
+    stats = translate_stats(RawStats(1, 2, 3.5, None, session_alive=True, place=RelayHop(1, 2)))
     assert (stats.rx_bytes, stats.tx_bytes, stats.last_handshake_s, stats.last_received_s) == (1, 2, 3.5, None)
     assert (stats.session_alive, stats.endpoint) == (True, None)
