@@ -34,6 +34,9 @@ CANDIDATES_MAX = 32  # endpoints of one node: every interface of a busy machine,
 PROBE_MAX_BYTES = 1_452  # padded to full size it still fits one Ethernet frame under IPv6
 KEY_LIFETIME_MAX_S = 365 * 24 * 3600  # a pre-auth key is for admission; who needs a longer one makes a new one
 
+# --- wire ---
+STUN_MAX_BYTES = 1_500  # of one message: one packet of the usual Ethernet, and what the engine hands up
+
 # --- server ---
 DATABASE_CONNECTIONS_MAX = 4  # one writer at a time and three readers: more only wait for SQLite's lock
 DATABASE_BUSY_S = 5.0  # what another program (a backup) may hold SQLite's lock before we call the store unavailable
