@@ -18,7 +18,7 @@ from tests.model.wire import Line
 from tests.unit.node.memory_dataplane import MemoryTunnel
 from tests.unit.node.simulated_host import SimulatedHost
 
-from warren.model.addresses import Endpoint
+from warren.model.addresses import Endpoint, Hop
 from warren.model.ids import Identity
 from warren.node.daemon import Daemon
 from warren.node.dataplane.interface import ProbeReceived, Tunnel, TunnelSpec
@@ -190,8 +190,8 @@ class ModelTunnel(MemoryTunnel):
         super().set_peer(peer)
         self._node.on_gate(self._node, peer)
 
-    def send(self, endpoint: Endpoint, datagram: bytes) -> None:
-        if not self.closed:
+    def send(self, endpoint: Hop, datagram: bytes) -> None:
+        if not self.closed and isinstance(endpoint, Endpoint):
             self._node.on_datagram(self._node, endpoint, datagram)
 
     def hear(self, source: Endpoint, datagram: bytes) -> None:

@@ -14,6 +14,13 @@ def show_endpoint(endpoint: Endpoint) -> bytes:
     return endpoint.address.packed + endpoint.port.to_bytes(2, "big")
 
 
+def show_place(place: Hop) -> bytes:
+    """The hop as the engine takes it where it sends a datagram: an endpoint, or 12 bytes of relay and channel."""
+    if isinstance(place, Endpoint):
+        return show_endpoint(place)
+    return place.relay.to_bytes(8, "big") + place.channel.to_bytes(4, "big")
+
+
 def parse_place(place: bytes) -> Hop | None:
     """What the engine said; None for no bytes. ValueError for a length that it never gives."""
     match len(place):

@@ -13,7 +13,7 @@ from typing import Self, final
 
 from warren.engine import _native
 from warren.engine.events import Event, PeerNumber, decode
-from warren.engine.places import parse_place, show_endpoint, show_prefix
+from warren.engine.places import parse_place, show_endpoint, show_place, show_prefix
 from warren.model.addresses import Endpoint, Hop, RelayHop
 from warren.model.keys import ExchangeKeyPair, Secret
 
@@ -144,9 +144,12 @@ class Tunnel:
         """Let one answer to this STUN transaction (12 bytes) through, for so long."""
         self._native.expect_stun(transaction, round(for_s * 1000))
 
-    def send(self, endpoint: Endpoint, datagram: bytes) -> None:
-        """One datagram of at most 1500 bytes from the tunnel's own port; a failure comes as `events.SendFailed`."""
-        self._native.send(show_endpoint(endpoint), datagram)
+    def send(self, place: Hop, datagram: bytes) -> None:
+        """One datagram of at most 1500 bytes from the tunnel's own port, or by a relay's channel.
+
+        A failure comes as `events.SendFailed`.
+        """
+        self._native.send(show_place(place), datagram)
 
     def peer_stats(self, peer: PeerNumber) -> PeerStats:
         """What is known of one peer."""

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from tests.unit.node.simulated_host import SimulatedHost
 
 from warren.errors import Code, WarrenError
-from warren.model.addresses import Endpoint
+from warren.model.addresses import Hop
 from warren.model.ids import Identity
 from warren.model.keys import ExchangeKeyPair
 from warren.node.dataplane.interface import Event, PeerStats, StampWindow, Tunnel, TunnelSpec
@@ -49,8 +49,9 @@ class MemoryTunnel:
         self.link = link
         self.port = spec.port or next(self.ports)
         self.spec = spec
-        self.sent: list[tuple[Endpoint, bytes]] = []
-        self.endpoints: dict[Identity, Endpoint | None] = {}
+        self.sent: list[tuple[Hop, bytes]] = []
+        self.endpoints: dict[Identity, Hop | None] = {}
+        self.expected: dict[bytes, float] = {}
         self.initiated: list[Identity] = []
         self.pings: list[tuple[Identity, int]] = []
         self.probe_keys: dict[bytes, tuple[Identity, bytes]] = {}
@@ -88,7 +89,7 @@ class MemoryTunnel:
     def peers(self) -> dict[Identity, PeerPlan]:
         return dict(self._plans)
 
-    def set_endpoint(self, identity: Identity, endpoint: Endpoint | None) -> None:
+    def set_endpoint(self, identity: Identity, endpoint: Hop | None) -> None:
         self._check(identity)
         self.endpoints[identity] = endpoint
 
@@ -107,7 +108,11 @@ class MemoryTunnel:
     def remove_probe_key(self, hint: bytes) -> None:
         self.probe_keys.pop(hint, None)
 
-    def send(self, endpoint: Endpoint, datagram: bytes) -> None:
+    def expect_stun(self, transaction: bytes, for_s: float) -> None:
+        self._check()
+        self.expected[transaction] = for_s
+
+    def send(self, endpoint: Hop, datagram: bytes) -> None:
         self._check()
         self.sent.append((endpoint, datagram))
 

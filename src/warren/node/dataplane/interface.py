@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from warren.errors import Code, WarrenError
-from warren.model.addresses import Endpoint
+from warren.model.addresses import Endpoint, Hop
 from warren.model.ids import Identity
 from warren.model.keys import ExchangeKeyPair
 from warren.node.plan import PeerPlan
@@ -47,14 +47,14 @@ class TunnelSpec:
 
 @dataclass(frozen=True, slots=True)
 class PeerStats:
-    """Counters of one peer. Times in Unix seconds, None: never. `endpoint` None: nowhere to send."""
+    """Counters of one peer. Times in Unix seconds, None: never. `endpoint` is the hop in use; None: nowhere to send."""
 
     rx_bytes: int
     tx_bytes: int
     last_handshake_s: float | None
     last_received_s: float | None
     session_alive: bool
-    endpoint: Endpoint | None
+    endpoint: Hop | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class HandshakeDone:
     peer: Identity
     initiated_by_us: bool
     public_key: bytes
-    endpoint: Endpoint | None
+    endpoint: Hop | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class PongReceived:
     peer: Identity
     token: int
     rtt_s: float
-    endpoint: Endpoint | None
+    endpoint: Hop | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class ProbeReceived:
 
     peer: Identity
     datagram: bytes
-    endpoint: Endpoint
+    endpoint: Hop
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,14 @@ class HeardElsewhere:
     """An authenticated packet of a managed peer came from another endpoint than the one we send to (rate-limited)."""
 
     peer: Identity
+    endpoint: Hop
+
+
+@dataclass(frozen=True, slots=True)
+class StunAnswered:
+    """The answer to a transaction that `expect_stun` announced, as it came."""
+
+    datagram: bytes
     endpoint: Endpoint
 
 
@@ -115,7 +123,7 @@ class SendFailed:
 
     peer: Identity
     errno: int
-    endpoint: Endpoint | None
+    endpoint: Hop | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +147,7 @@ Event = (
     | ProbeReceived
     | HeardElsewhere
     | UnknownInitiator
+    | StunAnswered
     | SendFailed
     | TunnelFailed
     | EventsLost
@@ -171,7 +180,7 @@ class Tunnel(Protocol):
     def peers(self) -> dict[Identity, PeerPlan]:
         """What is in force, as it was set."""
 
-    def set_endpoint(self, identity: Identity, endpoint: Endpoint | None) -> None:
+    def set_endpoint(self, identity: Identity, endpoint: Hop | None) -> None:
         """Where to send; None: nowhere. NOT_FOUND if there is no such peer (the same below)."""
 
     def initiate(self, identity: Identity) -> None:
@@ -186,8 +195,11 @@ class Tunnel(Protocol):
     def remove_probe_key(self, hint: bytes) -> None:
         """Probes with this hint are dropped from here on."""
 
-    def send(self, endpoint: Endpoint, datagram: bytes) -> None:
-        """One datagram from the tunnel's own port (probes); a network that refuses it is no error."""
+    def expect_stun(self, transaction: bytes, for_s: float) -> None:
+        """Let one answer to this STUN transaction (12 bytes) through as `StunAnswered`, for so long."""
+
+    def send(self, endpoint: Hop, datagram: bytes) -> None:
+        """One datagram from the tunnel's own port, or through a relay (probes); that it is refused is no error."""
 
     def stats(self, identity: Identity) -> PeerStats:
         """Counters of one peer."""

@@ -19,6 +19,7 @@ from warren.node.dataplane.interface import (
     PongReceived,
     ProbeReceived,
     SendFailed,
+    StunAnswered,
     TunnelFailed,
     UnknownInitiator,
 )
@@ -33,8 +34,8 @@ def translate(event: raw.Event, identities: Mapping[int, Identity]) -> Event | N
             return TunnelFailed(number)
         case raw.EventsLost(count):
             return EventsLost(count)
-        case raw.StunAnswer():
-            return None
+        case raw.StunAnswer(datagram, server):
+            return StunAnswered(datagram, server) if isinstance(server, Endpoint) else None
     if event.peer is None or (peer := identities.get(event.peer)) is None:
         return None
     return _of_peer(event, peer)
@@ -43,17 +44,17 @@ def translate(event: raw.Event, identities: Mapping[int, Identity]) -> Event | N
 def _of_peer(event: raw.Event, peer: Identity) -> Event | None:  # noqa: PLR0911 - one a kind of event
     match event:
         case raw.HandshakeDone(_, initiated_by_us, key, place):
-            return HandshakeDone(peer, initiated_by_us, key, endpoint_of(place))
+            return HandshakeDone(peer, initiated_by_us, key, place)
         case raw.HandshakeGaveUp():
             return HandshakeGaveUp(peer)
         case raw.Pong(_, token, rtt_s, place):
-            return PongReceived(peer, token, rtt_s, endpoint_of(place))
+            return PongReceived(peer, token, rtt_s, place)
         case raw.SendFailed(_, number, place):
-            return SendFailed(peer, number, endpoint_of(place))
-        case raw.Elsewhere(_, Endpoint() as endpoint):
-            return HeardElsewhere(peer, endpoint)
-        case raw.Probe(_, datagram, Endpoint() as endpoint):
-            return ProbeReceived(peer, datagram, endpoint)
+            return SendFailed(peer, number, place)
+        case raw.Elsewhere(_, place) if place is not None:
+            return HeardElsewhere(peer, place)
+        case raw.Probe(_, datagram, place) if place is not None:
+            return ProbeReceived(peer, datagram, place)
         case _:
             return None
 
@@ -66,7 +67,7 @@ def translate_stats(stats: RawStats) -> PeerStats:
         last_handshake_s=stats.last_handshake_s,
         last_received_s=stats.last_received_s,
         session_alive=stats.session_alive,
-        endpoint=endpoint_of(stats.place),
+        endpoint=stats.place,
     )
 
 

@@ -17,7 +17,7 @@ from warren.engine.tunnel import Mode
 from warren.engine.tunnel import Tunnel as EngineTunnel
 from warren.errors import Code, WarrenError
 from warren.limits import TUNNEL_EVENTS_TAKE_MAX
-from warren.model.addresses import Endpoint
+from warren.model.addresses import Hop
 from warren.model.ids import Identity
 from warren.model.keys import ExchangeKeyPair
 from warren.node.dataplane.interface import Event, PeerStats, StampWindow, Tunnel, TunnelSpec, no_rights
@@ -105,7 +105,7 @@ class UserspaceTunnel:
         """What is in force, as it was set."""
         return dict(self._plans)
 
-    def set_endpoint(self, identity: Identity, endpoint: Endpoint | None) -> None:
+    def set_endpoint(self, identity: Identity, endpoint: Hop | None) -> None:
         """Where to send; None: nowhere."""
         self._open().set_endpoint(self._number(identity), endpoint)
 
@@ -125,8 +125,12 @@ class UserspaceTunnel:
         """Probes with this hint are dropped from here on."""
         self._open().remove_probe_key(hint)
 
-    def send(self, endpoint: Endpoint, datagram: bytes) -> None:
-        """One datagram from the tunnel's own port (probes); a network that refuses it is no error."""
+    def expect_stun(self, transaction: bytes, for_s: float) -> None:
+        """Let one answer to this STUN transaction (12 bytes) through, for so long."""
+        self._open().expect_stun(transaction, for_s)
+
+    def send(self, endpoint: Hop, datagram: bytes) -> None:
+        """One datagram from the tunnel's own port, or through a relay (probes); that it is refused is no error."""
         with contextlib.suppress(EngineError):
             self._open().send(endpoint, datagram)
 

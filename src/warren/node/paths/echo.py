@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from warren.errors import Code, WarrenError
 from warren.limits import ECHO_RETRY_S, ECHO_TRIES_BEFORE_HANDSHAKE, ECHO_WAITING_MAX
-from warren.model.addresses import Endpoint
+from warren.model.addresses import Hop
 from warren.model.ids import Identity
 from warren.node.dataplane.interface import PongReceived, Tunnel
 
@@ -22,7 +22,7 @@ class Echo:
     """An answer: the round trip in seconds, where it came from, and when (monotonic seconds)."""
 
     rtt_s: float
-    endpoint: Endpoint | None
+    endpoint: Hop | None
     at: float
 
 

@@ -19,7 +19,7 @@ from typing import Protocol, TypeVar
 from warren.errors import WarrenError
 from warren.limits import EARLY_SIGNALS_MAX, SIGNAL_GAP_S, UNKNOWN_INITIATORS_MAX
 from warren.log import Log
-from warren.model.addresses import Endpoint
+from warren.model.addresses import Endpoint, RelayHop
 from warren.model.ids import Identity, NetworkId
 from warren.node.dataplane.interface import (
     Event,
@@ -69,6 +69,7 @@ class _Way:
     incoming: dict[bytes, ProbeKey]
     signalled_at: float = -SIGNAL_GAP_S
     due: float | None = None
+    relay: RelayHop | None = None
     greets: bool = False
     """Begin a handshake with the first path: the peer may hold a session with the process that we were before."""
 
@@ -101,6 +102,8 @@ class Prober:
         self._counter = 0
         self._early: dict[Identity, bytes] = {}
         self._unknown: dict[bytes, Endpoint] = {}
+        self._stun_servers: tuple[Endpoint, ...] = ()
+        self._mappings: tuple[Endpoint, ...] = ()
 
     # --- what there is ---
 
@@ -142,6 +145,44 @@ class Prober:
         self._addresses = tuple(addresses)
         if is_first:
             return
+        now = time.monotonic()
+        for way in self._ways.values():
+            way.agent.handle_network_change(now)
+            self._touch(way)
+
+    def set_stun_servers(self, servers: Sequence[Endpoint]) -> None:
+        """Who may be asked what our address looks like from outside: the STUN ports of the server and its relays."""
+        self._stun_servers = tuple(servers)
+
+    def set_mappings(self, mappings: Sequence[Endpoint]) -> None:
+        """The outer endpoints that routers hold open for the tunnel's port (PCP, NAT-PMP, UPnP); all of them, anew.
+
+        A change is told to the peers at once.
+        """
+        if tuple(mappings) == self._mappings:
+            return
+        self._mappings = tuple(mappings)
+        now = time.monotonic()
+        for way in self._ways.values():
+            self._signal(way, now, reply_wanted=False)
+
+    # --- what is heard of relays and the host ---
+
+    def handle_relay_hop(self, identity: Identity, hop: RelayHop | None, reason: str) -> None:
+        """The way to this peer through a relay opened (again, or another), or is gone (None); `reason` in words.
+
+        It is used at once where there is nothing better. A peer that has no way here is ignored.
+        """
+        way = self._ways.get(identity)
+        if way is not None:
+            way.relay = hop
+            log.debug("a relay's channel", peer=way.peer.name, hop=hop, reason=reason)
+            if way.agent.state.endpoint is None and self._tunnel is not None:
+                self._tunnel.set_endpoint(identity, hop)
+
+    def handle_host_change(self, reason: str) -> None:
+        """The host says that paths may have changed (an address, a route, resumed after a pause): look at all now."""
+        log.debug("the host changed", reason=reason)
         now = time.monotonic()
         for way in self._ways.values():
             way.agent.handle_network_change(now)
@@ -192,7 +233,7 @@ class Prober:
         if isinstance(event, ProbeReceived):
             self._handle_probe(way, event, now)
         elif isinstance(event, HeardElsewhere):
-            if is_probeable(event.endpoint, self._prefixes):
+            if isinstance(event.endpoint, Endpoint) and is_probeable(event.endpoint, self._prefixes):
                 way.agent.handle_elsewhere(event.endpoint, now)
         else:
             way.agent.handle_doubt(now)
@@ -269,7 +310,7 @@ class Prober:
 
     def _handle_probe(self, way: _Way, event: ProbeReceived, now: float) -> None:
         key = way.incoming.get(event.datagram[4:12])
-        if key is None or self._tunnel is None:
+        if key is None or self._tunnel is None or not isinstance(event.endpoint, Endpoint):
             return
         try:
             probe = decode_probe(event.datagram, key)
@@ -315,7 +356,7 @@ class Prober:
     def _signal(self, way: _Way, now: float, *, reply_wanted: bool) -> None:
         if self._tunnel is None or now - way.signalled_at < SIGNAL_GAP_S:
             return
-        endpoints = local_endpoints(self._addresses, self._tunnel.port, self._prefixes)
+        endpoints = local_endpoints(self._addresses, self._tunnel.port, self._prefixes) + self._mappings
         if self._send(way, endpoints, reply_wanted=reply_wanted):
             way.signalled_at = now
 

@@ -15,6 +15,7 @@ from warren.node.dataplane.translate import translate, translate_stats
 DB, GONE = PeerNumber(4), PeerNumber(5)
 IDENTITIES = {4: identity("db")}
 HERE = Endpoint(ip_address("192.0.2.7"), 51820)
+RELAYED = RelayHop(1, 2)
 KEY = bytes(range(32))
 
 
@@ -30,6 +31,8 @@ KEY = bytes(range(32))
         (raw.Pong(DB, 77, 0.25, HERE), interface.PongReceived(IDENTITIES[4], 77, 0.25, HERE)),
         (raw.Elsewhere(DB, HERE), interface.HeardElsewhere(IDENTITIES[4], HERE)),
         (raw.Probe(DB, b"probe", HERE), interface.ProbeReceived(IDENTITIES[4], b"probe", HERE)),
+        (raw.Elsewhere(DB, RELAYED), interface.HeardElsewhere(IDENTITIES[4], RELAYED)),
+        (raw.StunAnswer(b"answer", HERE), interface.StunAnswered(b"answer", HERE)),
         (raw.SendFailed(DB, 101, HERE), interface.SendFailed(IDENTITIES[4], 101, HERE)),
         (raw.WorkerFailed(5), interface.TunnelFailed(5)),
         (raw.EventsLost(3), interface.EventsLost(3)),
@@ -45,16 +48,16 @@ def test_every_event_that_a_node_knows_is_said_in_its_words(event: raw.Event, ex
     [
         pytest.param(raw.HandshakeGaveUp(GONE), id="a peer that was removed"),
         pytest.param(raw.SendFailed(None, 101, HERE), id="an answer to a stranger"),
-        pytest.param(raw.StunAnswer(b"answer", HERE), id="a STUN answer"),
+        pytest.param(raw.StunAnswer(b"answer", RELAYED), id="a STUN answer by a relay"),
         pytest.param(raw.Probe(DB, b"probe", None), id="a probe from nowhere"),
-        pytest.param(raw.Elsewhere(DB, RelayHop(1, 2)), id="a relay's channel"),
+        pytest.param(raw.Elsewhere(DB, None), id="a packet from nowhere"),
     ],
 )
 def test_what_means_nothing_here_is_left_out(event: raw.Event) -> None:
     assert translate(event, IDENTITIES) is None
 
 
-def test_the_endpoint_of_a_peer_on_a_relay_is_none() -> None:
-    stats = translate_stats(RawStats(1, 2, 3.5, None, session_alive=True, place=RelayHop(1, 2)))
+def test_the_endpoint_of_a_peer_on_a_relay_is_its_channel() -> None:
+    stats = translate_stats(RawStats(1, 2, 3.5, None, session_alive=True, place=RELAYED))
     assert (stats.rx_bytes, stats.tx_bytes, stats.last_handshake_s, stats.last_received_s) == (1, 2, 3.5, None)
-    assert (stats.session_alive, stats.endpoint) == (True, None)
+    assert (stats.session_alive, stats.endpoint) == (True, RELAYED)
