@@ -1,18 +1,24 @@
 """A host of the lab: a network namespace with interfaces on switches, in which programs run."""
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.netlab import offloads, snapshot
 from tests.netlab.capture import Capture
+from tests.netlab.handing import open_udp
 from tests.netlab.keeper import Keeper
 from tests.netlab.process import Process
 from tests.netlab.switch import Switch
+
+if TYPE_CHECKING:
+    from tests.netlab.wire import Wire
 
 RUN_S = 30.0  # a command that takes longer is started, not run
 
@@ -37,10 +43,10 @@ class Host:
         self.interfaces: dict[str, Interface] = {}
         self._keeper = keeper
         self._processes: list[Process] = []
+        self._sockets: list[socket.socket] = []
         keeper.run("ip", "netns", "add", namespace)
         # addresses are usable at once, and nobody in the lab announces routers
-        self.sysctl("net/ipv6/conf/default/accept_dad", "0")
-        self.sysctl("net/ipv6/conf/default/accept_ra", "0")
+        self.sysctls(("net/ipv6/conf/default/accept_dad", "0"), ("net/ipv6/conf/default/accept_ra", "0"))
         self.ip_batch("link set lo up")
 
     # --- addresses -------------------------------------------------------------------------------------------------
@@ -55,17 +61,23 @@ class Host:
         """The IPv6 address of the first interface."""
         return next(iter(self.interfaces.values())).v6.ip
 
-    def attach(self, switch: Switch, *, offload: bool = True) -> Interface:
-        """Plug a new interface (`eth0`, `eth1`, ...) into a switch, with its next addresses and its gateway."""
+    def attach(self, switch: Switch, *, offload: bool = True, wire: "Wire | None" = None) -> Interface:
+        """Plug a new interface (`eth0`, `eth1`, ...) into a switch, with its next addresses and its gateway.
+
+        Where a `wire` is between the two, the interface has no offloads: frames have to be whole on it.
+        """
         name = f"eth{len(self.interfaces)}"
         v4, v6 = switch.next_addresses()
         interface = Interface(name, switch, v4, v6)
-        switch.plug(self.namespace, name)
+        if wire is None:
+            switch.plug(self.namespace, name)
+        else:
+            wire.lay(switch, self.namespace, name)
         self.interfaces[name] = interface
         # a wire forgets nothing: a cut-and-joined link keeps its v6 addresses, as network managers see to
         self.sysctl(f"net/ipv6/conf/{name}/keep_addr_on_down", "1")
         self.ip_batch(f"addr add {v4} dev {name}", f"addr add {v6} dev {name} nodad", f"link set {name} up")
-        if not offload:
+        if not offload or wire is not None:
             self.run([sys.executable, "-I", "-S", str(offloads.__file__), name])
         switch.add_member(self, interface)
         return interface
@@ -85,7 +97,18 @@ class Host:
 
     def sysctl(self, name: str, value: str) -> None:
         """Set one, by its path under /proc/sys."""
-        self.run(["sh", "-c", 'echo "$2" >"/proc/sys/$1"', "sh", name, value])
+        self.sysctls((name, value))
+
+    def sysctls(self, *settings: tuple[str, str]) -> None:
+        """Set several, in their order."""
+        script = 'while [ $# -gt 0 ]; do echo "$2" >"/proc/sys/$1" || exit 1; shift 2; done'
+        self.run(["sh", "-c", script, "sh", *(word for setting in settings for word in setting)])
+
+    def udp(self, *places: tuple[str, int]) -> list[socket.socket]:
+        """UDP sockets of this host for the test to speak through, not blocking; closed with the lab at the latest."""
+        opened = open_udp(self.enter(), *places)
+        self._sockets += opened
+        return opened
 
     def nft(self, rules: str) -> None:
         """Load a ruleset beside what is loaded already, in one batch."""
@@ -125,7 +148,9 @@ class Host:
         return {int(word) for word in self._keeper.run("ip", "netns", "pids", self.namespace).split()}
 
     def end(self) -> None:
-        """Stop what `start` started."""
+        """Stop what `start` started, close what `udp` opened."""
+        for one in self._sockets:
+            one.close()
         for process in self._processes:
             process.stop()
 

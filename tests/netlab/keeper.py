@@ -74,6 +74,10 @@ class Keeper:
             raise RuntimeError(f"{' '.join(argv)}: {done.stderr.strip() or done.returncode}\n{stdin}")
         return done.stdout
 
+    def ip_batch(self, *lines: str) -> None:
+        """Several `ip` commands (without the word `ip`) beside the switches, in one process."""
+        self.run("ip", "-batch", "-", stdin="\n".join(lines) + "\n")
+
     def close(self) -> None:
         """End everything in the lab, and wait until it has ended."""
         if self._child.poll() is None:

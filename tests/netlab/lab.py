@@ -23,8 +23,11 @@ from typing import Self
 
 from tests.netlab import nat as nats
 from tests.netlab.host import Host
+from tests.netlab.impairment import PERFECT, Impairment
 from tests.netlab.keeper import Keeper, LabUnavailable
+from tests.netlab.router import Router
 from tests.netlab.switch import Switch
+from tests.netlab.wire import Wire
 
 __all__ = ["Host", "Lab", "LabUnavailable", "Switch"]
 
@@ -55,27 +58,38 @@ class Lab:
             IPv4Network(v4 or f"10.200.{number}.0/24"), IPv6Network(v6 or f"fd77:{number:x}::/64"),
         )  # fmt: skip
 
-    def host(self, name: str, *switches: Switch, offload: bool = True) -> Host:
-        """A new host with one interface on each switch; `offload=False` turns its NICs' offloads off."""
+    def host(self, name: str, *switches: Switch, offload: bool = True, wire: Wire | None = None) -> Host:
+        """A new host with one interface on each switch, the first of them through `wire` where there is one.
+
+        `offload=False` turns its NICs' offloads off.
+        """
         host = Host(self._keeper, f"{self._prefix}-{name}", name, self.folder)
         self.hosts[name] = host
-        for switch in switches:
-            host.attach(switch, offload=offload)
+        for number, switch in enumerate(switches):
+            host.attach(switch, offload=offload, wire=None if number else wire)
         return host
 
-    def router(self, name: str, *, wan: Switch, lan: Switch, nat: nats.Recipe = nats.none) -> Host:
+    def wire(self, name: str, impairment: Impairment = PERFECT, *, seed: int = 1) -> Wire:
+        """A cable that delays, loses and doubles as told; give it to a host or router that is made then."""
+        wire = Wire(self._keeper, f"{self._prefix}-{name}", name, self.folder, impairment, seed=seed)
+        self.hosts[name] = wire
+        return wire
+
+    def router(
+        self, name: str, *, wan: Switch, lan: Switch, nat: nats.Recipe = nats.none, more: int = 0,
+        wire: Wire | None = None,
+    ) -> Router:  # fmt: skip
         """A host that forwards between two switches (`eth0` is the WAN) and is the gateway of `lan`.
 
-        IPv6 is routed without translation, behind the recipe's filter; IPv4 so only where `nat` is `nat.none`.
+        IPv6 is routed without translation, behind the recipe's filter; IPv4 so only where `nat` is `nat.none`. It has
+        `more` further addresses outside; its WAN goes through `wire` where there is one.
         """
-        router = self.host(name, wan, lan)
-        outside, inside = router.interfaces["eth0"], router.interfaces["eth1"]
-        router.sysctl("net/ipv4/ip_forward", "1")
-        router.sysctl("net/ipv6/conf/all/forwarding", "1")
-        rules = nat(nats.Sides(wan=outside.name, lan=inside.name, address=outside.v4.ip))
-        if rules:
-            router.nft(rules)
-        else:
+        router = Router(self._keeper, f"{self._prefix}-{name}", name, self.folder)
+        self.hosts[name] = router
+        router.attach(wan, wire=wire)
+        router.attach(lan)
+        router.serve(nat, more)
+        if nat is nats.none:
             wan.add_route(str(lan.v4), router)
         wan.add_route(str(lan.v6), router)
         lan.add_route("0.0.0.0/0", router)

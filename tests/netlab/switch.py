@@ -27,23 +27,27 @@ class Switch:
         self._ports = 0
         self._routes: list[tuple[str, str, Host]] = []
         self._members: list[tuple[Host, Interface]] = []
-        keeper.run("ip", "link", "add", bridge, "type", "bridge", "forward_delay", "0", "mcast_snooping", "0")
-        keeper.run("ip", "link", "set", bridge, "up")
+        self._addresses_taken = 0
+        keeper.ip_batch(f"link add {bridge} type bridge forward_delay 0 mcast_snooping 0", f"link set {bridge} up")
 
-    def next_addresses(self) -> tuple[IPv4Interface, IPv6Interface]:
-        """Addresses that no member has."""
-        number = _FIRST_HOST + len(self._members)
+    def next_addresses(self, *, taken: "Host | None" = None) -> tuple[IPv4Interface, IPv6Interface]:
+        """Addresses that no member has; a member that is to have them beside its own is named by `taken`."""
+        number = _FIRST_HOST + len(self._members) + self._addresses_taken
+        self._addresses_taken += taken is not None
         return (
             IPv4Interface((self.v4[number], self.v4.prefixlen)),
             IPv6Interface((self.v6[number], self.v6.prefixlen)),
         )
 
-    def plug(self, namespace: str, interface: str) -> None:
-        """A new veth: one end in that namespace under that name, the other a port of this switch."""
+    def plug(self, namespace: str, interface: str) -> str:
+        """A new veth: one end in that namespace under that name, the other (its name is the answer) a port here."""
         port = f"{self._bridge}p{self._ports}"
         self._ports += 1
-        self._keeper.run("ip", "link", "add", port, "type", "veth", "peer", "name", interface, "netns", namespace)
-        self._keeper.run("ip", "link", "set", port, "master", self._bridge, "up")
+        self._keeper.ip_batch(
+            f"link add {port} type veth peer name {interface} netns {namespace}",
+            f"link set {port} master {self._bridge} up",
+        )
+        return port
 
     def add_member(self, host: "Host", interface: "Interface") -> None:
         """From here on this host follows the switch's routes."""
