@@ -285,7 +285,7 @@ def test_machines_that_are_shown_different_views_find_out(field: Field, liar: Ho
     until(lambda: field.said("two-views"), "one of them says that there are two views", 40.0)
 
 
-@pytest.mark.skipif(not FULL, reason="waits a minute; test_heads.py has the rule, WARREN_FAULTS=full the machines")
+@pytest.mark.skipif(not FULL, reason="waits a minute: run by `make soak`; test_heads.py has the rule")
 def test_news_that_the_server_keeps_from_one_machine_is_missed_there(field: Field, liar: HostilePlace) -> None:
     head = Head(
         counter=field.count(), date=now(), authority=field.truth.registrar.public, digest=os.urandom(32)

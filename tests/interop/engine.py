@@ -8,8 +8,8 @@ from ipaddress import IPv4Interface, IPv6Interface
 from types import TracebackType
 from typing import Any, Self
 
-from tests.interop.missing import need_tun
 from tests.netlab.host import Host
+from tests.netlab.tun import need_tun
 
 EVENT_S = 10.0
 END_S = 10.0

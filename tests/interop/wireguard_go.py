@@ -13,8 +13,8 @@ from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from pathlib import Path
 
 from tests.interop import uapi
-from tests.interop.missing import need_tun
 from tests.netlab.host import Host
+from tests.netlab.tun import need_tun
 from tests.netlab.until import until
 
 from warren.model.keys import ExchangeKeyPair

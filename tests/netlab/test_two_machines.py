@@ -211,6 +211,19 @@ def test_up_is_idempotent_and_keeps_who_this_machine_is(two: Two) -> None:
     assert two.members() == ["a", "b"]
 
 
+def test_up_says_what_it_cannot_change_and_refuses_what_it_cannot_mean(two: Two) -> None:
+    two.join()
+    kept = two.a.run("up", "--server", two.server.url, "--tag", "ci")
+    assert "the tags stay none" in kept.stderr
+    code, said = refused(two.a, "--network", "nosuch")
+    assert (code, "E_NETWORK_UNKNOWN" in said) == (1, True)
+    elsewhere: list[str | Path] = [WARREN, "up", "--state", two.a.state / "other", "--socket", two.a.socket]
+    other = two.a.host.run(elsewhere, check=False)
+    assert other.returncode == 1
+    assert "E_CONFLICT" in other.stderr
+    assert two.a.run("up", "--network", "default").stdout.startswith("a.")
+
+
 def test_leave_ends_the_membership_and_the_tunnel(two: Two) -> None:
     before = two.b.host.snapshot()
     two.join()

@@ -9,6 +9,8 @@ from enum import Enum
 
 from warren.cli.units import parse_duration_s
 
+_NUMBER_MAX_DIGITS = 18  # of any number that a flag takes; Python refuses to read thousands
+
 
 class UsageError(Exception):
     """The command line is wrong; exit code 2."""
@@ -107,13 +109,10 @@ class Parsed:
         text = self.text(flag)
         if text is None:
             return None
-        try:
-            number = int(text)
-        except ValueError:
-            number = least - 1
-        if not text.isascii() or not least <= number <= most:
+        is_digits = text.isascii() and text.isdigit() and len(text) <= _NUMBER_MAX_DIGITS
+        if not is_digits or not least <= int(text) <= most:
             raise UsageError(f"--{flag} takes a whole number from {least} to {most}, not '{text}'")
-        return number
+        return int(text)
 
     def duration_s(self, flag: str) -> float | None:
         """A duration in seconds; raises UsageError."""

@@ -132,6 +132,8 @@ def _arguments(command: Command, free: Sequence[str]) -> dict[str, str]:
     least = sum(not argument.is_optional for argument in wanted)
     if len(free) < least:
         raise UsageError(f"warren {command.name} needs {wanted[len(free)].name.upper()}: {wanted[len(free)].help}")
+    if "" in free:
+        raise UsageError(f"warren {command.name} was given an empty argument")
     if len(free) > len(wanted):
         raise UsageError(f"warren {command.name} does not take '{free[len(wanted)]}'")
     return {argument.name: word for argument, word in zip(wanted, free, strict=False)}

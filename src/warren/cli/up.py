@@ -4,6 +4,7 @@ Decides when a daemon is started and when one that was started here is ended aga
 refused first join leaves no process, folder or link behind. Everything else the daemon decides."""
 
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from warren.cli import output
@@ -46,8 +47,13 @@ def request_of(parsed: Parsed) -> UpRequest:
     key, hostname, server = parsed.text("auth-key"), parsed.text("hostname"), parsed.text("server")
     if key is not None and server is None:
         raise UsageError("--auth-key needs --server URL")
+    if key is not None and parsed.text("network") is not None:
+        raise UsageError("--auth-key names its network itself: leave --network out")
+    state = parsed.text("state")
     return UpRequest(
         server=None if server is None else _server(server),
+        network=parsed.text("network"),
+        state=None if state is None else str(Path(state).resolve()),
         auth_key=None if key is None else read_secret(key, "auth key"),
         hostname=None if hostname is None else parse_host_label(hostname),
         tags=parsed.texts("tag"),

@@ -15,6 +15,14 @@ from warren.model.names import printable
 from warren.node import privileges
 from warren.node.settings import FIELDS, Loaded, load
 
+EXAMPLES = """
+Runs one daemon until a signal. `warren up` starts it by itself; this is for units and containers.
+
+examples:
+  warren daemon                                       the system's places, as root
+  warren daemon --state ./a --socket ./a/warren.sock  a second one; other commands find it by --socket
+  warren daemon install                               a systemd unit, so that it starts with the machine"""
+
 
 def main(argv: Sequence[str]) -> int:
     """Run the daemon; returns the exit code."""
@@ -22,6 +30,7 @@ def main(argv: Sequence[str]) -> int:
         _say("usage: warren daemon [--state DIR] [--socket PATH] [--log-level LEVEL]\n")
         for field in FIELDS:
             _say(f"  {field.flag:<12} {field.help} ({field.variable})")
+        _say(EXAMPLES)
         return 0
     try:
         loaded = load(argv, os.environ, is_root=os.geteuid() == 0)

@@ -29,6 +29,16 @@ EXAMPLES = """examples:
 Settings come from flags, then variables (WARREN_DATA ...), then DIR/server.toml or /etc/warren/server.toml.
 """
 
+_PLACEHOLDERS = {
+    "data": "DIR",
+    "url": "URL",
+    "listen": "[HOST]:PORT",
+    "tls": "auto|CERT,KEY",
+    "metrics_listen": "[HOST]:PORT",
+    "log_level": "LEVEL",
+}
+"""What a setting looks like, for the help; a setting without one is a KeyError that every start meets."""
+
 
 def main(argv: Sequence[str]) -> int:
     """Run the server with these arguments (without the program's name). Returns the exit code of CLI.md."""
@@ -55,9 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     for field in msgspec.structs.fields(Settings):
         described = msgspec.inspect.type_info(field.type)
         text = (getattr(described, "extra_json_schema", None) or {}).get("description", "")
-        default = "" if field.required else f"; default {field.default!r}"
+        default = "" if field.required or not field.default else f"; default {field.default}"
         parser.add_argument(
-            flag_of(field.name), dest=field.name, metavar="X", help=f"{text} ({variable_of(field.name)}{default})"
+            flag_of(field.name),
+            dest=field.name,
+            metavar=_PLACEHOLDERS[field.name],
+            help=f"{text} ({variable_of(field.name)}{default})",
         )
     return parser
 

@@ -94,7 +94,7 @@ def test_what_is_wrong_is_said_with_the_nearest_right_word(words: list[str], sai
     assert said in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["x", "0", "11", "1.5", "", "٣"])
+@pytest.mark.parametrize("text", ["x", "0", "11", "1.5", "", "٣", "1_0", "+3", "9" * 5000])
 def test_a_number_out_of_its_bounds_is_wrong_usage(text: str) -> None:
     with pytest.raises(UsageError, match="--count takes a whole number from 1 to 10"):
         parsed("ping", "b", "--count", text).number("count", 1, 10)

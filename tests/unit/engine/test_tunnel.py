@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from tests.interop.engine import Engine, EngineRefusal
-from tests.interop.missing import give_up
 from tests.netlab.lab import Host, Lab, LabUnavailable
 from tests.netlab.until import until
 
@@ -62,7 +61,7 @@ def tunnel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     try:
         lab = Lab(tmp_path_factory.mktemp("lab"))
     except LabUnavailable as reason:
-        give_up(str(reason))
+        pytest.skip(str(reason))
     with lab, _open(lab.host("a", lab.switch()), _key()) as engine:
         yield engine
 

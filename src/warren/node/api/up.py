@@ -38,6 +38,7 @@ class _Wish:
     port: int | None
     timeout_s: float
     hostname: str | None
+    network: str | None
 
 
 async def answer(scope: Scope, request: Request, reply: Reply) -> None:
@@ -81,6 +82,14 @@ def _read(request: Request, scope: Scope) -> _Wish:
         raise WarrenError(Code.INVALID_ARGUMENT, f"{body.port} is not a port (1 to 65535)")
     if not 0 < body.timeout_s <= UP_TIMEOUT_MAX_S:
         raise WarrenError(Code.INVALID_ARGUMENT, f"a timeout is more than 0 and at most {UP_TIMEOUT_MAX_S:g} s")
+    if body.state is not None and body.state != str(scope.loaded.settings.state.resolve()):
+        raise WarrenError(
+            Code.CONFLICT,
+            f"the daemon on this socket keeps its state in {scope.loaded.settings.state}",
+            "give another --socket as well",
+        )
+    if body.auth_key is not None and body.network is not None:
+        raise WarrenError(Code.INVALID_ARGUMENT, "a key names its network itself")
     if body.auth_key is not None and body.server is None:
         raise WarrenError(Code.INVALID_ARGUMENT, "a key needs its server", "add --server URL")
     name = body.hostname if body.hostname is not None else suggest_host_label(socket.gethostname()) or ""
@@ -96,6 +105,7 @@ def _read(request: Request, scope: Scope) -> _Wish:
         port=body.port,
         timeout_s=body.timeout_s,
         hostname=body.hostname,
+        network=body.network,
     )
 
 
@@ -106,6 +116,8 @@ async def _networks(scope: Scope, wish: _Wish, reply: Reply) -> tuple[tuple[Netw
             raise scope.roster.refusal() or WarrenError(
                 Code.NOT_UP, "this machine is in no network", "join one: warren up --server URL --auth-key KEY"
             )
+        if wish.network is not None:
+            return (scope.roster.find(wish.network),), None
         joined = tuple(n for n in scope.roster.networks if n.parts.membership.state == "member")
         return joined or scope.roster.networks, None
     known = tuple(n for n in scope.roster.networks if n.parts.membership.server == wish.place.url)
@@ -114,6 +126,8 @@ async def _networks(scope: Scope, wish: _Wish, reply: Reply) -> tuple[tuple[Netw
             raise WarrenError(
                 Code.INVALID_ARGUMENT, f"this machine is in no network of {wish.place.url}", "join with --auth-key KEY"
             )
+        if wish.network is not None:
+            return (scope.roster.find(wish.network),), None
         return known, None
     await reply.line(Progress(text=f"joining by {wish.place.url}"))
     try:
@@ -175,9 +189,14 @@ def _refused_warning(network: Network) -> str:
 
 def _kept_warning(network: Network, wish: _Wish) -> str:
     """What was asked for and cannot be changed in a network that this machine is in already."""
-    name = network.map.me.name if network.map is not None else network.parts.membership.hostname
+    me, change = network.parts.membership, "leave and join anew to change"
+    name = network.map.me.name if network.map is not None else me.hostname
     if wish.hostname is not None and wish.hostname != name:
-        return f"{network.name}: this machine stays '{name}'; leave and join anew to change the name"
+        return f"{network.name}: this machine stays '{name}'; {change} the name"
     if wish.port is not None and network.tunnel is not None and network.tunnel.port != wish.port:
-        return f"{network.name}: the port stays {network.tunnel.port}; leave and join anew to change it"
+        return f"{network.name}: the port stays {network.tunnel.port}; {change} it"
+    if wish.entry.tags and set(wish.entry.tags) != set(me.tags):
+        return f"{network.name}: the tags stay {', '.join(me.tags) or 'none'}; {change} them"
+    if wish.entry.ephemeral and not me.ephemeral:
+        return f"{network.name}: this machine stays a lasting member; {change} that"
     return ""

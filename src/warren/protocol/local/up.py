@@ -8,10 +8,13 @@ from warren.protocol.local.stream import Broken, Line, Progress
 class UpRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What the user typed; None means 'as it was'.
 
-    Without `server` the networks on disk are brought up. `auth_key` is a secret: never logged.
+    Without `server` the networks on disk are brought up; `network` names the one that is waited for. `state` is the
+    folder that the caller means: a daemon of another one refuses. `auth_key` is a secret: never logged.
     """
 
     server: str | None = None
+    network: str | None = None
+    state: str | None = None
     auth_key: str | None = None
     hostname: str | None = None
     tags: tuple[str, ...] | None = None
