@@ -36,12 +36,14 @@ lock: $(BIN)/.packages ## pin and hash every Python package again
 demo: setup ## a server and two machines on this one: they join, ping by name, and leave nothing
 	$(BIN)/python -m demo
 
-test: setup ## everything but faults and the long runs (as root or where users may have namespaces: the lab too)
+test: setup ## everything but the long runs (as root or where users may have namespaces: the lab too)
 	cargo test --quiet --workspace --exclude warren-python
 	$(BIN)/pytest -q --ignore=tests/faults
+	$(BIN)/pytest -q tests/faults $(BESIDE)
 
+BESIDE := -n 3 --dist loadfile # most of these cases wait more than they work; a file shares its machines
 faults: setup ## crashes, liars, damage: every case in its short count (WARREN_FAULTS=full in `make soak`)
-	$(BIN)/pytest -q tests/faults --timeout 600
+	$(BIN)/pytest -q tests/faults $(BESIDE)
 
 check: setup ## formats, lints, types, import contracts
 	tools/check

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from tests.faults import figures, invariants
 from tests.faults.clock import Clock, build
-from tests.faults.invariants import SETTLE_S, Held
+from tests.faults.invariants import SETTLE_S, Held, broken_lines, open_files
+from tests.faults.lying import Field, HostilePlace
 from tests.netlab.conftest import lab as lab  # noqa: PLC0414 - the fixture, by its name
+from tests.netlab.conftest import made
 from tests.netlab.until import until
 from tests.server.running import RunningServer
 
@@ -40,6 +42,27 @@ def server(tmp_path: Path, _nothing_is_left: None) -> Iterator[RunningServer]:
     running = RunningServer(tmp_path / "data")
     yield running
     running.kill()
+
+
+@pytest.fixture(scope="module")
+def field(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
+    """Two machines and a hostile server, honest so far; one field for all cases of a file."""
+    folder = tmp_path_factory.mktemp("field")
+    with made(folder, user_namespace=None) as lab:
+        field = Field(lab)
+        field.lie()
+        yield field
+        field.silence()
+    assert open_files(folder) == []
+    assert broken_lines(folder) == []
+
+
+@pytest.fixture
+def liar(field: Field) -> HostilePlace:
+    """The hostile server, with a session to both machines."""
+    assert field.hostile is not None
+    field.wait_for_both()
+    return field.hostile
 
 
 @pytest.fixture(scope="session")

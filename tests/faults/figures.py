@@ -2,6 +2,9 @@
 
 `WARREN_FAULTS=full` runs the counts that close an issue, with a new seed each time; `WARREN_FAULTS_SEED` repeats a run.
 Without it the seed is always the same: what CI finds, the one who made the change finds too.
+
+The short counts run beside each other, so a case there may take BESIDE_OTHERS times what it may take alone; the bound
+itself is for the full count, one case at a time.
 """
 
 import os
@@ -12,6 +15,8 @@ from contextlib import contextmanager
 
 FULL = os.environ.get("WARREN_FAULTS") == "full"
 SEED = int(os.environ.get("WARREN_FAULTS_SEED") or (time.time_ns() % 2**32 if FULL else 1))
+
+BESIDE_OTHERS = 1.0 if FULL else 2.0  # two or three cases share two cores
 
 lines: list[str] = []
 
@@ -27,9 +32,9 @@ def new_rng(case: str) -> random.Random:
 
 
 def note(what: str, value: float, bound: float, unit: str = "s") -> None:
-    """Print a figure beside its bound; AssertionError where it is over it."""
+    """Print a figure beside its bound; AssertionError where it is over it (seconds: and over what others cost it)."""
     lines.append(f"{what}: {value:.3g} {unit} (bound {bound:g})")
-    assert value <= bound, lines[-1]
+    assert value <= bound * (BESIDE_OTHERS if unit == "s" else 1.0), lines[-1]
 
 
 def tell(what: str) -> None:

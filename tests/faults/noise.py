@@ -23,10 +23,14 @@ UPGRADE = (
     b"GET /node/v1 HTTP/1.1\r\nhost: 127.0.0.1\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
     b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
-HEADS = (
-    b"GET / HTTP/1.1\r\nhost: %s\r\n\r\n",
+WITH_EFFECT = (
     b"POST /v1/up HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99999999999\r\n\r\n{",
     b"POST /v1/down HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nffffffffffffffff\r\n",
+)
+"""Bad as they stand. No byte of them is changed: one wrong byte in `transfer-encoding` and root asks for `down`."""
+HEADS = (
+    *WITH_EFFECT,
+    b"GET / HTTP/1.1\r\nhost: %s\r\n\r\n",
     b"GET /v1/status HTTP/9.9\r\n\r\n",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
@@ -60,7 +64,7 @@ def datagrams(rng: random.Random) -> list[bytes]:
 def stream(rng: random.Random) -> bytes:
     """What one connection sends: a bad head, or a good one and then bad frames or bytes."""
     head = rng.choice(HEADS)
-    if rng.random() < 0.3:
+    if rng.random() < 0.3 and head not in WITH_EFFECT:
         head = bytes(byte if rng.random() > 0.02 else rng.randrange(256) for byte in head)
     return head + rng.choice((b"", rng.randbytes(200), b"\x82\xfe\xff\xff" + rng.randbytes(300), b"\x8f\xff" * 50))
 
@@ -75,7 +79,7 @@ def send_datagrams(host: str, port: int, seconds: float, rate: int, rng: random.
                 with contextlib.suppress(OSError):  # a full queue, or a port that is closed for a moment
                     out.send(pool[sent % POOL])
                 sent += 1
-            time.sleep(0.002)
+            time.sleep(0.002)  # the rate of a load generator, no wait for anything
     return sent
 
 

@@ -33,7 +33,7 @@ while (passed := time.monotonic() - began) < seconds:
     while sent < passed * rate:
         out.sendto(bytes(800), (sys.argv[1], 5002))
         sent += 1
-    time.sleep(0.002)
+    time.sleep(0.002)  # the rate of a load generator, no wait for anything
 print(sent)
 """
 FLOW_COUNT = """

@@ -185,18 +185,22 @@ def test_a_second_daemon_is_refused_names_the_first_and_changes_nothing(pair: Pa
     pair.heal()
     first = pair.a.daemon_pid()
     assert first is not None
+    os.kill(first, signal.SIGSTOP)  # what changes from here on the second one changed: the first writes files too
     before, held = pair.a.host.snapshot(), Held.by(first)
     files = {path: path.read_bytes() for path in pair.a.state.rglob("*") if path.is_file() and path.suffix != ".log"}
     second: list[str | Path] = [WARREN, "daemon", "--state", pair.a.state, "--socket", pair.a.socket]
     slowest = figures.Slowest("F16: the second daemon's refusal", 5.0)
-    for _ in range(figures.times(2, 20)):
-        with slowest.measure():
-            done = pair.a.host.run(second, check=False)
-        assert (done.returncode, "E_ALREADY_RUNNING" in done.stderr) == (1, True)
-        assert str(first) in done.stderr
-    assert pair.a.daemon_pid() == first
-    assert before.difference(pair.a.host.snapshot()) == []
-    assert {path: path.read_bytes() for path in files} == files
+    try:
+        for _ in range(figures.times(2, 20)):
+            with slowest.measure():
+                done = pair.a.host.run(second, check=False)
+            assert (done.returncode, "E_ALREADY_RUNNING" in done.stderr) == (1, True)
+            assert str(first) in done.stderr
+        assert pair.a.daemon_pid() == first
+        assert before.difference(pair.a.host.snapshot()) == []
+        assert {path: path.read_bytes() for path in files} == files
+    finally:
+        os.kill(first, signal.SIGCONT)
     until(lambda: not Held.by(first).more_than(held, spare_threads=4), "nothing of the tries is held")
     pair.heal()
     slowest.close()

@@ -10,9 +10,7 @@ from contextlib import contextmanager
 import msgspec
 import pytest
 from tests.faults.figures import note, times
-from tests.faults.invariants import broken_lines, open_files
 from tests.faults.lying import RUNS, Field, HostilePlace, memory_kib, now
-from tests.netlab.conftest import made
 from tests.netlab.lab import Lab
 from tests.netlab.until import until
 
@@ -29,26 +27,6 @@ pytestmark = pytest.mark.netlab
 MEMORY_MIB = 150.0  # that a daemon may hold more than before: a frame of 8 MiB decoded, twice over
 STATUS_S = 5.0  # for an answer to `warren status` meanwhile, on two busy cores
 ESCAPES = "\x1b]0;owned\x07\x1b[2J\u202e\u200bevil"
-
-
-@pytest.fixture(scope="module")
-def field(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
-    folder = tmp_path_factory.mktemp("endless")
-    with made(folder, user_namespace=None) as lab:
-        field = Field(lab)
-        field.lie()
-        yield field
-        field.silence()
-    assert open_files(folder) == []
-    assert broken_lines(folder) == []
-
-
-@pytest.fixture
-def liar(field: Field) -> HostilePlace:
-    """The hostile server, with a session to both machines."""
-    hostile = field.hostile or field.lie()
-    field.wait_for_both()
-    return hostile
 
 
 @contextmanager

@@ -6,14 +6,11 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from ipaddress import IPv4Address
 
 import pytest
 from tests.faults.figures import note, times
-from tests.faults.invariants import broken_lines, open_files
 from tests.faults.lying import Field, HostilePlace, Stranger, memory_kib
-from tests.netlab.conftest import made
 from tests.netlab.host import Host
 from tests.netlab.packet import UDP
 from tests.netlab.until import until
@@ -42,33 +39,14 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
 
 
 @pytest.fixture(scope="module")
-def field(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
-    folder = tmp_path_factory.mktemp("member")
-    with made(folder, user_namespace=None) as lab:
-        field = Field(lab)
-        field.lie()
-        yield field
-        field.silence()
-    assert open_files(folder) == []
-    assert broken_lines(folder) == []
-
-
-@pytest.fixture(scope="module")
 def mallory(field: Field) -> Stranger:
     """A member like any other, but for what it does."""
-    assert field.hostile is not None
+    hostile = field.hostile
+    assert hostile is not None
     mallory = field.stranger("mallory")
-    field.hostile.tell([field.sign(Kind.MEMBERSHIP, mallory.membership, field.truth.registrar), mallory.record])
+    hostile.tell([field.sign(Kind.MEMBERSHIP, mallory.membership, field.truth.registrar), mallory.record])
     until(lambda: "mallory" in field.peers(field.a), "mallory is a peer")
     return mallory
-
-
-@pytest.fixture
-def place(field: Field, mallory: Stranger) -> HostilePlace:
-    """What carries signals here."""
-    assert field.hostile is not None
-    field.wait_for_both()
-    return field.hostile
 
 
 def test_inner_sources_that_are_not_the_members_own_are_dropped(field: Field, mallory: Stranger) -> None:
@@ -99,7 +77,7 @@ def sealed(field: Field, mallory: Stranger, endpoints: tuple[Endpoint, ...], gen
 
 
 def test_a_hundred_thousand_candidates_hit_a_victim_with_few_datagrams(
-    field: Field, mallory: Stranger, place: HostilePlace
+    field: Field, mallory: Stranger, liar: HostilePlace
 ) -> None:
     """Every endpoint is one of the victim's: some ports many times, and ports that change all the time."""
     victim = field.server.host
@@ -115,7 +93,7 @@ def test_a_hundred_thousand_candidates_hit_a_victim_with_few_datagrams(
     assert pid is not None
     before = memory_kib(pid)
     with victim.capture() as captured:
-        place.frames(told, to=field.identity(field.a))
+        liar.frames(told, to=field.identity(field.a))
         until(field.reaches_now, "the daemon has gone through them", 30.0)
         assert field.a.status()["peers"]
         ended = time.monotonic() + 2.5  # longer than one round of probes (agent.TRY_AT)
@@ -130,14 +108,14 @@ def test_a_hundred_thousand_candidates_hit_a_victim_with_few_datagrams(
 
 
 def test_signals_that_nobody_sealed_or_that_come_twice_teach_nothing(
-    field: Field, mallory: Stranger, place: HostilePlace
+    field: Field, mallory: Stranger, liar: HostilePlace
 ) -> None:
     victim = field.server.host
     good = sealed(field, mallory, (Endpoint(field.intruders.ip, 9),), 2**63 - 1)
     later = sealed(field, mallory, (Endpoint(victim.ip, 7777),), int(time.time() * 1000) + 10_000_000)
     forged = [encode(Signalled(sender=field.identity(field.b), sealed=os.urandom(200))) for _ in range(200)]
     with victim.capture() as captured:
-        place.frames([*forged, good, later, later], to=field.identity(field.a))
+        liar.frames([*forged, good, later, later], to=field.identity(field.a))
         until(field.reaches_now, "the daemon has gone through them", 10.0)
         field.a.run("ping", "b", "-c", "2")
     assert [one for one in captured.packets if one.protocol == UDP and one.destination_port == 7777] == []

@@ -3,14 +3,11 @@ bounded, `warren status` says which, and nobody gets a packet in. `WARREN_FAULTS
 """
 
 import os
-from collections.abc import Iterator
 
 import msgspec
 import pytest
 from tests.faults.figures import FULL
-from tests.faults.invariants import broken_lines, open_files
 from tests.faults.lying import RUNS, Field, HostilePlace, Stranger, now
-from tests.netlab.conftest import made
 from tests.netlab.until import until
 
 from warren.model.keys import SigningKeyPair
@@ -29,28 +26,6 @@ from warren.trust.documents import (
 from warren.trust.signing import sign
 
 pytestmark = pytest.mark.netlab
-
-MEMORY_MIB = 120  # that a daemon may hold more than before, whatever it is sent
-
-
-@pytest.fixture(scope="module")
-def field(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
-    folder = tmp_path_factory.mktemp("lying")
-    with made(folder, user_namespace=None) as lab:
-        field = Field(lab)
-        field.lie()
-        yield field
-        field.silence()
-    assert open_files(folder) == []
-    assert broken_lines(folder) == []
-
-
-@pytest.fixture
-def liar(field: Field) -> HostilePlace:
-    """The hostile server, with a session to both machines."""
-    assert field.hostile is not None
-    field.wait_for_both()
-    return field.hostile
 
 
 def assert_shut_out(field: Field, stranger: Stranger) -> None:

@@ -1,4 +1,7 @@
-"""What seeds of the model found, each as the shortest run that shows it; the product's own tests say it exactly."""
+"""What seeds of the model found, each as the shortest run that shows it; the product's own tests say it exactly.
+
+`asyncio.sleep` is a step of the model's own clock here (`clock.py`): it takes no time, and what is due by then is done.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
