@@ -1,9 +1,10 @@
-"""How many probes an address that never answered may get, over all peers of a network.
+"""How many probes an address that never answered may get, and how many of them may be on trial, over all peers.
 
 Decides that a peer, however many endpoints and generations it names, cannot make this node shoot at a stranger: at most
-PROBES_UNANSWERED_MAX an endpoint and PROBES_ADDRESS_MAX an address within PROBE_WINDOW_S. An answer, or a valid probe
-from there, clears the endpoint. Pure; `now` in monotonic seconds. When the table is full the oldest window goes, and
-only a window that is over: else nothing is granted.
+PROBES_UNANSWERED_MAX an endpoint and PROBES_ADDRESS_MAX an address within PROBE_WINDOW_S; and that a node never fills
+its router's table: at most MAPPINGS_OPEN_MAX endpoints that did not answer within MAPPING_LIFETIME_S. An answer, or a
+valid probe from there, clears the endpoint. Pure; `now` in monotonic seconds. When the table is full the oldest window
+goes, and only a window that is over: else nothing is granted.
 """
 
 from collections import OrderedDict
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from warren.limits import (
+    MAPPING_LIFETIME_S,
+    MAPPINGS_OPEN_MAX,
     PROBE_BUDGET_ENTRIES_MAX,
     PROBE_WINDOW_S,
     PROBES_ADDRESS_MAX,
@@ -32,6 +35,7 @@ class ProbeBudget:
 
     def __init__(self) -> None:
         self._windows: OrderedDict[_Key, _Window] = OrderedDict()
+        self._open: OrderedDict[Endpoint, float] = OrderedDict()  # when a probe went there last, oldest first
 
     def take(self, endpoint: Endpoint, now: float) -> bool:
         """Whether one more probe may go there; counted if so."""
@@ -41,6 +45,8 @@ class ProbeBudget:
             return False
         if own.sent >= PROBES_UNANSWERED_MAX or address.sent >= PROBES_ADDRESS_MAX:
             return False
+        if not self._open_mapping(endpoint, now):
+            return False
         own.sent += 1
         address.sent += 1
         return True
@@ -49,6 +55,20 @@ class ProbeBudget:
         """Somebody with the right key is there: probes to it harm nobody."""
         self._windows.pop(endpoint, None)
         self._windows.pop(endpoint.address, None)
+        self._open.pop(endpoint, None)
+
+    def open_mappings(self, now: float) -> int:
+        """How many endpoints are on trial: what a router before this node may hold for them."""
+        while self._open and now - next(iter(self._open.values())) >= MAPPING_LIFETIME_S:
+            self._open.popitem(last=False)
+        return len(self._open)
+
+    def _open_mapping(self, endpoint: Endpoint, now: float) -> bool:
+        if endpoint not in self._open and self.open_mappings(now) >= MAPPINGS_OPEN_MAX:
+            return False
+        self._open[endpoint] = now
+        self._open.move_to_end(endpoint)
+        return True
 
     def _window(self, key: _Key, now: float) -> _Window | None:
         window = self._windows.get(key)
