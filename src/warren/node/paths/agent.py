@@ -31,6 +31,7 @@ SPARE_KEEPALIVE_S = 50.0  # other paths that answer: warm enough to move to
 SILENT_RELAY_S = 3.0  # between pings to a relay's channel that does not answer
 FULL_KEEPALIVES = 4  # every so many keepalives packets of full size are tried too
 FULL_DOUBT_GAP_S = 3.0  # between two such tries because of silence
+DOUBT_GAP_S = 0.5  # a path that answered within this is not asked because of silence
 HEARD_GAP_S = 0.05  # a ping that is out for less may still be answered
 MOVED_AFTER_S = 0.5  # the peer speaks from elsewhere, and the path in use was silent for so long
 MOVED_GAP_S = 3.0  # between two such checks
@@ -216,7 +217,8 @@ class PathAgent:
         current = self._current_path
         if current is None:
             return
-        if current.give_up_at is None:
+        is_fresh = current.answered_at is not None and now - current.answered_at < DOUBT_GAP_S
+        if current.give_up_at is None and not is_fresh:
             self._verify(current, now)
         if not current.is_relay and now - current.full_checked_at > FULL_DOUBT_GAP_S:
             current.begin_full(now)  # perhaps small packets pass, and the large ones do not

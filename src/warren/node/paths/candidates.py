@@ -10,10 +10,12 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from warren.limits import CANDIDATES_MAX
 from warren.model.addresses import Endpoint
+from warren.node.paths.nat64 import through
 
 Prefix = IPv4Network | IPv6Network
 _BROADCAST = IPv4Address("255.255.255.255")
 _THIS_NETWORK = IPv4Network("0.0.0.0/8")
+_INNER = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16")))
 
 
 def is_probeable(endpoint: Endpoint, tunnel_prefixes: Iterable[Prefix]) -> bool:
@@ -38,15 +40,41 @@ def local_endpoints(
     return tuple(sorted(usable, key=_nearness)[:CANDIDATES_MAX])
 
 
-def peer_endpoints(offered: Iterable[Endpoint], tunnel_prefixes: Sequence[Prefix]) -> tuple[Endpoint, ...]:
-    """What of a peer's offer is probed: the first CANDIDATES_MAX that make sense, each once, in the peer's order."""
+def offer(
+    local: Sequence[Endpoint],
+    *,
+    outer: Iterable[Endpoint] = (),
+    mapped: Iterable[Endpoint] = (),
+    guessed: Iterable[Endpoint] = (),
+) -> tuple[Endpoint, ...]:
+    """What a peer is told, at most CANDIDATES_MAX: what was seen from outside and what routers hold open are few and
+    always among them; guesses about a symmetric NAT come last."""
+    sure = list(dict.fromkeys((*mapped, *outer)))
+    rest = [endpoint for endpoint in local if endpoint not in sure]
+    near = rest[: max(CANDIDATES_MAX - len(sure), 0)]
+    return tuple(dict.fromkeys((*near, *sure, *guessed)))[:CANDIDATES_MAX]
+
+
+def peer_endpoints(
+    offered: Iterable[Endpoint], tunnel_prefixes: Sequence[Prefix], translators: Sequence[IPv6Network] = ()
+) -> tuple[Endpoint, ...]:
+    """What of a peer's offer is probed: the first CANDIDATES_MAX that make sense, each once, in the peer's order.
+
+    `translators`: NAT64 prefixes of this network; a peer's public IPv4 endpoints are reached through them too.
+    """
     seen: dict[Endpoint, None] = {}
     for endpoint in offered:
-        if len(seen) >= CANDIDATES_MAX:
-            break
-        if is_probeable(endpoint, tunnel_prefixes):
-            seen.setdefault(endpoint)
+        for way in (endpoint, *_translated(endpoint, translators)):
+            if len(seen) < CANDIDATES_MAX and is_probeable(way, tunnel_prefixes):
+                seen.setdefault(way)
     return tuple(seen)
+
+
+def _translated(endpoint: Endpoint, translators: Sequence[IPv6Network]) -> Iterable[Endpoint]:
+    address = endpoint.address
+    if isinstance(address, IPv4Address) and not any(address in prefix for prefix in _INNER):
+        for prefix in translators:
+            yield Endpoint(through(prefix, address), endpoint.port)
 
 
 def _nearness(endpoint: Endpoint) -> tuple[int, Endpoint]:

@@ -5,6 +5,7 @@ destination, so a peer reaches what STUN saw; different ones mean that it does (
 ports by a small step can be guessed. Must not know who observed, or what is done about it.
 """
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -80,7 +81,7 @@ def _step(ascending: Sequence[Endpoint]) -> int:
     if len({one.address for one in ascending}) != 1:
         return 0
     ports = [one.port for one in ascending]
-    steps = [after - before for before, after in zip(ports, ports[1:], strict=False) if after != before]
+    steps = [after - before for before, after in itertools.pairwise(ports) if after != before]
     if not steps or any(abs(step) > STEP_MAX for step in steps):
         return 0
     is_one_way = all(step > 0 for step in steps) or all(step < 0 for step in steps)

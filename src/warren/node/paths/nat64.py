@@ -15,7 +15,7 @@ _LENGTHS: Final = (96, 64, 56, 48, 40, 32)  # RFC 6052, 2.2; the most usual firs
 
 
 def prefixes_of(answers: Iterable[IPv6Address]) -> tuple[IPv6Network, ...]:
-    """The translators' prefixes that a resolver's answers for DISCOVERY_NAME show; none where there is no translator."""
+    """The translators' prefixes that answers for DISCOVERY_NAME show; none where there is no translator."""
     found: dict[IPv6Network, None] = {}
     for answer in answers:
         for length in _LENGTHS:

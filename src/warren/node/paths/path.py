@@ -242,16 +242,15 @@ class Path:
         if self.is_doubted:
             return Grade.DOUBTED
         if self.is_relay:
-            if self.is_silent:
-                return Grade.SILENT
-            return Grade.RELAY_SMALL if self.wholeness is Wholeness.HOLE else Grade.RELAY
+            usable = Grade.RELAY_SMALL if self.wholeness is Wholeness.HOLE else Grade.RELAY
+            return Grade.SILENT if self.is_silent else usable
         if not self.answers:
             return None
-        if self.wholeness is Wholeness.HOLE or (self.is_held and now < self.held_until and not is_current):
-            return Grade.DIRECT_SMALL
-        if self.wholeness is Wholeness.UNKNOWN and not is_current:
-            return Grade.DIRECT_SMALL
-        return Grade.DIRECT
+        is_held = self.is_held and now < self.held_until
+        is_small = self.wholeness is Wholeness.HOLE or (
+            not is_current and (is_held or self.wholeness is not Wholeness.WHOLE)
+        )
+        return Grade.DIRECT_SMALL if is_small else Grade.DIRECT
 
     def next_due(self) -> tuple[float, str] | None:
         """The next moment at which something is to be done about it."""
@@ -267,5 +266,3 @@ class Path:
         if doubt_due is not None and self.unanswered >= self.doubt_pings:
             due.append((doubt_due, "doubt"))
         return min(due) if due else None
-
-

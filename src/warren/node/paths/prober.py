@@ -1,25 +1,23 @@
 """The shell of the path agents of one network: gives them a clock, the tunnel's socket and the sealed signals.
 
 Decides nothing about paths. It holds one agent a peer that policy allows, registers the probe keys with the engine,
-turns what an agent wants into datagrams and signals, what the engine hears into inputs, and sets the endpoint that an
-agent chose. One timer serves all agents. A peer's signal that comes before the peer is in the map waits shortly.
+turns what an agent wants into datagrams and signals, what the engine hears into inputs, and sets the hop that an agent
+chose. One timer serves all agents. A peer's signal that comes before the peer is in the map waits shortly. Signals go
+by the server, and as a datagram beside the probes on the hop in use: the peer hears them while the server is away.
 
 Only events of the tunnel and calls of the owning task come here, all on the event loop: no lock is needed.
 """
 
-import asyncio
-import heapq
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Protocol, TypeVar
 
 from warren.errors import WarrenError
-from warren.limits import EARLY_SIGNALS_MAX, SIGNAL_GAP_S, UNKNOWN_INITIATORS_MAX
+from warren.limits import EARLY_SIGNALS_MAX, FULL_PROBE_BYTES, SIGNAL_DATAGRAM_GAP_S, UNKNOWN_INITIATORS_MAX
 from warren.log import Log
-from warren.model.addresses import Endpoint, RelayHop
+from warren.model.addresses import Endpoint, Hop, RelayHop
 from warren.model.ids import Identity, NetworkId
 from warren.node.dataplane.interface import (
     Event,
@@ -27,18 +25,35 @@ from warren.node.dataplane.interface import (
     HeardElsewhere,
     ProbeReceived,
     SendFailed,
+    StunAnswered,
     Tunnel,
     UnknownInitiator,
 )
 from warren.node.netmap import NetworkMap, Peer
 from warren.node.paths.agent import Event as AgentEvent
-from warren.node.paths.agent import PathAgent, PathState, SendCandidates, Transmit, UsePath
+from warren.node.paths.agent import PathAgent, PathState, RelaySilent, SendCandidates, Transmit, UsePath
 from warren.node.paths.budget import ProbeBudget
-from warren.node.paths.candidates import Prefix, is_probeable, local_endpoints, peer_endpoints
+from warren.node.paths.candidates import Prefix, is_probeable, local_endpoints, offer, peer_endpoints
+from warren.node.paths.deadlines import Deadlines
 from warren.node.paths.endpoints import EndpointBook
+from warren.node.paths.history import History
+from warren.node.paths.nat import Mapping, Nat
+from warren.node.paths.outside import Outside
 from warren.node.paths.signals import Envelopes
+from warren.node.paths.way import Way
 from warren.protocol.peer.candidates import Candidates
-from warren.protocol.peer.probe import Probe, ProbeKey, ProbeKind, decode_probe, encode_pong, encode_probe, probe_key
+from warren.protocol.peer.probe import (
+    MIN_BYTES,
+    PAYLOAD_MAX_BYTES,
+    Probe,
+    ProbeKey,
+    ProbeKind,
+    decode_probe,
+    encode_pong,
+    encode_probe,
+    encode_signal,
+    probe_key,
+)
 
 log = Log("paths")
 K = TypeVar("K")
@@ -59,21 +74,6 @@ class Owner(Protocol):
         """What a peer told; that it was this peer is certain."""
 
 
-@dataclass(slots=True)
-class _Way:
-    """One peer: its agent and the keys of both directions; `incoming` by hint (one for each path key of ours)."""
-
-    peer: Peer
-    agent: PathAgent
-    outgoing: ProbeKey
-    incoming: dict[bytes, ProbeKey]
-    signalled_at: float = -SIGNAL_GAP_S
-    due: float | None = None
-    relay: RelayHop | None = None
-    greets: bool = False
-    """Begin a handshake with the first path: the peer may hold a session with the process that we were before."""
-
-
 class Prober:
     """All ways of one network. `set_tunnel`, `set_map` and `set_addresses` say what there is; events come in."""
 
@@ -84,26 +84,32 @@ class Prober:
         book: EndpointBook,
         send_signal: SendSignal,
         owner: Owner,
+        *,
+        budget: ProbeBudget | None = None,
     ) -> None:
+        """`budget` is that of the whole machine; None: one of its own."""
+        self.on_relay_silent: Callable[[Identity, RelayHop], None] = lambda _peer, _hop: None
+        """Told of a channel that does not answer; whoever keeps the relays sets it."""
         self._network = network
         self._envelopes = envelopes
         self._book = book
         self._send_signal = send_signal
         self._owner = owner
         self._told_last = b""
-        self._budget = ProbeBudget()
+        self._budget = budget if budget is not None else ProbeBudget()
         self._tunnel: Tunnel | None = None
-        self._ways: dict[Identity, _Way] = {}
+        self._ways: dict[Identity, Way] = {}
         self._prefixes: tuple[Prefix, ...] = ()
         self._addresses: tuple[IPv4Address | IPv6Address, ...] = ()
-        self._timer: asyncio.TimerHandle | None = None
-        self._armed_for: float | None = None
-        self._deadlines: list[tuple[float, Identity]] = []  # one live entry a way; stale ones go when they come up
+        self._mappings: tuple[Endpoint, ...] = ()
+        self._translators: tuple[IPv6Network, ...] = ()
+        self._forced = False
+        self._relay_hops: dict[Identity, tuple[RelayHop, str]] = {}
+        self._outside = Outside(self._seen_otherwise)
+        self._deadlines: Deadlines[Identity] = Deadlines(self._on_due)
         self._counter = 0
         self._early: dict[Identity, bytes] = {}
         self._unknown: dict[bytes, Endpoint] = {}
-        self._stun_servers: tuple[Endpoint, ...] = ()
-        self._mappings: tuple[Endpoint, ...] = ()
 
     # --- what there is ---
 
@@ -112,8 +118,10 @@ class Prober:
         if tunnel is self._tunnel:
             return
         self._tunnel = tunnel
+        self._relay_hops.clear()
         for identity in list(self._ways):
             self._remove(identity)
+        self._outside.set_tunnel(tunnel)
 
     def set_map(self, network: NetworkMap, prefixes: Sequence[Prefix]) -> None:
         """Who is a peer, after the engine knows them; `prefixes` are those of all networks of this machine."""
@@ -132,10 +140,12 @@ class Prober:
                 way = None
             if way is None:
                 self._add(peer, now)
-            else:
-                way.peer = peer
-                way.agent.handle_online(now, online=peer.online)
-                self._touch(way)
+                continue
+            if peer.online and not way.peer.online:
+                way.heard = -1  # perhaps a new process, whose clock went back
+            way.peer = peer
+            way.agent.handle_online(now, online=peer.online)
+            self._touch(way)
 
     def set_addresses(self, addresses: Sequence[IPv4Address | IPv6Address]) -> None:
         """This machine's addresses; a change makes every path be looked at again."""
@@ -143,58 +153,65 @@ class Prober:
             return
         is_first = not self._addresses
         self._addresses = tuple(addresses)
-        if is_first:
-            return
-        now = time.monotonic()
-        for way in self._ways.values():
-            way.agent.handle_network_change(now)
-            self._touch(way)
+        self._outside.set_addresses(addresses)
+        if not is_first:
+            self.handle_host_change("another address")
 
     def set_stun_servers(self, servers: Sequence[Endpoint]) -> None:
         """Who may be asked what our address looks like from outside: the STUN ports of the server and its relays."""
-        self._stun_servers = tuple(servers)
+        self._outside.set_servers(servers)
+
+    def set_translators(self, prefixes: Sequence[IPv6Network]) -> None:
+        """The prefixes of this network's NAT64: IPv4 endpoints of peers are reached through them too."""
+        if tuple(prefixes) != self._translators:
+            self._translators = tuple(prefixes)
+            self._outside.set_translators(prefixes)
 
     def set_mappings(self, mappings: Sequence[Endpoint]) -> None:
         """The outer endpoints that routers hold open for the tunnel's port (PCP, NAT-PMP, UPnP); all of them, anew.
 
         A change is told to the peers at once.
         """
-        if tuple(mappings) == self._mappings:
-            return
-        self._mappings = tuple(mappings)
+        if tuple(mappings) != self._mappings:
+            self._mappings = tuple(mappings)
+            self._tell_all()
+
+    def set_force_relay(self, *, forced: bool) -> None:
+        """Whether only relays may be used: then no direct path is probed, offered or answered."""
+        self._forced = forced
         now = time.monotonic()
         for way in self._ways.values():
-            self._signal(way, now, reply_wanted=False)
-
-    # --- what is heard of relays and the host ---
-
-    def handle_relay_hop(self, identity: Identity, hop: RelayHop | None, reason: str) -> None:
-        """The way to this peer through a relay opened (again, or another), or is gone (None); `reason` in words.
-
-        It is used at once where there is nothing better. A peer that has no way here is ignored.
-        """
-        way = self._ways.get(identity)
-        if way is not None:
-            way.relay = hop
-            log.debug("a relay's channel", peer=way.peer.name, hop=hop, reason=reason)
-            if way.agent.state.endpoint is None and self._tunnel is not None:
-                self._tunnel.set_endpoint(identity, hop)
-
-    def handle_host_change(self, reason: str) -> None:
-        """The host says that paths may have changed (an address, a route, resumed after a pause): look at all now."""
-        log.debug("the host changed", reason=reason)
-        now = time.monotonic()
-        for way in self._ways.values():
-            way.agent.handle_network_change(now)
+            way.agent.handle_force_relay(now, forced=forced)
             self._touch(way)
 
     def close(self) -> None:
         """No timer is left."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._deadlines.close()
+        self._outside.close()
 
     # --- what is heard ---
+
+    def handle_relay_hop(self, identity: Identity, hop: RelayHop | None, reason: str) -> None:
+        """The way to this peer through a relay opened (again, or another), or is gone (None); `reason` in words.
+
+        It is used at once where there is nothing better. What is told of a peer without a way here is kept for it.
+        """
+        self._relay_hops.pop(identity, None)
+        if hop is not None:
+            self._relay_hops[identity] = (hop, reason)
+        way = self._ways.get(identity)
+        if way is not None:
+            way.agent.handle_relay(hop, reason, time.monotonic())
+            self._touch(way)
+
+    def handle_host_change(self, reason: str) -> None:
+        """The host says that paths may have changed (an address, a route, resumed after a pause): look at all now."""
+        log.debug("the host changed", reason=reason)
+        self._outside.ask_anew()
+        now = time.monotonic()
+        for way in self._ways.values():
+            way.agent.handle_network_change(now)
+            self._touch(way)
 
     def handle_signal(self, sender: Identity, sealed: bytes) -> None:
         """Sealed bytes from a peer, says the server."""
@@ -209,10 +226,12 @@ class Prober:
             return
         if told.heads:
             self._owner.heard_heads(way.peer, told.heads)
-        if not told.endpoints and not told.reply_wanted:
+        if (not told.endpoints and not told.reply_wanted) or told.generation <= way.heard:
             return
+        way.heard = told.generation
         now = time.monotonic()
-        way.agent.handle_candidates(peer_endpoints(told.endpoints, self._prefixes), told.generation, now)
+        endpoints = peer_endpoints(told.endpoints, self._prefixes, self._translators)
+        way.agent.handle_candidates(endpoints, told.generation, now, Mapping.of(told.mapping))
         if told.reply_wanted:
             self._signal(way, now, reply_wanted=False)
         self._touch(way)
@@ -224,6 +243,9 @@ class Prober:
             if event.endpoint is not None:
                 _keep_newest(self._unknown, event.public_key, event.endpoint, UNKNOWN_INITIATORS_MAX)
             return
+        if isinstance(event, StunAnswered):
+            self._outside.handle_answer(event)
+            return
         if not isinstance(event, ProbeReceived | HeardElsewhere | SendFailed | HandshakeGaveUp):
             return
         way = self._ways.get(event.peer)
@@ -233,7 +255,7 @@ class Prober:
         if isinstance(event, ProbeReceived):
             self._handle_probe(way, event, now)
         elif isinstance(event, HeardElsewhere):
-            if isinstance(event.endpoint, Endpoint) and is_probeable(event.endpoint, self._prefixes):
+            if self._is_usable(event.endpoint):
                 way.agent.handle_elsewhere(event.endpoint, now)
         else:
             way.agent.handle_doubt(now)
@@ -241,11 +263,15 @@ class Prober:
 
     def handle_silence(self, peer: Identity) -> None:
         """Packets go to this peer and none comes back."""
-        way = self._ways.get(peer)
-        if way is not None:
-            now = time.monotonic()
-            way.agent.handle_doubt(now)
-            self._touch(way)
+        self._tell(peer, PathAgent.handle_doubt)
+
+    def handle_alive(self, peer: Identity) -> None:
+        """Packets of this peer arrive."""
+        self._tell(peer, PathAgent.handle_alive)
+
+    def handle_traffic(self, peer: Identity) -> None:
+        """Packets go to this peer."""
+        self._tell(peer, PathAgent.handle_traffic)
 
     def tell_heads(self) -> None:
         """Tell the next peer that is online which heads this node holds."""
@@ -260,6 +286,25 @@ class Prober:
         """The way to a peer; None where there is no agent (gate shut, no tunnel)."""
         way = self._ways.get(peer)
         return way.agent.state if way is not None else None
+
+    def history(self, peer: Identity) -> History | None:
+        """What happened on the way to a peer, and how good it was."""
+        way = self._ways.get(peer)
+        return way.agent.history if way is not None else None
+
+    def nat(self, version: int) -> Nat:
+        """What this node looks like from outside, by IPv4 or IPv6."""
+        return self._outside.nat(version)
+
+    @property
+    def mapping(self) -> Mapping:
+        """How routers before this node make its outer endpoint."""
+        return self._outside.mapping
+
+    @property
+    def is_forced(self) -> bool:
+        """Whether only relays may be used."""
+        return self._forced
 
     @property
     def peers(self) -> tuple[Identity, ...]:
@@ -283,12 +328,16 @@ class Prober:
             log.warning("a peer's path key is of no use", reason=error.text)
             return
         agent = PathAgent(self._budget, os.urandom)
-        way = self._ways[peer.identity] = _Way(peer, agent, outgoing, {key.hint: key for key in incoming})
+        way = self._ways[peer.identity] = Way(peer, agent, outgoing, {key.hint: key for key in incoming})
+        agent.handle_own_mapping(self._outside.mapping)
+        agent.handle_force_relay(now, forced=self._forced)
+        if peer.identity in self._relay_hops:
+            agent.handle_relay(*self._relay_hops[peer.identity], now)
         agent.handle_online(now, online=peer.online)
         known = [*self._book.known(peer.identity)]
         way.greets = bool(known)
         known += [endpoint for key in peer.wireguard_keys if (endpoint := self._unknown.pop(key, None)) is not None]
-        agent.start(peer_endpoints(known, self._prefixes), now)
+        agent.start(peer_endpoints(known, self._prefixes, self._translators), now)
         self._touch(way)
         early = self._early.pop(peer.identity, None)
         if early is not None:
@@ -296,6 +345,7 @@ class Prober:
 
     def _remove(self, identity: Identity) -> None:
         way = self._ways.pop(identity)
+        self._deadlines.set(identity, None)
         if self._tunnel is None:
             return
         for hint in way.incoming:
@@ -308,114 +358,143 @@ class Prober:
         own = self._envelopes.path_keys[number]
         return probe_key(own=own, peer_path_key=peer.path_key, network=self._network, sender=sender, receiver=receiver)
 
-    def _handle_probe(self, way: _Way, event: ProbeReceived, now: float) -> None:
+    def _is_usable(self, hop: Hop) -> bool:
+        return isinstance(hop, RelayHop) or (not self._forced and is_probeable(hop, self._prefixes))
+
+    def _handle_probe(self, way: Way, event: ProbeReceived, now: float) -> None:
         key = way.incoming.get(event.datagram[4:12])
-        if key is None or self._tunnel is None or not isinstance(event.endpoint, Endpoint):
+        if key is None or self._tunnel is None or not self._is_usable(event.endpoint):
             return
         try:
             probe = decode_probe(event.datagram, key)
         except WarrenError:
             return  # the engine let it through, so it is of a version to come
+        hop = event.endpoint
         if probe.kind is ProbeKind.PONG:
-            way.agent.handle_pong(event.endpoint, probe.txid, now)
-            return
-        if not is_probeable(event.endpoint, self._prefixes):
-            return
-        # answered here, for a pong is as long as its ping; the agent's own answer would not know the length
-        self._tunnel.send(event.endpoint, encode_pong(probe, event.endpoint, self._next_counter(), way.outgoing))
-        way.agent.handle_ping(event.endpoint, probe.counter, now)
+            way.agent.handle_pong(hop, probe.txid, now)
+            if probe.observed is not None and isinstance(hop, Endpoint):
+                self._outside.handle_seen_by_peer(hop, probe.observed)
+        elif probe.kind is ProbeKind.SIGNAL:
+            if now - way.signal_at >= SIGNAL_DATAGRAM_GAP_S:
+                way.signal_at = now
+                self.handle_signal(way.peer.identity, probe.payload)
+        else:
+            # answered here, for a pong is as long as its ping; the agent's own answer would not know the length
+            observed = hop if isinstance(hop, Endpoint) else None
+            self._tunnel.send(hop, encode_pong(probe, observed, self._next_counter(), way.outgoing))
+            way.agent.handle_ping(hop, probe.counter, now, follow=probe.follow)
 
-    def _drain(self, way: _Way, now: float) -> None:
+    def _tell(self, peer: Identity, what: Callable[[PathAgent, float], None]) -> None:
+        way = self._ways.get(peer)
+        if way is not None:
+            what(way.agent, time.monotonic())
+            self._touch(way)
+
+    def _drain(self, way: Way, now: float) -> None:
         while (transmit := way.agent.poll_transmit()) is not None:
             self._transmit(way, transmit)
         while (event := way.agent.poll_event()) is not None:
             self._act(way, event, now)
 
-    def _transmit(self, way: _Way, ping: Transmit) -> None:
+    def _transmit(self, way: Way, ping: Transmit) -> None:
         if self._tunnel is not None:
-            probe = Probe(ProbeKind.PING, self._next_counter(), ping.transaction)
+            size = FULL_PROBE_BYTES if ping.is_full else MIN_BYTES
+            probe = Probe(ProbeKind.PING, self._next_counter(), ping.transaction, None, size, ping.follow)
             self._tunnel.send(ping.endpoint, encode_probe(probe, way.outgoing))
 
-    def _act(self, way: _Way, event: AgentEvent, now: float) -> None:
+    def _act(self, way: Way, event: AgentEvent, now: float) -> None:
         peer = way.peer.identity
         if isinstance(event, SendCandidates):
+            if event.reply_wanted:
+                self._outside.ask()
             self._signal(way, now, reply_wanted=event.reply_wanted)
             return
-        if self._tunnel is not None and peer in self._tunnel.peers():
+        if isinstance(event, RelaySilent):
+            self.on_relay_silent(peer, event.hop)
+            return
+        is_there = self._tunnel is not None and peer in self._tunnel.peers()
+        if self._tunnel is not None and is_there:
             self._tunnel.set_endpoint(peer, event.endpoint if isinstance(event, UsePath) else None)
         if isinstance(event, UsePath):
             log.debug("a path is in use", peer=way.peer.name, endpoint=event.endpoint, reason=event.reason)
-            self._book.note_good(peer, event.endpoint)
-            if way.greets and self._tunnel is not None and peer in self._tunnel.peers():
+            if isinstance(event.endpoint, Endpoint):
+                self._book.note_good(peer, event.endpoint)
+            if way.greets and self._tunnel is not None and is_there:
                 way.greets = False
                 self._tunnel.initiate(peer)
         else:
             log.debug("the path is lost", peer=way.peer.name, endpoint=event.endpoint)
         self._owner.path_changed(peer)
 
-    def _signal(self, way: _Way, now: float, *, reply_wanted: bool) -> None:
-        if self._tunnel is None or now - way.signalled_at < SIGNAL_GAP_S:
-            return
-        endpoints = local_endpoints(self._addresses, self._tunnel.port, self._prefixes) + self._mappings
-        if self._send(way, endpoints, reply_wanted=reply_wanted):
-            way.signalled_at = now
+    def _seen_otherwise(self) -> None:
+        """The view from outside changed: peers are told, agents know what to expect."""
+        for way in self._ways.values():
+            way.agent.handle_own_mapping(self._outside.mapping)
+        self._tell_all()
 
-    def _send(self, way: _Way, endpoints: tuple[Endpoint, ...], *, reply_wanted: bool) -> bool:
-        generation = int(time.time() * 1000)
+    def _tell_all(self) -> None:
+        """Peers that look for a direct path, or have one, hear of our new candidates."""
+        now = time.monotonic()
+        for way in self._ways.values():
+            if way.peer.online or way.agent.state.endpoint is not None:
+                self._signal(way, now, reply_wanted=False)
+                self._touch(way)
+
+    def _signal(self, way: Way, now: float, *, reply_wanted: bool) -> None:
+        if self._tunnel is None or not way.pace.wants(now, reply_wanted=reply_wanted):
+            return
+        reply_wanted = way.pace.take(now)
+        self._send(way, self._offer(way, self._tunnel.port, now), reply_wanted=reply_wanted)
+
+    def _offer(self, way: Way, port: int, now: float) -> tuple[Endpoint, ...]:
+        if self._forced:
+            return ()
+        nats = (self._outside.nat(4), self._outside.nat(6))
+        return offer(
+            local_endpoints(self._addresses, port, self._prefixes),
+            outer=[one for nat in nats for one in nat.outer if is_probeable(one, self._prefixes)],
+            mapped=self._mappings,
+            guessed=way.guess.renew(nats[0].guesses(), now),
+        )
+
+    def _send(self, way: Way, endpoints: tuple[Endpoint, ...], *, reply_wanted: bool) -> None:
         told = Candidates(
-            endpoints=endpoints, generation=generation, reply_wanted=reply_wanted, heads=self._owner.own_heads()
+            endpoints=endpoints,
+            generation=int(time.time() * 1000),
+            reply_wanted=reply_wanted,
+            heads=self._owner.own_heads(),
+            mapping=self._outside.mapping,
         )
         try:
             sealed = self._envelopes.seal(way.peer.identity, way.peer.path_key, told, os.urandom(32))
         except WarrenError as error:
             log.warning("a signal cannot be sealed", reason=error.text)
-            return False
-        return self._send_signal(way.peer.identity, sealed)
+            return
+        is_carried = self._send_signal(way.peer.identity, sealed)
+        hop = way.agent.state.endpoint
+        # by the relay too: it is quicker than the server, and the peer may have lost its session with that
+        if hop is None or self._tunnel is None or (is_carried and isinstance(hop, Endpoint)):
+            return
+        if len(sealed) <= PAYLOAD_MAX_BYTES:
+            self._tunnel.send(hop, encode_signal(sealed, self._next_counter(), way.outgoing))
 
     def _next_counter(self) -> int:
         """Ascends over restarts too, unless the clock went back: then pings are answered and teach the peer nothing."""
         self._counter = max(self._counter + 1, time.time_ns())
         return self._counter
 
-    def _touch(self, way: _Way) -> None:
+    def _touch(self, way: Way) -> None:
         """A way's agent has changed: carry out what it wants, and put its deadline in the common row."""
         self._drain(way, time.monotonic())
-        timeout = way.agent.poll_timeout()
-        due = timeout[0] if timeout is not None else None
-        if due != way.due:
-            way.due = due
-            if due is not None:
-                heapq.heappush(self._deadlines, (due, way.peer.identity))
-        self._arm()
+        if self._ways.get(way.peer.identity) is way:
+            self._deadlines.set(way.peer.identity, way.due)
 
-    def _is_stale(self, deadline: tuple[float, Identity]) -> bool:
-        way = self._ways.get(deadline[1])
-        return way is None or way.due != deadline[0]
-
-    def _arm(self) -> None:
-        while self._deadlines and self._is_stale(self._deadlines[0]):
-            heapq.heappop(self._deadlines)
-        due = self._deadlines[0][0] if self._deadlines else None
-        if due == self._armed_for:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._armed_for = due
-        delay_s = max(due - time.monotonic(), 0.0) if due is not None else 0.0
-        self._timer = asyncio.get_running_loop().call_later(delay_s, self._tick) if due is not None else None
-
-    def _tick(self) -> None:
-        self._timer, self._armed_for = None, None
-        now = time.monotonic()
-        while self._deadlines and self._deadlines[0][0] <= now:
-            deadline = heapq.heappop(self._deadlines)
-            if self._is_stale(deadline):
-                continue
-            way = self._ways[deadline[1]]
-            way.due = None
-            way.agent.handle_timeout(now)
-            self._touch(way)
-        self._arm()
+    def _on_due(self, identity: Identity, now: float) -> None:
+        way = self._ways[identity]
+        if way.pace.due is not None and way.pace.due <= now:
+            self._signal(way, now, reply_wanted=False)
+        way.agent.handle_timeout(now)
+        self._touch(way)
 
 
 def _keep_newest(table: dict[K, V], key: K, value: V, most: int) -> None:

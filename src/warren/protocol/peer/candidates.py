@@ -3,7 +3,8 @@
 Decides the form on the wire, the limits and the order. Must not know sealing or which candidate is good: ranking is the
 node's; heads are signed documents, opaque here, and a signal without endpoints is about them only. The list is of one
 moment, named by `generation` (ascending in the sender's life; a clock's milliseconds will do): a receiver ignores a
-generation lower than the newest it saw from that sender.
+generation lower than the newest it saw from that sender. `mapping` is a number of `node.paths.nat.Mapping`; one that
+the receiver does not know counts as 0, unknown.
 """
 
 from collections.abc import Iterable
@@ -29,18 +30,21 @@ class _Wire(msgspec.Struct, frozen=True, kw_only=True, tag_field="t", tag="candi
     generation: Annotated[int, Meta(ge=0, le=2**63 - 1)]
     reply_wanted: bool = False
     heads: Annotated[tuple[HeadBytes, ...], Meta(max_length=HEADS_TOLD_MAX)] | msgspec.UnsetType = msgspec.UNSET
+    mapping: Annotated[int, Meta(ge=0, le=255)] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Candidates(msgspec.Struct, frozen=True, kw_only=True):
     """The sender's endpoints, best first; `reply_wanted`: the receiver is to send its own (and to probe at once).
 
-    `heads`: the documents of kind `head` that the sender holds, as signed.
+    `heads`: the documents of kind `head` that the sender holds, as signed. `mapping`: how routers before the sender
+    make its outer endpoint, 0: unknown.
     """
 
     endpoints: tuple[Endpoint, ...]
     generation: int
     reply_wanted: bool = False
     heads: tuple[bytes, ...] = ()
+    mapping: int = 0
 
 
 def encode_candidates(candidates: Candidates) -> bytes:
@@ -51,6 +55,7 @@ def encode_candidates(candidates: Candidates) -> bytes:
             generation=candidates.generation,
             reply_wanted=candidates.reply_wanted,
             heads=candidates.heads or msgspec.UNSET,
+            mapping=candidates.mapping or msgspec.UNSET,
         )
     )
 
@@ -65,6 +70,7 @@ def decode_candidates(plain: bytes) -> Candidates:
         generation=wire.generation,
         reply_wanted=wire.reply_wanted,
         heads=() if isinstance(wire.heads, msgspec.UnsetType) else wire.heads,
+        mapping=0 if isinstance(wire.mapping, msgspec.UnsetType) else wire.mapping,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-from warren.model.addresses import Endpoint
+from warren.model.addresses import Endpoint, Hop
 from warren.node.paths.agent import Event, PathAgent, PathLost, SendCandidates, UsePath
 from warren.node.paths.budget import ProbeBudget
 
@@ -33,12 +33,12 @@ class Node:
     is_running: bool = True
     signalling: bool = True
     events: list[tuple[float, Event]] = field(default_factory=list)
-    sent: list[tuple[float, Endpoint]] = field(default_factory=list)
+    sent: list[tuple[float, Hop]] = field(default_factory=list)
     counter: int = 0
     generation: int = 0
 
     @property
-    def path(self) -> Endpoint | None:
+    def path(self) -> Hop | None:
         return self.agent.state.endpoint
 
     def said(self, kind: type[Event]) -> list[float]:
@@ -113,6 +113,7 @@ class Simulation:
         while (ping := node.agent.poll_transmit()) is not None:
             node.sent.append((self.now, ping.endpoint))
             node.counter += 1
+            assert isinstance(ping.endpoint, Endpoint), "there is no relay here"
             self._send(node, ping.endpoint, ping.transaction, node.counter, is_pong=False)
         while (event := node.agent.poll_event()) is not None:
             node.events.append((self.now, event))
