@@ -3,6 +3,7 @@
 import asyncio
 import os
 
+import pytest
 from tests.server.node import TestNode
 from tests.server.running import RunningServer, wait_until
 
@@ -12,6 +13,12 @@ from warren.model.keys import Secret
 from warren.protocol.rest.keys import Key, Keys
 from warren.trust import admission_key
 from warren.trust.admission_key import AdmissionKey
+
+
+@pytest.fixture(name="server", scope="module")
+def _server(on_each_database: RunningServer) -> RunningServer:
+    """Who is let in is a matter of transactions: tried on each database."""
+    return on_each_database
 
 
 def key_of(server: RunningServer, key: str) -> Key:

@@ -15,7 +15,7 @@ from warren.limits import CLOCK_OFF_S, HTTP_DRAIN_S
 from warren.log import Log
 from warren.server import keys, tls
 from warren.server.completions import Completions
-from warren.server.db.engine import Database, sqlite_url
+from warren.server.db.engine import Database, database_url
 from warren.server.db.migrate import migrate
 from warren.server.devices.service import Devices
 from warren.server.files import Folder, locked
@@ -45,8 +45,9 @@ async def run(settings: Settings, announce: Callable[[Networks], None], stop: as
     folder.prepare()
     with locked(folder.lock, f"warren server, process {os.getpid()}"):
         async with AsyncExitStack() as stack:
-            database = Database(sqlite_url(folder.database))
+            database = Database(database_url(settings.database_url, folder.database))
             stack.push_async_callback(database.close)
+            await stack.enter_async_context(database.alone())
             await migrate(database)
             group = await stack.enter_async_context(asyncio.TaskGroup())
             services = await _construct(settings, folder, database, group)

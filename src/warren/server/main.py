@@ -35,6 +35,7 @@ _PLACEHOLDERS = {
     "listen": "[HOST]:PORT",
     "tls": "auto|CERT,KEY",
     "metrics_listen": "[HOST]:PORT",
+    "database_url": "URL",
     "log_level": "LEVEL",
 }
 """What a setting looks like, for the help; a setting without one is a KeyError that every start meets."""

@@ -35,6 +35,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     metrics_listen: Annotated[
         str, msgspec.Meta(description="TCP address that serves /metrics, [HOST]:PORT; empty: admin socket only")
     ] = ""
+    database_url: Annotated[
+        str, msgspec.Meta(description="PostgreSQL instead of the SQLite inside: its URL, or file:PATH of one")
+    ] = ""
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], msgspec.Meta(description="least severe log line to print")
     ] = "info"
@@ -115,7 +118,7 @@ def flag_of(field: str) -> str:
 
 def variable_of(field: str) -> str:
     """The environment variable of a field."""
-    return "WARREN_" + field.upper()
+    return "DATABASE_URL" if field == "database_url" else "WARREN_" + field.upper()
 
 
 def load(flags: Mapping[str, str], environment: Mapping[str, str], system_file: Path = SYSTEM_FILE) -> Loaded:

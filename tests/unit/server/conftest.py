@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import URL
+from tests.server.conftest import DATABASES, postgresql
 
 from warren.errors import Code
 from warren.model.ids import Identity
 from warren.model.keys import SigningKeyPair
 from warren.protocol.control.messages import Join
 from warren.server.completions import Completions
-from warren.server.db.engine import Database, sqlite_url
+from warren.server.db.engine import Database, database_url
 from warren.server.db.migrate import migrate
 from warren.server.devices.service import Devices
 from warren.server.files import Folder
@@ -26,6 +28,8 @@ from warren.server.sessions.hub import Hub
 from warren.trust import admission_key
 from warren.trust.documents import NodeRecord, ServerPlace
 from warren.trust.signing import sign
+
+__all__ = ["postgresql"]
 
 CHALLENGE = bytes(range(32))
 
@@ -93,13 +97,20 @@ class Features:
         return identity.public
 
 
+@pytest.fixture(params=DATABASES)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str | URL:
+    """A fresh database of each kind."""
+    is_sqlite = request.param == "sqlite"
+    return database_url("" if is_sqlite else request.getfixturevalue("postgresql").database(), tmp_path / "warren.db")
+
+
 @pytest.fixture
-async def features(tmp_path: Path) -> AsyncIterator[Features]:
+async def features(tmp_path: Path, url: str | URL) -> AsyncIterator[Features]:
     """A fresh server's features, the default network made."""
     clock = [1_800_000_000.0]
     folder = Folder(tmp_path)
     folder.prepare()
-    database = Database(sqlite_url(folder.database))
+    database = Database(url)
     await migrate(database)
     registrar = LocalRegistrar(SigningKeyPair(os.urandom(32)))
     server = SigningKeyPair(os.urandom(32))

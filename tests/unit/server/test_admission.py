@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from contextlib import suppress
 
 import pytest
 from tests.unit.server.conftest import CHALLENGE, Ended, Features
@@ -24,6 +25,7 @@ async def test_a_join_whose_session_went_away_is_whole_in_memory_and_on_disk(fea
     key = await features.key(reusable=False)
     identity = SigningKeyPair(os.urandom(32))
     watcher = Ended()
+    cut = 0
     features.hub.attach(features.network.id, await features.join(await features.key(), "watcher"), watcher)
     for delay in range(12):  # cut it off at each of its first awaits
         woken = watcher.woken
@@ -33,12 +35,14 @@ async def test_a_join_whose_session_went_away_is_whole_in_memory_and_on_disk(fea
         for _ in range(delay):
             await asyncio.sleep(0)
         task.cancel()
-        with pytest.raises(asyncio.CancelledError):
+        with suppress(asyncio.CancelledError):  # who is a member already may be answered before the cut
             await task
+        cut += task.cancelled()
         again = await features.devices.join(features.network, features.join_message(key, identity, "cut"), CHALLENGE)
         assert features.network.state.document("membership", identity.public) == again
         assert (await stored(features)).state.document("membership", identity.public) == again
         assert watcher.woken > woken or delay > 0
+    assert cut > 1
 
 
 async def test_memory_and_disk_agree_after_many_changes(features: Features) -> None:

@@ -9,6 +9,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
+from tests.server.postgresql import PostgreSQL
 
 import warren.server.audit.store
 import warren.server.devices.store
@@ -16,7 +17,7 @@ import warren.server.invites.store
 import warren.server.networks.store  # noqa: F401  # each adds its tables
 from warren.errors import Code, WarrenError
 from warren.limits import DATABASE_CONNECTIONS_MAX
-from warren.server.db.engine import Database, sqlite_url
+from warren.server.db.engine import Database, database_url, sqlite_url
 from warren.server.db.metadata import metadata
 from warren.server.db.migrate import HEAD, KNOWN, SCRIPTS, migrate
 
@@ -42,6 +43,47 @@ async def test_the_migrations_make_the_schema_that_the_code_uses(tmp_path: Path)
     assert differences == []
     assert modes == ["wal", 2]
     await database.close()
+
+
+async def test_on_postgresql_the_migrations_make_the_same_schema(postgresql: PostgreSQL, tmp_path: Path) -> None:
+    database = Database(database_url(postgresql.database(), tmp_path / "none"))
+    await migrate(database)
+    async with database.read() as connection:
+        differences = await connection.run_sync(
+            lambda sync: compare_metadata(MigrationContext.configure(sync), metadata)
+        )
+    assert differences == []
+    await database.close()
+
+
+async def test_a_second_server_on_one_postgresql_database_is_refused(postgresql: PostgreSQL, tmp_path: Path) -> None:
+    url = database_url(postgresql.database(), tmp_path / "none")
+    first, second = Database(url), Database(url)
+    async with first.alone():
+        with pytest.raises(WarrenError) as caught:
+            async with second.alone():
+                pass
+    assert caught.value.code is Code.ALREADY_RUNNING
+    async with second.alone():
+        pass
+    await first.close()
+    await second.close()
+
+
+@pytest.mark.parametrize(
+    "given", ["mysql://a:s3cret@b/c", "s3cret", "file:/nonexistent", "postgresql://a:s3cret@[::/c"]
+)
+def test_a_database_url_that_cannot_be_is_refused_without_showing_its_password(given: str, tmp_path: Path) -> None:
+    with pytest.raises(WarrenError) as caught:
+        database_url(given, tmp_path / "x.db")
+    assert caught.value.code is Code.INVALID_CONFIG
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_database_url_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("postgres://warren:pw@db.example/warren\n")
+    url = database_url(f"file:{tmp_path / 'url'}", tmp_path / "x.db")
+    assert (url.drivername, url.host, url.database) == ("postgresql+asyncpg", "db.example", "warren")
 
 
 async def test_an_upgrade_that_fails_half_way_leaves_the_old_schema(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy import event, text
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
@@ -24,6 +24,7 @@ from warren.errors import Code, WarrenError
 from warren.limits import DATABASE_BUSY_S, DATABASE_CONNECTIONS_MAX, DATABASE_WAIT_S
 
 _WRITE = "warren_write"
+_ALONE = 0x57617272656E  # the advisory lock of the one server: "Warren"
 
 
 class Database:
@@ -40,10 +41,36 @@ class Database:
         self._writer = asyncio.Lock()
 
     @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Be the only server of this database for as long as the block runs; raises WarrenError ALREADY_RUNNING.
+
+        What a server knows of its networks is kept in its memory, so two of them would sign past each other. SQLite's
+        file is covered by the data folder's lock. PostgreSQL frees an advisory lock with the connection that took it.
+        """
+        if self._sqlite:
+            yield
+            return
+        async with self._engine.connect() as connection:
+            async with _coded():
+                await connection.execution_options(isolation_level="AUTOCOMMIT")
+                taken = await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _ALONE})
+            if not taken.scalar_one():
+                raise WarrenError(
+                    Code.ALREADY_RUNNING, "another server uses this database", "stop it, or give this one its own"
+                )
+            try:
+                yield
+            finally:
+                await connection.invalidate()  # closed, not put back into the pool with the lock
+
+    @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that sees one state and changes nothing."""
-        async with _coded(), self._engine.connect() as connection, connection.begin():
-            yield connection
+        async with _coded(), self._engine.connect() as connection:
+            if not self._sqlite:
+                await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            async with connection.begin():
+                yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -70,6 +97,29 @@ class Database:
     def _release(self) -> None:
         if self._sqlite:
             self._writer.release()
+
+
+def database_url(given: str, folder_database: Path) -> URL:
+    """The URL of the database that a setting means (empty: SQLite in the data folder; `file:PATH` holds a URL).
+
+    Raises WarrenError INVALID_CONFIG; the text never shows what was given, for a URL holds a password.
+    """
+    if not given:
+        return sqlite_url(folder_database)
+    try:
+        path = given.removeprefix("file:")
+        url = make_url(Path(path).read_text("utf-8").strip() if path != given else given)
+    except (OSError, UnicodeDecodeError, ArgumentError, ValueError) as error:
+        raise _not_a_database("cannot be read") from error
+    if url.drivername not in {"postgresql", "postgres"}:
+        raise _not_a_database("does not begin with postgresql://")
+    return url.set(drivername="postgresql+asyncpg")
+
+
+def _not_a_database(why: str) -> WarrenError:
+    return WarrenError(
+        Code.INVALID_CONFIG, f"DATABASE_URL {why}", "for example postgresql://warren:PASSWORD@localhost/warren"
+    )
 
 
 def sqlite_url(path: Path) -> URL:
