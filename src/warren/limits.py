@@ -37,6 +37,13 @@ KEY_LIFETIME_MAX_S = 365 * 24 * 3600  # a pre-auth key is for admission; who nee
 # --- wire ---
 STUN_MAX_BYTES = 1_500  # of one message: one packet of the usual Ethernet, and what the engine hands up
 
+# --- other people's formats (wire) ---
+XML_MAX_BYTES = 64 * 1024  # a gateway's description has 4 KiB; the largest seen in the field 30
+XML_ELEMENTS_MAX = 2_048  # of one document: ten times a device with every service
+XML_DEPTH_MAX = 32  # a description nests 10
+SSDP_ANSWER_MAX_BYTES = 4 * 1024  # one datagram; the usual answer has 400 bytes
+URL_PATH_MAX_CHARS = 512  # a gateway's URLs have 60
+
 # --- server ---
 DATABASE_CONNECTIONS_MAX = 4  # one writer at a time and three readers: more only wait for SQLite's lock
 DATABASE_BUSY_S = 5.0  # what another program (a backup) may hold SQLite's lock before we call the store unavailable
