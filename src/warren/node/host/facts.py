@@ -21,12 +21,13 @@ WARREN_PROTOCOL = 0x57
 
 @dataclass(frozen=True, slots=True)
 class HostLink:
-    """A network interface. `index` is never used twice between two boots."""
+    """A network interface. `index` is never used twice between two boots; `carrier`: the cable is in, so to say."""
 
     name: str
     index: int
     mtu: int
     up: bool
+    carrier: bool = True
 
 
 @dataclass(frozen=True, slots=True)

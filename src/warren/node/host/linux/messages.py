@@ -27,7 +27,7 @@ RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
 
 _IFLA_IFNAME, _IFLA_MTU, _IFLA_AF_SPEC = 3, 4, 26
 _IFLA_INET6_ADDR_GEN_MODE, _ADDR_GEN_MODE_NONE = 8, 1
-_IFF_UP = 1
+_IFF_UP, _IFF_LOWER_UP = 0x1, 0x10000
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS = 1, 2, 8
 _IFA_F_NODAD = 0x02
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_MULTIPATH, _RTA_TABLE, _RTA_VIA = (
@@ -60,7 +60,8 @@ def parse_link(body: bytes) -> HostLink | None:
     _, _, index, flags, _ = _LINK.unpack_from(body)
     found = attributes(body[_LINK.size :])
     name = found.get(_IFLA_IFNAME, b"").rstrip(b"\0").decode("utf-8", "replace")
-    return HostLink(name, index, _number(found.get(_IFLA_MTU)), up=bool(flags & _IFF_UP))
+    is_up, carrier = bool(flags & _IFF_UP), bool(flags & _IFF_LOWER_UP)
+    return HostLink(name, index, _number(found.get(_IFLA_MTU)), is_up, carrier)
 
 
 def parse_addresses(bodies: Iterable[bytes], names: Mapping[int, str]) -> Iterator[HostAddress]:
