@@ -2,12 +2,11 @@
 
 Decides when: after every change of a map, of the host's own links, addresses and routes, and again with growing gaps
 while something fails. Many requests during a run are one more run. After each run every network gets its tunnel or the
-reason why it has none, and this machine's addresses. Must not know what a plan looks like.
+reason why it has none, and where this machine is attached. Must not know what a plan looks like.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
-from ipaddress import IPv4Address, IPv6Address
 
 from warren.errors import Code, WarrenError
 from warren.limits import CONVERGE_RETRY_FIRST_S, CONVERGE_RETRY_MAX_S
@@ -19,6 +18,7 @@ from warren.node.host.linux.watch import host_changes
 from warren.node.netmap import NetworkMap
 from warren.node.network import Network
 from warren.node.paths.candidates import Prefix
+from warren.node.paths.interfaces import Surroundings, survey
 from warren.node.reconcile import Outcome, Reconciler
 
 log = Log("host")
@@ -94,23 +94,15 @@ class Convergence:
         """Leave the host as it would be without us; nothing converges after this."""
         self._ended = True
         for network in self._networks():
-            network.set_host(None, None, (), ())
+            network.set_host(None, None, (), Surroundings())
         return await self._reconciler.undo()
 
     def _tell(self, outcome: Outcome, maps: Sequence[NetworkMap], facts: HostFacts) -> None:
         tunnels = self._reconciler.tunnels
         prefixes: tuple[Prefix, ...] = tuple(prefix for one in maps for prefix in one.prefixes)
-        addresses = _outside(facts, {tunnel.link for tunnel in tunnels.values()})
+        surroundings = survey(facts, {tunnel.link for tunnel in tunnels.values()})
         for network in self._networks():
-            network.set_host(tunnels.get(network.id), outcome.error(network.id), prefixes, addresses)
-
-
-def _outside(facts: HostFacts, own_links: set[str]) -> tuple[IPv4Address | IPv6Address, ...]:
-    """The addresses of links that are up and not our tunnels, in an order that only changes with them."""
-    links = {link.name for link in facts.links if link.up} - own_links
-    return tuple(
-        sorted({a.interface.ip for a in facts.addresses if a.link in links}, key=lambda a: (a.version, int(a)))
-    )
+            network.set_host(tunnels.get(network.id), outcome.error(network.id), prefixes, surroundings)
 
 
 def _refused(error: OSError) -> WarrenError:

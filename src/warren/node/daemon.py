@@ -25,6 +25,7 @@ from warren.node.health import Health
 from warren.node.host.linux.host import LinuxHost, epoch
 from warren.node.journal import Journal
 from warren.node.network import Network
+from warren.node.pauses import watch_pauses
 from warren.node.reconcile import Reconciler
 from warren.node.roster import Life, Roster
 from warren.node.settings import Loaded
@@ -71,6 +72,7 @@ class Daemon:
             background = [
                 tasks.create_task(supervised("converge", self.convergence.run)),
                 tasks.create_task(supervised("watch", self.convergence.watch)),
+                tasks.create_task(supervised("pauses", lambda: watch_pauses(lambda: self.roster.networks))),
             ]
             if self.wanted.up:
                 self.roster.load()

@@ -6,6 +6,7 @@ not know the other networks or the local API. Everything here runs on the event 
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import time
@@ -17,7 +18,14 @@ import msgspec
 
 from warren.errors import Code, WarrenError
 from warren.failpoints import reach
-from warren.limits import DUPLICATE_FORGET_S, HEADS_TELL_S, REVERIFY_WAIT_MAX_S, SERVER_ANSWER_MAX_S
+from warren.limits import (
+    DUPLICATE_FORGET_S,
+    HEADS_TELL_S,
+    PAUSE_HANDSHAKES_MAX,
+    PAUSE_SESSION_MAX_S,
+    REVERIFY_WAIT_MAX_S,
+    SERVER_ANSWER_MAX_S,
+)
 from warren.log import Log
 from warren.model.ids import Identity, NetworkId
 from warren.node import membership as memberships
@@ -27,6 +35,7 @@ from warren.node.control.place import parse_server
 from warren.node.dataplane.interface import PongReceived, Tunnel, TunnelFailed, TunnelSpec
 from warren.node.heads import HeadWatch, own_heads
 from warren.node.health import Health
+from warren.node.host.pause import Pause
 from warren.node.keys import NodeKeys
 from warren.node.ledger import Held, Ledger
 from warren.node.membership import Membership
@@ -34,6 +43,8 @@ from warren.node.netmap import NetworkMap, Peer, Presence, build
 from warren.node.paths.candidates import Prefix
 from warren.node.paths.echo import Echoes
 from warren.node.paths.endpoints import EndpointBook
+from warren.node.paths.interfaces import Surroundings, differences, has_moved
+from warren.node.paths.portmap.service import PortMapping
 from warren.node.paths.prober import Prober
 from warren.node.paths.signals import Envelopes
 from warren.node.paths.silence import watch_silence
@@ -89,6 +100,8 @@ class Network:
         envelopes = Envelopes(self.id, me, parts.keys.path_keys(time.time()))
         self.link = Link(parse_server(parts.membership.server), self.id, parts.keys.identity, self, _jitter)
         self.prober = Prober(self.id, envelopes, self.book, self.link.signal, self)
+        self.portmap = PortMapping(parts.store, self.prober.set_mappings, self._seen)
+        self._surroundings = Surroundings()
         self._troubles = Troubles()
         self._heads = HeadWatch()
         self._tasks: asyncio.TaskGroup | None = None
@@ -142,6 +155,7 @@ class Network:
                 tasks.create_task(self._reverify())
                 tasks.create_task(self._compare_heads())
                 tasks.create_task(watch_silence(lambda: self.tunnel, self.prober))
+                tasks.create_task(self.portmap.run())
         finally:
             self._tasks = None
             self.prober.close()
@@ -168,17 +182,15 @@ class Network:
         tunnel: Tunnel | None,
         failure: WarrenError | None,
         prefixes: Sequence[Prefix],
-        addresses: Sequence[IPv4Address | IPv6Address],
+        surroundings: Surroundings,
     ) -> None:
-        """The host converged: here is the tunnel, or why there is none; and what this machine's addresses are."""
+        """The host converged: here is the tunnel, or why there is none; and where this machine is attached."""
         self.failure = failure
         if failure is not None:
             self._health.set_error(self._key + "host", failure, time.time())
         else:
             self._health.clear(self._key + "host")
-        self.prober.set_addresses(addresses)
-        if addresses:
-            self.link.handle_addresses(addresses)
+        self._attach(surroundings)
         if tunnel is not self.tunnel:
             self.tunnel = tunnel
             self.prober.set_tunnel(tunnel)
@@ -189,7 +201,17 @@ class Network:
                 self._pump = self._tasks.create_task(self._listen(tunnel))
         if tunnel is not None and self.map is not None:
             self.prober.set_map(self.map, prefixes)
+        self.portmap.set_wanted(tunnel.port if tunnel is not None else None, surroundings)
         self._notify()
+
+    def handle_pause(self, pause: Pause) -> None:
+        """The machine slept or was stopped: what routers, the server and peers knew of us may be forgotten."""
+        self.prober.handle_host_change(str(pause))
+        self.portmap.handle_resume()
+        self.link.hurry()
+        if pause.lasted_s >= PAUSE_SESSION_MAX_S:
+            self.link.renew()
+        self._greet()
 
     async def until(self, condition: Callable[[], bool], within_s: float) -> bool:
         """Wait until the condition holds; False where it did not within the time. Looked at after every change."""
@@ -291,6 +313,36 @@ class Network:
             return
         self._health.clear(self._key + "ledger")
         self._rebuild()
+
+    def _attach(self, surroundings: Surroundings) -> None:
+        """Where this machine is attached now; what changed is looked at anew."""
+        before, self._surroundings = self._surroundings, surroundings
+        changed = differences(before, surroundings)
+        self.prober.set_addresses(surroundings.addresses)
+        if surroundings.addresses:
+            self.link.handle_addresses(surroundings.addresses)
+        if not changed or not before.addresses:
+            return
+        log.info("the network of this machine changed", reason="; ".join(changed[:4]))
+        if has_moved(before, surroundings):
+            self.link.handle_way_out()
+        if before.addresses == surroundings.addresses:  # the prober sees other addresses by itself
+            self.prober.handle_host_change(changed[0])
+        self.portmap.handle_resume()
+
+    def _greet(self) -> None:
+        """Begin the sessions with peers anew: they may have forgotten ours, and the engine's clock slept too."""
+        if self.tunnel is None:
+            return
+        with contextlib.suppress(WarrenError):  # the tunnel goes while we look
+            for identity in list(self.tunnel.peers())[:PAUSE_HANDSHAKES_MAX]:
+                stats = self.tunnel.stats(identity)
+                if stats.endpoint is not None and stats.last_handshake_s is not None:
+                    self.tunnel.initiate(identity)
+
+    def _seen(self) -> frozenset[IPv4Address | IPv6Address]:
+        """Under which addresses others see this machine; port mappings have to agree."""
+        return frozenset()
 
     def _rebuild(self) -> None:
         held = self.held

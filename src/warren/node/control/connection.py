@@ -28,6 +28,7 @@ from warren.limits import (
     SERVER_SEND_MAX_S,
     SESSION_FROM_SERVER_MAX_BYTES,
 )
+from warren.model.addresses import Endpoint
 from warren.model.keys import SigningKeyPair
 from warren.node.control.place import ServerPlace
 from warren.protocol.control.events import Closed, NodeEvent, Side
@@ -60,6 +61,12 @@ class Connection:
         """This machine's end of the connection; None once it is closed."""
         name = self._socket.transport.get_extra_info("sockname")
         return ip_address(name[0].partition("%")[0]) if name else None
+
+    @property
+    def remote(self) -> Endpoint | None:
+        """The server's end; None once it is closed."""
+        name = self._socket.transport.get_extra_info("peername")
+        return Endpoint(ip_address(name[0].partition("%")[0]), name[1]) if name else None
 
     async def event(self) -> NodeEvent:
         """The next event; `Closed` is the last, and comes again if asked for again."""

@@ -25,6 +25,7 @@ from warren.node.control.backoff import Backoff
 from warren.node.control.connection import Connection, UnreachableError, open_connection
 from warren.node.control.joining import closed_error
 from warren.node.control.place import ServerPlace
+from warren.node.host.linux.source import source_toward
 from warren.protocol.control.events import AdmittedAs, Answered, Challenged, Closed, MapChanged, SignalArrived
 from warren.protocol.control.messages import MapUpdate
 
@@ -119,6 +120,19 @@ class Link:
             return
         local = self._connection.local_address
         if local is not None and not local.is_loopback and local not in addresses:
+            self.renew()
+
+    def handle_way_out(self) -> None:
+        """Packets leave another way: a session is dead if a new one would come from another address of ours."""
+        if self._connection is None:
+            return
+        local, remote = self._connection.local_address, self._connection.remote
+        if remote is not None and local is not None and not local.is_loopback and source_toward(remote) != local:
+            self.renew()
+
+    def renew(self) -> None:
+        """Begin the session anew, at once."""
+        if self._connection is not None:
             self.hurry()
             self._connection.abort()
 

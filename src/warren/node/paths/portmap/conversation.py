@@ -33,9 +33,16 @@ class Conversation:
     """With one gateway about one port. OSError from the constructor where its sockets cannot be opened."""
 
     def __init__(
-        self, gateway: Gateway, port: int, kept: Kept, spawn: Spawn, on_event: Callable[["Conversation", Event], None]
+        self,
+        gateway: Gateway,
+        port: int,
+        kept: Kept,
+        *,
+        seen: Callable[[], AbstractSet[IPv4Address | IPv6Address]],
+        spawn: Spawn,
+        on_event: Callable[["Conversation", Event], None],
     ) -> None:
-        """`spawn` runs the requests; `on_event` hears of the mapping."""
+        """`seen`: under which addresses servers see this machine; `spawn` runs the requests; `on_event` hears."""
         self.gateway = gateway
         self.port = port
         clients: list[Client] = [PcpClient(gateway, port, kept.nonce)]
@@ -43,6 +50,7 @@ class Conversation:
             clients.append(NatPmpClient(port))
         clients.append(UpnpClient(gateway, port, kept.tag, os.urandom))
         self.mapper = PortMapper(gateway, clients)
+        self._seen = seen
         self._spawn = spawn
         self._on_event = on_event
         self._timer: asyncio.TimerHandle | None = None
@@ -74,11 +82,6 @@ class Conversation:
         """Wait for the end; the mapper has a deadline for it."""
         await self._ended.wait()
 
-    def set_seen(self, seen: AbstractSet[IPv4Address | IPv6Address]) -> None:
-        """Under which addresses servers see this machine."""
-        self.mapper.set_seen(seen, boot_time())
-        self._pump()
-
     def handle_resume(self) -> None:
         """The machine slept, or something changed: look at once."""
         self.mapper.handle_resume(boot_time())
@@ -96,6 +99,7 @@ class Conversation:
     # --- within ---
 
     def _handle_datagram(self, port: int, data: bytes) -> None:
+        self.mapper.set_seen(self._seen(), boot_time())
         self.mapper.handle_datagram(port, data, boot_time())
         self._pump()
 
@@ -110,6 +114,7 @@ class Conversation:
 
     def _tick(self) -> None:
         self._timer = None
+        self.mapper.set_seen(self._seen(), boot_time())
         self.mapper.handle_timeout(boot_time())
         self._pump()
 

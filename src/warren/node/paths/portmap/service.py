@@ -46,14 +46,20 @@ class FamilyState:
 class PortMapping:
     """One network's. `set_wanted` says what there is to map; `run` is its task."""
 
-    def __init__(self, store: Store, on_mappings: Callable[[Sequence[Endpoint]], None]) -> None:
-        """`on_mappings` gets all outer endpoints, anew, after each change."""
+    def __init__(
+        self,
+        store: Store,
+        on_mappings: Callable[[Sequence[Endpoint]], None],
+        seen: Callable[[], AbstractSet[IPv4Address | IPv6Address]],
+    ) -> None:
+        """`on_mappings` gets all outer endpoints, anew, after each change. `seen`: under which addresses servers see
+        this machine; a claim of another one is not believed."""
         self._store = store
         self._on_mappings = on_mappings
         self._kept: Kept | None = None
         self._wanted: dict[int, tuple[Gateway, int]] = {}
         self._addresses: tuple[IPv4Address | IPv6Address, ...] = ()
-        self._seen: AbstractSet[IPv4Address | IPv6Address] = frozenset()
+        self._seen = seen
         self._talks: dict[int, Conversation] = {}
         self._ending: set[Conversation] = set()
         self._changed = asyncio.Event()
@@ -73,13 +79,6 @@ class PortMapping:
             self._wanted = wanted
             self._changed.set()
 
-    def set_seen(self, seen: AbstractSet[IPv4Address | IPv6Address]) -> None:
-        """Under which addresses servers see this machine: a claim of another one is not believed."""
-        if seen != self._seen:
-            self._seen = frozenset(seen)
-            for talk in self._talks.values():
-                talk.set_seen(self._seen)
-
     def handle_resume(self) -> None:
         """The machine slept, or its network changed: see at once whether the mappings stand."""
         for talk in self._talks.values():
@@ -92,16 +91,15 @@ class PortMapping:
 
     async def run(self) -> None:
         """Map until cancelled, then give everything back."""
-        kept = await asyncio.to_thread(read_kept, self._store, os.urandom(NONCE_BYTES))
-        self._kept = kept
-        self._changed.set()
-        self._unwritten = True  # the nonce is on disk before a mapping is made with it
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
                 while True:
                     await self._changed.wait()
                     self._changed.clear()
+                    if self._kept is None:
+                        self._kept = await asyncio.to_thread(read_kept, self._store, os.urandom(NONCE_BYTES))
+                        self._unwritten = True  # the nonce is on disk before a mapping is made with it
                     if self._unwritten:
                         self._unwritten = False
                         await asyncio.to_thread(write_kept, self._store, self._kept)
@@ -130,19 +128,23 @@ class PortMapping:
         suggested = None
         try:
             if leftover is not None and is_left and leftover.port != port and may_release(leftover, gateway):
-                old = Conversation(gateway, leftover.port, kept, self._spawn, _ignore)
+                old = self._conversation(gateway, leftover.port, kept, _ignore)
                 self._ending.add(old)
                 old.release_leftover(leftover.method, parse_endpoint(leftover.external))
             elif leftover is not None and is_left and leftover.port == port:
                 suggested = parse_endpoint(leftover.external)
-            talk = Conversation(gateway, port, kept, self._spawn, self._handle_event)
+            talk = self._conversation(gateway, port, kept, self._handle_event)
         except OSError as error:  # an address that is not usable yet, say
             log.debug("a gateway cannot be asked", gateway=gateway.address, reason=error.strerror)
             asyncio.get_running_loop().call_later(PORTMAP_OPEN_RETRY_S, self._changed.set)
             return
         self._talks[family] = talk
-        talk.set_seen(self._seen)
         talk.start(suggested)
+
+    def _conversation(
+        self, gateway: Gateway, port: int, kept: Kept, on_event: Callable[[Conversation, Event], None]
+    ) -> Conversation:
+        return Conversation(gateway, port, kept, seen=self._seen, spawn=self._spawn, on_event=on_event)
 
     def _end(self, talk: Conversation) -> None:
         """Give back what leads to an address that is ours still; the rest runs out."""
