@@ -83,7 +83,7 @@ def test_of_a_multipath_route_the_first_way_counts() -> None:
 
 def test_a_link_is_its_name_number_mtu_and_whether_it_is_up() -> None:
     body = struct.pack("=BxHiII", 0, 1, 7, 0x11043, 0) + attribute(3, b"warren0\0") + attribute(4, b"\x78\x05\0\0")
-    assert messages.parse_link(body) == HostLink("warren0", 7, 1400, up=True)
+    assert messages.parse_link(body) == HostLink("warren0", 7, 1400, up=True, carrier=True)
 
 
 def test_messages_cut_short_end_a_read_without_an_endless_loop() -> None:
