@@ -342,7 +342,7 @@ class Network:
 
     def _seen(self) -> frozenset[IPv4Address | IPv6Address]:
         """Under which addresses others see this machine; port mappings have to agree."""
-        return frozenset()
+        return frozenset(outer.address for family in (4, 6) for outer in self.prober.nat(family).outer)
 
     def _rebuild(self) -> None:
         held = self.held
