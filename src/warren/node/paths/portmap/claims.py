@@ -14,7 +14,9 @@ from warren.model.addresses import Endpoint
 from warren.node.paths.candidates import is_probeable
 
 _SYSTEM_PORTS = 1024  # services of others live below; no gateway gives such a port unasked
-_SHARED = IPv4Network("100.64.0.0/10")  # RFC 6598: the inside of a carrier's NAT
+_INNER = tuple(  # RFC 1918, and the inside of a carrier's NAT (RFC 6598)
+    IPv4Network(prefix) for prefix in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
+)
 
 
 def claim_problem(
@@ -31,7 +33,7 @@ def claim_problem(
     if address.is_reserved:
         return f"no machine outside has the address {address}"
     outside = {one for one in seen if one.version == 4}
-    is_inner = address.is_private or address in _SHARED
+    is_inner = any(address in prefix for prefix in _INNER)
     if outside and not is_inner and address != source and address not in outside:
         return f"servers see this machine at another address than {address}"
     return ""
