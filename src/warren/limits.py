@@ -198,6 +198,7 @@ TUNNEL_EVENTS_TAKE_MAX = 256  # events of the engine that one wake-up takes, so 
 CLIENT_ANSWER_MAX_BYTES = 32 * 1024 * 1024  # a status of 20,000 peers at 1.5 KB each
 DAEMON_START_MAX_S = 20.0  # a cold disk on a small board; the usual start takes under half a second
 DAEMON_END_MAX_S = 10.0  # taking links and routes down; then it is killed, and the journal undoes the rest
+DAEMON_IDLE_S = 5.0  # a daemon that `warren up` started and that nothing is wanted of ends after so long without a call
 DAEMON_POLL_S = 0.004  # between two looks at a socket that is about to appear
 CLIENT_TIMEOUT_MAX_S = 24 * 3600  # nobody waits longer for one answer, and no kernel counts years
 SECRET_MAX_BYTES = 4096  # a key from a file or standard input is about 100 characters

@@ -30,6 +30,8 @@ def down(parsed: Parsed) -> int:
     else:
         names = ", ".join(printable(name) for name in result.networks)
         output.say(f"off{': ' + names if names else ''}; `warren up` brings it back")
+        for warning in result.warnings:
+            output.note(printable(f"! {warning}"))
     return output.DONE
 
 

@@ -13,7 +13,7 @@ from warren.cli.grammar import Parsed, UsageError
 from warren.cli.places import Places, places
 from warren.cli.secret import read_secret
 from warren.client.local import LocalClient
-from warren.client.process import Started, start
+from warren.client.process import Started, start, wait_until_ended
 from warren.errors import Code, WarrenError
 from warren.model.names import parse_host_label, printable
 from warren.protocol.local.host import HostPlan
@@ -21,6 +21,7 @@ from warren.protocol.local.rights import HOST_PLAN, UP
 from warren.protocol.local.stream import Progress
 from warren.protocol.local.up import UpLine, UpNetwork, UpRequest, UpResult
 
+_DYING_S = 2.0  # for the kernel to take a killed process apart; what lives on is no dying daemon
 _MARGIN_S = 5.0  # the daemon keeps to the time itself; only a hung one is cut here
 
 
@@ -33,13 +34,24 @@ def up(parsed: Parsed) -> int:
         return _plan(client, parsed)
     started = None if client.is_answering() else start(client, where.state, is_system=where.is_system)
     try:
-        result = _ask(client, request, is_quiet=parsed.is_on("json"))
+        try:
+            result = _ask(client, request, is_quiet=parsed.is_on("json"))
+        except WarrenError as error:
+            if error.code is not Code.DAEMON_UNREACHABLE or started is not None or not _has_died(client):
+                raise
+            started = start(client, where.state, is_system=where.is_system)
+            result = _ask(client, request, is_quiet=parsed.is_on("json"))
     except BaseException:
         if started is not None:
             started.end()
         raise
     _print(result, where, started, parsed)
     return output.DONE
+
+
+def _has_died(client: LocalClient) -> bool:
+    """Whether the daemon that was asked is gone, or goes while we wait: it was killed, and its socket outlived it."""
+    return client.asked_pid != 0 and wait_until_ended(client.asked_pid, _DYING_S)
 
 
 def request_of(parsed: Parsed) -> UpRequest:

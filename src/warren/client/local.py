@@ -5,6 +5,7 @@ is no HTTP library here: one would cost a third of `warren status`. Failures bec
 where nobody listens, TIMEOUT where nobody answers, and whatever problem the daemon tells."""
 
 import socket
+import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from warren.protocol.local.stream import Broken, Line
 from warren.protocol.rest.problem import Problem, error_of
 
 Answer = TypeVar("Answer")
+_PEER = struct.Struct("3i")  # pid, user, group (unix(7), SO_PEERCRED)
 _HEAD_MAX_BYTES = 16 * 1024  # the daemon sends five short headers
 
 
@@ -27,6 +29,8 @@ class LocalClient:
     def __init__(self, path: Path, timeout_s: float = 30.0) -> None:
         self.path = path
         self._timeout_s = timeout_s
+        self.asked_pid = 0
+        """The process that listened on the socket when it was last connected to; 0 before."""
 
     def get(self, path: str, kind: type[Answer]) -> Answer:
         """Return the answer to GET; raises WarrenError."""
@@ -101,6 +105,7 @@ class LocalClient:
                 connection.close()
                 raise self._unreachable(error) from error
             else:
+                self.asked_pid = _listener(connection)
                 return connection
 
     def _unreachable(self, error: OSError) -> WarrenError:
@@ -152,6 +157,11 @@ class LocalClient:
         return WarrenError(
             Code.TIMEOUT, f"the daemon did not answer within {self._timeout_s:g} s", "try again with a longer --timeout"
         )
+
+
+def _listener(connection: socket.socket) -> int:
+    pid: int = _PEER.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))[0]
+    return pid
 
 
 class _Reader:

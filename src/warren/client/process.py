@@ -17,6 +17,7 @@ from warren.client.local import LocalClient
 from warren.errors import Code, WarrenError
 from warren.limits import DAEMON_END_MAX_S, DAEMON_POLL_S, DAEMON_START_MAX_S
 
+_PAGE_BYTES = 4096  # what a file system gives a file at least
 UNIT = "warren-daemon.service"
 _UNIT_FOLDERS = (
     "/etc/systemd/system",
@@ -134,6 +135,7 @@ def _open_log(state: Path) -> int:
 def _spawn(state: Path, path: Path, log: int) -> int:
     """A child in a session of its own, at the root folder, isolated from the caller's Python settings."""
     words = [sys.executable, "-I", "-m", "warren", "daemon", "--state", str(state), "--socket", str(path)]
+    words += ["--stay", "no"]  # whoever asked may be killed before it could end what it began
     pid = os.fork()
     if pid:
         return pid
@@ -171,6 +173,8 @@ def _wait(client: LocalClient, pid: int | None, state: Path, began_at: int) -> b
 
 def _reason(state: Path, began_at: int) -> WarrenError:
     """Return what the daemon said before it ended: its last line with a stable code, else where to look."""
+    if (refused := _refused_by_disk(state)) is not None:
+        return refused  # a full disk takes no last words either
     with contextlib.suppress(OSError):
         said = (state / "daemon.log").read_bytes()[began_at:].decode(errors="replace").splitlines()
         for line in reversed(said):
@@ -181,6 +185,22 @@ def _reason(state: Path, began_at: int) -> WarrenError:
         if said:
             return WarrenError(Code.INTERNAL, f"the daemon ended at once: {said[-1]}", f"see {state}/daemon.log")
     return WarrenError(Code.INTERNAL, "the daemon ended at once", f"see {state}/daemon.log")
+
+
+def _refused_by_disk(state: Path) -> WarrenError | None:
+    """Why no file can be written in the folder, if so."""
+    import tempfile  # noqa: PLC0415 - only where a start failed
+
+    try:
+        with tempfile.TemporaryFile(dir=state) as file:
+            file.write(bytes(_PAGE_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return WarrenError(
+            Code.STORE_UNAVAILABLE, f"nothing can be written to {state}: {error.strerror or error}", "free some space"
+        )
+    return None
 
 
 def _end_child(pid: int) -> None:

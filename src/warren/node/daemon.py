@@ -9,14 +9,15 @@ import os
 import time
 from collections.abc import Coroutine
 
-from warren.errors import Code
-from warren.limits import API_END_MAX_S
+from warren.errors import Code, WarrenError
+from warren.limits import API_END_MAX_S, DAEMON_IDLE_S
 from warren.log import Log
 from warren.model.ids import NetworkId
 from warren.node import wanted as wanted_file
 from warren.node.api.caller import Caller, right_of
 from warren.node.api.http import LocalApi
 from warren.node.api.routes import routes
+from warren.node.api.scope import Off
 from warren.node.control.connection import Connection
 from warren.node.convergence import Convergence
 from warren.node.dataplane.interface import TunnelSpec
@@ -74,6 +75,8 @@ class Daemon:
                 tasks.create_task(supervised("watch", self.convergence.watch)),
                 tasks.create_task(supervised("pauses", lambda: watch_pauses(lambda: self.roster.networks))),
             ]
+            if not self.loaded.settings.stay:
+                background.append(tasks.create_task(supervised("idle", lambda: self._end_when_idle(api))))
             if self.wanted.up:
                 self.roster.load()
             self.convergence.request()  # undoes what a killed daemon left behind, even where nothing is wanted
@@ -101,14 +104,34 @@ class Daemon:
             await asyncio.to_thread(wanted_file.save, self._store, wanted)
             self.wanted = wanted
 
-    async def down(self) -> tuple[str, ...]:
-        """Off, remembered; returns the networks that were up, when the host is clean. The process ends then."""
+    async def down(self) -> Off:
+        """Off, remembered where the disk lets us; answers when the host is clean. The process ends then."""
         self._down_call = asyncio.current_task()
         names = tuple(network.name for network in self.roster.networks)
-        await self.set_wanted(up=False, operator_uid=self.wanted.operator_uid)
+        forgotten: WarrenError | None = None
+        try:
+            await self.set_wanted(up=False, operator_uid=self.wanted.operator_uid)
+        except WarrenError as error:  # whoever asks for off gets it, also with a full disk
+            log.warning("off cannot be remembered", code=error.code.value, reason=error.text)
+            forgotten = error
         self._stop_asked.set()
         await self._cleaned.wait()
-        return names
+        return Off(names, forgotten)
+
+    async def _end_when_idle(self, api: LocalApi) -> None:
+        """End where nothing is wanted and nobody asks: whoever started this daemon was killed before it ended it."""
+        idle_since: float | None = None
+        while True:
+            await asyncio.sleep(DAEMON_IDLE_S / 2)
+            now = asyncio.get_running_loop().time()
+            if self.wanted.up or not api.is_idle:
+                idle_since = None
+            elif idle_since is None:
+                idle_since = now
+            elif now - idle_since >= DAEMON_IDLE_S:
+                log.info("nothing is wanted of this daemon")
+                self.stop()
+                return
 
     def _tunnel_spec(self, network: NetworkId) -> TunnelSpec:
         return next(one for one in self.roster.networks if one.id == network).tunnel_spec()

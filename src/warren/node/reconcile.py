@@ -18,6 +18,7 @@ from typing import Protocol, assert_never
 
 from warren.errors import Code, WarrenError
 from warren.failpoints import reach
+from warren.log import Log
 from warren.model.ids import NetworkId
 from warren.node.changes import (
     Actual,
@@ -37,6 +38,8 @@ from warren.node.host.facts import HostAddress, HostFacts, HostItem
 from warren.node.journal import Journal
 from warren.node.netmap import NetworkMap
 from warren.node.plan import HostPlan, Own, plan
+
+log = Log("host")
 
 
 class Host(Protocol):
@@ -111,8 +114,8 @@ class Reconciler:
             reach("journal.intended")
             run = _Run(self, changes)
             await run.make()
-            self._journal.forget(self._journal.items - frozenset(wanted_items(wanted)) - run.left)
-            self._journal.forget(run.taken_back)
+            self._forget(self._journal.items - frozenset(wanted_items(wanted)) - run.left)
+            self._forget(run.taken_back)
             reach("journal.forgotten")
             return Outcome(wanted, tuple(run.made), tuple(run.failures))
 
@@ -126,6 +129,13 @@ class Reconciler:
             facts = await self._host.facts()
             wanted = plan(maps, self._own(), facts)
             return wanted, difference(wanted, self._actual(facts))
+
+    def _forget(self, items: frozenset[HostItem] | set[HostItem]) -> None:
+        """What is gone stays in the journal where the disk is full: a later run finds it gone, and forgets it then."""
+        try:
+            self._journal.forget(items)
+        except WarrenError as error:
+            log.warning("the journal cannot be written", code=error.code.value, reason=error.text)
 
     def _own(self) -> Own:
         links = {network: tunnel.link for network, tunnel in self._tunnels.items()}

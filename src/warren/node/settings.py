@@ -16,6 +16,7 @@ from warren.errors import Code, WarrenError
 
 SYSTEM_FILE = Path("/etc/warren/node.toml")
 LOG_LEVELS = ("debug", "info", "warning", "error")
+_SWITCH = {"yes": True, "no": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ FIELDS = (
     Field("state", "folder of keys, documents and log; one daemon a folder"),
     Field("socket", "unix socket of the local API"),
     Field("log_level", f"least severe line of the log: {', '.join(LOG_LEVELS)}"),
+    Field("stay", "whether to run on where nothing is wanted of it: yes, or no as `warren up` starts it"),
 )
 
 
@@ -50,6 +52,7 @@ class Settings:
     state: Path
     socket: Path
     log_level: str
+    stay: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,11 @@ def load(
         raise WarrenError(
             Code.INVALID_CONFIG, f"log level '{values['log_level']}' is not one of {', '.join(LOG_LEVELS)}"
         )
-    settings = Settings(_absolute(values["state"]), _absolute(values["socket"]), values["log_level"])
+    if values["stay"] not in _SWITCH:
+        raise WarrenError(Code.INVALID_CONFIG, f"stay '{values['stay'][:64]}' is not yes or no")
+    settings = Settings(
+        _absolute(values["state"]), _absolute(values["socket"]), values["log_level"], _SWITCH[values["stay"]]
+    )
     return Loaded(settings, origins)
 
 
@@ -140,9 +147,9 @@ def _read_file(file: Path) -> dict[str, str]:
 def _defaults(environment: Mapping[str, str], *, is_root: bool) -> dict[str, str]:
     """The same places in which the CLI looks."""
     if is_root:
-        return {"state": "/var/lib/warren", "socket": "/run/warren/warren.sock", "log_level": "info"}
+        return {"state": "/var/lib/warren", "socket": "/run/warren/warren.sock", "log_level": "info", "stay": "yes"}
     home = Path(environment.get("HOME", os.sep))
     state = Path(environment.get("XDG_STATE_HOME") or home / ".local" / "state") / "warren"
     runtime = environment.get("XDG_RUNTIME_DIR")
     socket = Path(runtime) / "warren" / "warren.sock" if runtime else state / "warren.sock"
-    return {"state": str(state), "socket": str(socket), "log_level": "info"}
+    return {"state": str(state), "socket": str(socket), "log_level": "info", "stay": "yes"}

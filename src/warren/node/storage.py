@@ -220,8 +220,9 @@ class FolderLock:
                 f"a daemon (process {holder or 'unknown'}) uses {folder} already",
                 "stop it with `warren down`, or give this one a --state of its own",
             ) from error
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # the lock holds on a full disk too; who has it is then not told
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
         """Let the folder go; harmless when done twice."""

@@ -14,7 +14,13 @@ def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None
     loaded = load(["--state", "/flag"], {"WARREN_SOCKET": "/env.sock"}, is_root=True, system_file=file)
     assert (str(loaded.settings.state), str(loaded.settings.socket)) == ("/flag", "/env.sock")
     assert loaded.settings.log_level == "debug"
-    assert loaded.origins == {"state": "flag", "socket": "environment", "log_level": f"file {file}"}
+    assert loaded.origins == {
+        "state": "flag", "socket": "environment", "log_level": f"file {file}", "stay": "default",
+    }  # fmt: skip
+    assert loaded.settings.stay
+    assert not load(["--stay", "no"], {}, is_root=True, system_file=file).settings.stay
+    with pytest.raises(WarrenError, match="yes or no"):
+        load(["--stay", "perhaps"], {}, is_root=True, system_file=file)
 
 
 def test_the_socket_is_in_a_state_folder_that_was_named(tmp_path: Path) -> None:

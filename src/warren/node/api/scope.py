@@ -1,13 +1,23 @@
 """What the nouns of the local API may touch of the daemon, and nothing beside it."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
+from warren.errors import WarrenError
 from warren.node.convergence import Convergence
 from warren.node.health import Health
 from warren.node.reconcile import Reconciler
 from warren.node.roster import Roster
 from warren.node.settings import Loaded
 from warren.node.wanted import Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Off:
+    """The names of the networks that were up, and why 'off' is not on the disk, if so."""
+
+    networks: tuple[str, ...]
+    forgotten: WarrenError | None
 
 
 class Scope(Protocol):
@@ -24,5 +34,5 @@ class Scope(Protocol):
     async def set_wanted(self, *, up: bool, operator_uid: int | None) -> None:
         """Remember what the user wants."""
 
-    async def down(self) -> tuple[str, ...]:
-        """Off; returns the names of the networks that were up, when the host is clean."""
+    async def down(self) -> Off:
+        """Off; answers when the host is clean."""

@@ -10,6 +10,7 @@ class DownResult(msgspec.Struct, frozen=True, kw_only=True):
 
     networks: tuple[str, ...]
     pid: int
+    warnings: tuple[str, ...] = ()
 
 
 class LeaveRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ one process writers queue on a lock of ours instead of SQLite's busy loop.
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -39,6 +40,8 @@ class Database:
             event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
         self._writer = asyncio.Lock()
+        self.wrote_at = float("-inf")
+        """When a write transaction ended well last, monotonic seconds; minus infinity after one that failed."""
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
@@ -82,6 +85,11 @@ class Database:
                     await connection.execution_options(**{_WRITE: True})
                     async with connection.begin():
                         yield connection
+                self.wrote_at = time.monotonic()
+            except (DBAPIError, OSError) as error:
+                if not isinstance(error, IntegrityError):
+                    self.wrote_at = float("-inf")
+                raise
             finally:
                 self._release()
 
@@ -138,7 +146,12 @@ async def _coded() -> AsyncIterator[None]:
     except IntegrityError:
         raise
     except (DBAPIError, PoolTimeoutError, TimeoutError, OSError) as error:
-        if getattr(getattr(error, "orig", None), "sqlite_errorcode", 0) & 0xFF in _SQLITE_DAMAGED:
+        reason = getattr(getattr(error, "orig", None), "sqlite_errorcode", 0) & 0xFF
+        if reason == sqlite3.SQLITE_FULL:
+            raise WarrenError(
+                Code.STORE_UNAVAILABLE, "the disk of the server's database is full", "free some space on the server"
+            ) from error
+        if reason in _SQLITE_DAMAGED:
             raise WarrenError(
                 Code.STATE_DAMAGED, "the server's database is damaged", "stop the server and restore a backup of it"
             ) from error
