@@ -32,6 +32,7 @@ TEXT_MAX_CHARS = 1024  # a sentence of ours for a person, with names of others i
 SEALED_MAX_BYTES = 4 * 1024  # 32 endpoints and the seal take under 1 KiB; two ML-KEM messages later fit too
 CANDIDATES_MAX = 32  # endpoints of one node: every interface of a busy machine, never an amplifier's list
 PROBE_MAX_BYTES = 1_452  # padded to full size it still fits one Ethernet frame under IPv6
+RELAY_GRANT_RELAYS_MAX = 32  # with it a grant has 444 bytes and fits a datagram beside the session certificate
 KEY_LIFETIME_MAX_S = 365 * 24 * 3600  # a pre-auth key is for admission; who needs a longer one makes a new one
 
 # --- wire ---

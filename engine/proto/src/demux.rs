@@ -1,5 +1,7 @@
-//! What a datagram on the tunnel's port is: WireGuard first, then STUN, then our probes, else nothing of ours.
+//! What a datagram on the tunnel's port, or a relay's, is: WireGuard first, then STUN, then our probes, then the
+//! relay's frames, else nothing of ours.
 
+use crate::relay::frame;
 use crate::{message, probe, stun};
 
 /// The protocol of a datagram, by its shape alone.
@@ -11,6 +13,8 @@ pub enum Kind {
     Stun,
     /// Our magic.
     Probe,
+    /// First byte d8 to da.
+    Relay,
     /// None of these.
     Other,
 }
@@ -24,6 +28,8 @@ pub fn kind(datagram: &[u8]) -> Kind {
         Kind::Stun
     } else if probe::looks_like_probe(datagram) {
         Kind::Probe
+    } else if frame::looks_like_relay(datagram) {
+        Kind::Relay
     } else {
         Kind::Other
     }

@@ -39,6 +39,7 @@ mod peers;
 mod prefix;
 pub mod probe;
 mod random;
+pub mod relay;
 mod replay;
 mod staging;
 pub mod stun;

@@ -53,7 +53,8 @@ impl Device {
             },
             Kind::Stun => self.on_stun(now, bytes, source),
             Kind::Probe => self.on_probe(now, bytes, source),
-            Kind::Other => count(&mut self.counters.drop_not_ours),
+            // The caller takes a relay's frames off before; one that is of no relay of ours is nothing.
+            Kind::Relay | Kind::Other => count(&mut self.counters.drop_not_ours),
         }
         None
     }

@@ -26,7 +26,7 @@ pub(super) fn datagram(data: &[u8]) {
     match kind {
         Kind::WireGuard => assert!(matches!(data[0], 1..=4)),
         Kind::Stun => assert!(data[0] < 0x40 && parsed.is_none()),
-        Kind::Probe | Kind::Other => assert!(parsed.is_none()),
+        Kind::Probe | Kind::Relay | Kind::Other => assert!(parsed.is_none()),
     }
 }
 
