@@ -3,6 +3,7 @@
 The engine's tests read the same file (`engine/proto/src/relay/tests/vectors.rs`), so both languages hold to one layout.
 Run it by hand after a change of the layout and read the difference."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -23,13 +24,9 @@ NOT_AFTER_S = ISSUED_S + 7 * 86_400
 
 def grants() -> dict[str, Grant]:
     """One for every relay, one for named relays with limits."""
-    common = {"network": NETWORK, "identity": NODE.public, "issued_s": ISSUED_S, "not_after_s": NOT_AFTER_S}
-    return {
-        "grant for all relays": Grant(relays=None, **common),
-        "grant for relays 7 and 2^64-1, 10 Mbit/s, 64 KiB": Grant(
-            relays=(7, 2**64 - 1), rate_kbit_s=10_000, burst_kib=64, **common
-        ),
-    }
+    every = Grant(network=NETWORK, identity=NODE.public, relays=None, issued_s=ISSUED_S, not_after_s=NOT_AFTER_S)
+    named = dataclasses.replace(every, relays=(7, 2**64 - 1), rate_kbit_s=10_000, burst_kib=64)
+    return {"grant for all relays": every, "grant for relays 7 and 2^64-1, 10 Mbit/s, 64 KiB": named}
 
 
 def vectors() -> dict[str, str]:

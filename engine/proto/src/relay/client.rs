@@ -438,7 +438,12 @@ impl Client {
             Err(trouble) => return self.dropped(trouble),
         };
         session.heard(now.mono);
+        let is_udp = matches!(session.link, Link::Udp(_));
         let Some(items) = session.letters.handle(plain) else { return self.stray() };
+        if is_udp && self.attempt.is_none() {
+            // The relay has taken this session: ending an older one's stream before would have ended our channels.
+            self.stream = None;
+        }
         for item in items {
             self.handle_item(now, &item);
         }
@@ -498,10 +503,7 @@ impl Client {
         self.attempt = None;
         self.failures = 0;
         self.retry_at = match link {
-            Link::Udp(_) => {
-                self.stream = None;
-                None
-            }
+            Link::Udp(_) => None,
             Link::Stream(_) => (!self.config.remotes.is_empty()).then(|| now.mono.after(limits::UDP_RETRY)),
         };
         if !had {

@@ -33,7 +33,7 @@ pub enum Refusal {
     Signer = 2,
     /// A signature is wrong.
     Signature = 3,
-    /// It has ended, or has not begun.
+    /// It has ended, has not begun, or lasts for too long.
     Expired = 4,
     /// It names other relays.
     OtherRelay = 5,
@@ -113,7 +113,8 @@ impl Grant<'_> {
     /// `Expired`, `OtherRelay`, `Signature`.
     pub fn check(&self, relay: u64, now_s: u64) -> Result<(), Refusal> {
         let begun = self.issued_s <= now_s.saturating_add(limits::CLOCK_SKEW_S);
-        if !begun || self.not_after_s < now_s {
+        let life_s = self.not_after_s.saturating_sub(self.issued_s);
+        if !begun || self.not_after_s < now_s || life_s > limits::GRANT_LIFE_S {
             return Err(Refusal::Expired);
         }
         if !self.all_relays && !self.relays().any(|number| number == relay) {

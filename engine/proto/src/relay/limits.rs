@@ -46,17 +46,23 @@ pub const LETTERS: usize = 2 * CHANNELS;
 pub const SESSION_IDLE: Duration = Duration::from_secs(65);
 /// Revoked identities that are remembered; the one whose grants end first makes room.
 pub const REVOKED: usize = 65_536;
-/// A client's frames may be addressed from elsewhere only after it answered a question there; one open at a time.
+/// A grant that is good for longer than this is refused, so a revocation need not be remembered for longer.
+pub const GRANT_LIFE_S: u64 = 31 * 86_400;
+/// Control frames of one session, a second and in a burst: all channels asked for at once, in letters of thirty.
+pub const CONTROLS: (u32, u32) = (200, 500);
+/// Frames that the relay made by itself and nobody sent yet; beyond, they are dropped, and letters come again.
+pub const OUTGOING: usize = 16_384;
+/// How often what has ended is looked for; also how late an end may be noticed.
+pub const SWEEP: Duration = Duration::from_secs(1);
+/// Events that nobody took: one for each session that could begin or end in a turn.
+pub const SERVER_EVENTS: usize = 2 * MEMBERS;
+/// A client that speaks from elsewhere is asked there whether it wants its frames there, at most so often.
 pub const CHALLENGE_SPACING: Duration = Duration::from_millis(200);
 
 // --- the client ---
 /// Pauses between hellos, and between proofs, of one attempt.
-pub const HELLO_PAUSES: [Duration; 4] = [
-    Duration::from_millis(200),
-    Duration::from_millis(300),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-];
+pub const HELLO_PAUSES: [Duration; 4] =
+    [Duration::from_millis(200), Duration::from_millis(300), Duration::from_millis(500), Duration::from_secs(1)];
 /// Without an answer over UDP for so long, a stream is opened beside it.
 pub const UDP_PATIENCE: Duration = Duration::from_millis(750);
 /// A stream has so long to connect, TLS and a proxy included.
@@ -90,9 +96,5 @@ pub const LETTER_PAUSES: [Duration; 5] = [
     Duration::from_millis(1_200),
     Duration::from_millis(2_400),
 ];
-/// So long before certificate or grant end the client proves the next ones, if it has them.
-pub const RENEW_BEFORE_S: u64 = 300;
 /// Events of a client that nobody took; two for each channel.
 pub const CLIENT_EVENTS: usize = 2 * CHANNELS;
-/// Round trips are measured so often while the client has nothing else to say.
-pub const ROUND_TRIP_EVERY: Duration = Duration::from_secs(25);

@@ -21,4 +21,9 @@ impl Link {
             Self::Stream(number) => Endpoint::Relay { relay: number, channel: 0 },
         }
     }
+
+    /// All that tells this line from others, port included: what a cookie is bound to.
+    pub(super) fn identity(self) -> [u8; 23] {
+        self.payer().identity()
+    }
 }

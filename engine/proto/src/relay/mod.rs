@@ -27,8 +27,12 @@ pub mod limits;
 mod link;
 mod schedule;
 mod seal;
+pub mod server;
 mod tag;
+#[cfg(test)]
+mod tests;
 
 pub use client::Client;
 pub use frame::HEADER;
 pub use link::Link;
+pub use server::Server;

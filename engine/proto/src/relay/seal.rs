@@ -6,7 +6,7 @@
 use super::frame::{self, CONTROL_HEADER, Control, Data, HEADER};
 use super::schedule::Direction;
 use super::tag;
-use crate::cipher::{TAG, counter_nonce};
+use crate::cipher::counter_nonce;
 use crate::noise;
 use crate::replay::Window;
 
@@ -40,6 +40,11 @@ pub(super) struct Opener {
 impl Sealer {
     pub(super) fn new(session: u32, keys: Direction) -> Self {
         Self { session, next: 0, keys }
+    }
+
+    /// The session's number was drawn after its keys.
+    pub(super) fn rename(&mut self, session: u32) {
+        self.session = session;
     }
 
     /// Write the header of a data frame into its first bytes; what follows is its payload. False: no room for one, or
@@ -119,6 +124,3 @@ impl Opener {
         }
     }
 }
-
-/// Bytes that a control frame has beside its plaintext.
-pub(super) const CONTROL_OVERHEAD: usize = CONTROL_HEADER + TAG;

@@ -80,6 +80,7 @@ fn round(state: &mut [u64; 4]) {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing, reason = "tests stop at the first surprise")]
 mod tests {
     use super::*;
 

@@ -1,8 +1,9 @@
 """A relay's session certificate: an identity says that an X25519 session key speaks for it towards one relay.
 
-204 bytes, numbers big-endian: version 1 (u8), zeros (3), not after in Unix s (u64), the relay's X25519 key (32), network
-(32), identity (32), session key (32), and the identity's Ed25519 signature (64) over `"warren/relay-session/v1" 0` and
-all before it. Made about once an hour, so that the engine can prove itself to a relay without the identity key.
+204 bytes, numbers big-endian: version 1 (u8), zeros (3), not after in Unix s (u64), the relay's X25519 key (32), the
+network (32), identity (32), session key (32), and the identity's Ed25519 signature (64) over
+`"warren/relay-session/v1" 0` and all before it. Made about once an hour, so that the
+engine can prove itself to a relay without the identity key.
 
 Decides the form. A relay takes none that is good for more than two hours (`engine/proto/src/relay/limits.rs`).
 """

@@ -45,7 +45,7 @@ class Grant:
 
 
 def sign_grant(grant: Grant, signer: SigningKeyPair) -> bytes:
-    """The grant's bytes, signed. WarrenError INVALID_ARGUMENT where a number does not fit or there are too many relays."""
+    """The grant's bytes, signed. WarrenError INVALID_ARGUMENT where something does not fit."""
     relays = grant.relays or ()
     limits_fit = all(0 <= value <= _U32_MAX for value in (grant.rate_kbit_s, grant.burst_kib))
     times_fit = 0 <= grant.issued_s <= grant.not_after_s <= _U64_MAX

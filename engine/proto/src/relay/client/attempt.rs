@@ -14,11 +14,7 @@ pub(super) enum Step {
     /// Hellos go out.
     Hello,
     /// The proof goes out, over the line that the cookie came by.
-    Proof {
-        link: Link,
-        frame: Vec<u8>,
-        handshake: Handshake,
-    },
+    Proof { link: Link, frame: Vec<u8>, handshake: Handshake },
 }
 
 /// One attempt.

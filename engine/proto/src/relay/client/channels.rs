@@ -22,11 +22,9 @@ impl Channels {
         fits
     }
 
+    /// Ask for it no more. Its channel stands until the relay says otherwise: the other side may want it.
     pub(super) fn unwant(&mut self, identity: &Identity) {
         self.wanted.remove(identity);
-        if let Some(number) = self.numbers.remove(identity) {
-            self.names.remove(&number);
-        }
     }
 
     pub(super) fn wanted(&self) -> impl Iterator<Item = &Identity> {

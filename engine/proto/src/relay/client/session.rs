@@ -16,7 +16,6 @@ use crate::time::{Instant, span_ns};
 struct Asking {
     first: Instant,
     last: Instant,
-    token: u64,
 }
 
 /// One session.
@@ -97,7 +96,7 @@ impl Session {
     /// A question goes out.
     pub(super) fn ask(&mut self, now: Instant, token: u64) {
         let first = self.asking.as_ref().map_or(now, |asking| asking.first);
-        self.asking = Some(Asking { first, last: now, token });
+        self.asking = Some(Asking { first, last: now });
         self.asked = Some((token, now));
         self.last_sent = now;
     }
