@@ -58,7 +58,9 @@ async def refused_and_then_admitted(server: RunningServer, begin: Any, end: Any)
             closed = await joiner.join(key, "joiner")
             assert closed is not None
             assert closed.code is Code.STORE_UNAVAILABLE
-            _, retry, problem = until(lambda: is_red(server), "health is red", RED_S)
+            red = until(lambda: is_red(server), "health is red", RED_S)
+            assert red is not None
+            _, retry, problem = red
             assert (bool(retry), problem["code"]) == (True, "E_STORE_UNAVAILABLE")
             assert member.closed is None, "who is here stays"
             assert server.members().keys() == {"member"}, "reads go on"
