@@ -51,6 +51,16 @@ def control_messages() -> dict[str, m.Message]:
             certificate_sha256=CERTIFICATE,
             signature=SERVER.sign(shown),
         ),
+        "challenge of who joins": m.Challenge(
+            version=1,
+            server_key=SERVER.public,
+            nonce=SERVER_NONCE,
+            network=NETWORK,
+            genesis=b"genesis",
+            certificate_sha256=CERTIFICATE,
+            signature=SERVER.sign(shown),
+            prefixes=("100.96.0.0/16", "fd00:1234::/64"),
+        ),
         "resume": m.Resume(identity=NODE.public, signature=NODE.sign(statement)),
         "join": m.Join(
             identity=NODE.public,

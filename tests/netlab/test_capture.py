@@ -161,8 +161,8 @@ def test_a_machine_whose_own_network_is_the_prefix_is_refused_and_keeps_it(lab: 
     server = Server(lab.host("server", lan), lab.folder)
     a, b = (Machine(lab.host(name, lan), lab.folder) for name in ("a", "b"))
     server.start()
-    key = server.key("--reusable")
-    a.up(server, key)
+    a.up(server, server.key())
+    key = server.key()
     own = ip_address(a.status()["self"]["addresses"][0])
     b.host.ip_batch("link add docker0 type bridge", f"addr add {own + 7}/24 dev docker0", "link set docker0 up")
     before = b.host.snapshot()
@@ -171,3 +171,5 @@ def test_a_machine_whose_own_network_is_the_prefix_is_refused_and_keeps_it(lab: 
     assert "E_ADDRESS_COLLISION" in done.stderr
     assert "docker0" in done.stderr
     assert before.difference(b.host.snapshot()) == []
+    b.host.ip_batch("link del docker0")
+    b.up(server, key)  # a single use, which the refusal did not cost

@@ -6,6 +6,7 @@ reason why it has none, and where this machine is attached. Must not know what a
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 
 from warren.errors import Code, WarrenError
@@ -89,6 +90,14 @@ class Convergence:
         for failure in outcome.failures:
             log.warning("a change of the host failed", code=failure.error.code.value, reason=failure.error.text)
         return not outcome.failures
+
+    async def check(self, prefixes: Sequence[Prefix]) -> None:
+        """WarrenError ADDRESS_COLLISION where a network of these prefixes, not joined yet, could not come up here.
+
+        A host that cannot be read is no reason not to join: the run that follows says what is wrong with it."""
+        maps = [network.map for network in self._networks() if network.map is not None]
+        with contextlib.suppress(OSError):
+            await self._reconciler.check(prefixes, maps)
 
     async def undo(self) -> Outcome:
         """Leave the host as it would be without us; nothing converges after this."""

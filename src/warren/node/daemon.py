@@ -7,7 +7,7 @@ host is as it was, the socket goes, the lock goes. `down` is the same with 'off'
 import asyncio
 import os
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 
 from warren.errors import Code, WarrenError
 from warren.limits import API_END_MAX_S, DAEMON_IDLE_S
@@ -23,6 +23,7 @@ from warren.node.convergence import Convergence
 from warren.node.dataplane.interface import TunnelSpec
 from warren.node.dataplane.userspace import UserspaceDataplane
 from warren.node.health import Health
+from warren.node.host.facts import Prefix
 from warren.node.host.linux.host import LinuxHost, epoch
 from warren.node.journal import Journal
 from warren.node.network import Network
@@ -49,7 +50,7 @@ class Daemon:
         self._lock = FolderLock(loaded.settings.state)
         self.wanted: Wanted = wanted_file.load(self._store)
         life = Life(self._start_network, self._stop_network, self._spawn)
-        self.roster = Roster(loaded.settings.state, self.health, self._converge, life)
+        self.roster = Roster(loaded.settings.state, self.health, self._converge, life, self._check_fits)
         self._stop_asked = asyncio.Event()
         self._cleaned = asyncio.Event()
         self._down_call: asyncio.Task[object] | None = None
@@ -135,6 +136,10 @@ class Daemon:
 
     def _tunnel_spec(self, network: NetworkId) -> TunnelSpec:
         return next(one for one in self.roster.networks if one.id == network).tunnel_spec()
+
+    async def _check_fits(self, prefixes: Sequence[Prefix]) -> None:
+        if self.convergence is not None:
+            await self.convergence.check(prefixes)
 
     def _converge(self) -> None:
         if self.convergence is not None:

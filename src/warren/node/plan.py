@@ -10,7 +10,7 @@ addresses within the network's prefixes, none of them ours or another peer's (SE
 A network that is up already stays up when something collides later: it is reported, not torn down.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, ip_interface, ip_network
 from typing import Literal
@@ -107,7 +107,7 @@ def plan(maps: Sequence[NetworkMap], own: Own, facts: HostFacts) -> HostPlan:
     collisions: list[Collision] = []
     accepted: list[NetworkMap] = []
     for network in maps:
-        found = foreign.collision(network, accepted)
+        found = foreign.collision(f"network {network.name}", network.prefixes, accepted)
         is_up = network.network in own.links
         if found:
             collisions.append(Collision(network.network, network.name, *found, kept=is_up))
@@ -115,6 +115,12 @@ def plan(maps: Sequence[NetworkMap], own: Own, facts: HostFacts) -> HostPlan:
             accepted.append(network)
             tunnels.append(_tunnel(network, names[network.network]))
     return HostPlan(tuple(tunnels), tuple(collisions))
+
+
+def refusal(prefixes: Iterable[Prefix], maps: Sequence[NetworkMap], own: Own, facts: HostFacts) -> WarrenError | None:
+    """Why a network of these prefixes could not come up beside what is here, before it is joined."""
+    found = _Foreign.of(own, facts).collision("this network", prefixes, maps)
+    return None if found is None else WarrenError(Code.ADDRESS_COLLISION, *found)
 
 
 def describe(wanted: HostPlan) -> Iterator[Described]:
@@ -217,13 +223,15 @@ class _Foreign:
             tuple(r for r in facts.routes if (not r.link or r.link not in links) and r not in own.items),
         )
 
-    def collision(self, network: NetworkMap, accepted: Sequence[NetworkMap]) -> tuple[str, str] | None:
-        """What is wrong and what to do, for the first collision of this network."""
-        for prefix in network.prefixes:
+    def collision(
+        self, name: str, prefixes: Iterable[Prefix], accepted: Sequence[NetworkMap]
+    ) -> tuple[str, str] | None:
+        """What is wrong and what to do, for the first of these prefixes of a network that collides."""
+        for prefix in prefixes:
             found = self._with_networks(prefix, accepted) or self._with_addresses(prefix) or self._with_routes(prefix)
             if found:
                 text, fix = found
-                return f"network {network.name} uses {prefix}, but {text}", fix
+                return f"{name} uses {prefix}, but {text}", fix
         return None
 
     @staticmethod

@@ -34,10 +34,10 @@ from warren.node.changes import (
     wanted_items,
 )
 from warren.node.dataplane.interface import Dataplane, Tunnel, TunnelSpec, no_rights
-from warren.node.host.facts import HostAddress, HostFacts, HostItem
+from warren.node.host.facts import HostAddress, HostFacts, HostItem, Prefix
 from warren.node.journal import Journal
 from warren.node.netmap import NetworkMap
-from warren.node.plan import HostPlan, Own, plan
+from warren.node.plan import HostPlan, Own, plan, refusal
 
 log = Log("host")
 
@@ -129,6 +129,13 @@ class Reconciler:
             facts = await self._host.facts()
             wanted = plan(maps, self._own(), facts)
             return wanted, difference(wanted, self._actual(facts))
+
+    async def check(self, prefixes: Sequence[Prefix], maps: Sequence[NetworkMap]) -> None:
+        """WarrenError ADDRESS_COLLISION where a network of these prefixes could not come up beside these maps."""
+        async with self._one_run:
+            error = refusal(prefixes, maps, self._own(), await self._host.facts())
+        if error is not None:
+            raise error
 
     def _forget(self, items: frozenset[HostItem] | set[HostItem]) -> None:
         """What is gone stays in the journal where the disk is full: a later run finds it gone, and forgets it then."""

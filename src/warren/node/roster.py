@@ -11,8 +11,9 @@ import asyncio
 import contextlib
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 import msgspec
@@ -39,6 +40,7 @@ _LEFT = ".gone"  # ends the name of a folder that is being deleted
 _UNFINISHED = ".new"  # ends the name of a folder that is being written; the server was not asked yet
 
 
+Fits = Callable[[Sequence[IPv4Network | IPv6Network]], Awaitable[None]]
 NETWORK_ID_MIN_DIGITS = 6  # fewer are more likely a name that was mistyped
 
 
@@ -68,11 +70,14 @@ class Roster:
         health: Health,
         on_change: Callable[[], None],
         life: Life,
+        fits: Fits | None = None,
     ) -> None:
+        """`fits` raises WarrenError where a network of these prefixes could not come up on this host."""
         self._folder = folder / "networks"
         self._health = health
         self._on_change = on_change
         self._life = life
+        self._fits = fits
         self._running: dict[NetworkId, Network] = {}
         self._refusals: dict[str, WarrenError] = {}
         self._one_change = asyncio.Lock()
@@ -140,6 +145,8 @@ class Roster:
                 introduced.connection.abort()
                 raise WarrenError(Code.CONFLICT, f"this machine is in {NETWORKS_MAX} networks", "leave one first")
             try:
+                if self._fits is not None:  # before the key is used up
+                    await self._fits(introduced.prefixes)
                 parts = await asyncio.to_thread(self._begin, introduced, entry, port or 0)
             except BaseException:
                 introduced.connection.abort()

@@ -8,7 +8,8 @@ fields are ignored. A new version is for what an older program would misundersta
 from collections.abc import Sequence
 
 ADDED: dict[int, str] = {
-    1: "hello, challenge, resume, join, admitted, refused, map, publish, signal, leave, ping",
+    1: "hello, challenge, resume, join, admitted, refused, map, publish, signal, leave, ping; "
+    "without a new number: prefixes in the challenge of who joins",
 }
 """Version -> what it added. The highest key is what this program speaks; a change of the protocol adds a line."""
 

@@ -7,8 +7,10 @@ daemon or files.
 """
 
 import asyncio
+import contextlib
 import platform
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from warren.errors import Code, WarrenError
 from warren.limits import SERVER_CLOSE_MAX_S
@@ -31,6 +33,8 @@ class Introduced:
     genesis: Authentic
     server_key: bytes
     key_challenge: bytes
+    prefixes: tuple[IPv4Network | IPv6Network, ...]
+    """What the network's addresses are in, so the server says; empty where it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,18 @@ async def _introduced(connection: Connection, key: AdmissionKey) -> Introduced:
             f"the server at {connection.place.url} is not the one that made this key",
             "check --server; if it is right, somebody may stand between you and it",
         )
-    return Introduced(connection, network, genesis, event.server_key, event.key_challenge)
+    return Introduced(
+        connection, network, genesis, event.server_key, event.key_challenge, _read_prefixes(event.prefixes)
+    )
+
+
+def _read_prefixes(told: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+    """A hint of a server: what is none is left out."""
+    found = []
+    for one in told:
+        with contextlib.suppress(ValueError):
+            found.append(ip_network(one))
+    return tuple(found)
 
 
 async def enter(

@@ -43,6 +43,7 @@ class Challenged:
     server_key: bytes
     genesis: bytes
     key_challenge: bytes
+    prefixes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,9 @@ class Challenge(Message, frozen=True, kw_only=True, tag="challenge"):
     genesis: Annotated[bytes, Meta(max_length=2048)]
     certificate_sha256: Annotated[bytes, Meta(max_length=32)]
     signature: Signature
+    prefixes: Annotated[tuple[Annotated[str, Meta(max_length=64)], ...], Meta(max_length=4)] = ()
+    """To who means to join: what its addresses will be in, so that a machine where they collide does not use up its
+    key. A hint beside the signature; what counts are the network's settings."""
 
 
 class Resume(Message, frozen=True, kw_only=True, tag="resume"):

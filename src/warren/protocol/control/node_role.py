@@ -184,7 +184,12 @@ class NodeSession(Session[NodeEvent]):
             )
             self._shown = _Shown(shown.network, proof)
             self._advance(now)
-            self._emit(Challenged(shown.version, shown.network, shown.server_key, shown.genesis, key_challenge(proof)))
+            challenge = key_challenge(proof)
+            self._emit(
+                Challenged(
+                    shown.version, shown.network, shown.server_key, shown.genesis, challenge, prefixes=shown.prefixes
+                )
+            )
 
     def _accepted(self) -> _Shown:
         if self._shown is None:

@@ -52,10 +52,11 @@ class ServerSession(Session[ServerEvent]):
     # --- the owner's words ---
 
     def challenge(
-        self, *, network: bytes, genesis: bytes, nonce: bytes, now: float, certificate_sha256: bytes = b""
-    ) -> None:
+        self, *, network: bytes, genesis: bytes, nonce: bytes, now: float, certificate_sha256: bytes = b"",
+        prefixes: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
         """Answer `Greeted`. `nonce`: 32 fresh random bytes; the certificate is that of the public port, empty without
-        TLS.
+        TLS; `prefixes` for who joins.
         """
         if self.is_closed:
             return
@@ -78,6 +79,7 @@ class ServerSession(Session[ServerEvent]):
                 genesis=genesis,
                 certificate_sha256=certificate_sha256,
                 signature=self._sign(statement),
+                prefixes=prefixes,
             ),
             now,
         )

@@ -47,6 +47,7 @@ class Admission:
                 nonce=nonce,
                 now=now,
                 certificate_sha256=self.certificate_sha256,
+                prefixes=(network.settings.prefix4, network.settings.prefix6) if hello.network is None else (),
             )
 
         return network, challenge
