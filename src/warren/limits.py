@@ -195,6 +195,11 @@ NETLINK_DUMP_TRIES_MAX = 4  # a table that changed while it was read is read aga
 HOST_CHANGES_SETTLE_S = 0.05  # an interface coming up is a dozen notices within a few milliseconds
 TUNNEL_EVENTS_TAKE_MAX = 256  # events of the engine that one wake-up takes, so that other tasks get their turn
 
+# --- accounts ---
+PASSWORD_HASHES_AT_ONCE = 2  # each takes 64 MiB and 50 ms of a core
+TOKENS_A_USER_MAX = 64  # live ones: a token a script
+TOKEN_LIFETIME_MAX_S = 366 * 86400  # what nobody renews for a year is forgotten somewhere
+
 # --- cli ---
 CLIENT_ANSWER_MAX_BYTES = 32 * 1024 * 1024  # a status of 20,000 peers at 1.5 KB each
 DAEMON_START_MAX_S = 20.0  # a cold disk on a small board; the usual start takes under half a second

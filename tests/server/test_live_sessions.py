@@ -145,7 +145,9 @@ async def test_a_kicked_member_is_told_and_its_peers_verify_the_removal(server: 
 async def test_a_kick_that_keeps_the_key_revokes_nothing(server: RunningServer) -> None:
     async with TestNode(server.node_url) as node:
         assert await node.join(server.create_key(reusable=True), "kept-key") is None
-        kicked = server.rest.delete("networks", "default", "members", "kept-key", kind=Kicked, query="keep_key=true")
+        kicked = server.rest.delete(
+            "networks", "default", "members", "kept-key", kind=Kicked, query={"keep_key": "true"}
+        )
         assert kicked is not None
         assert kicked.revoked_key is None
 

@@ -17,7 +17,13 @@ from warren.server.web import build, describe
 from warren.trust import admission_key
 
 APPROVED = Path(__file__).with_name("routes_without_authentication.txt")
-PLACEHOLDERS = {"network": "default", "key_id": "aaaaaaaaaa", "member": "nobody"}
+PLACEHOLDERS = {
+    "network": "default",
+    "key_id": "aaaaaaaaaa",
+    "member": "nobody",
+    "user": "nobody",
+    "token": "aaaaaaaaaa",
+}
 
 
 class AdminConnection(http.client.HTTPConnection):
@@ -80,7 +86,13 @@ def test_without_a_right_the_public_side_answers_401_and_changes_nothing(
 ) -> None:
     def stored() -> list[Any]:
         with sqlite3.connect(server.data / "warren.db") as database:
-            queries = ("SELECT * FROM networks", "SELECT * FROM join_keys", "SELECT * FROM audit")
+            queries = (
+                "SELECT * FROM networks",
+                "SELECT * FROM join_keys",
+                "SELECT * FROM audit",
+                "SELECT * FROM users",
+                "SELECT * FROM tokens",
+            )
             rows = [database.execute(query).fetchall() for query in queries]
         database.close()
         return rows

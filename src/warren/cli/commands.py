@@ -222,9 +222,83 @@ _RUN = (
     ),
 )
 
-COMMANDS: tuple[Command, ...] = _ON + _KEYS + _NETWORKS + _MEMBERS + _RUN
+_USER = Flag("user", "whose tokens are meant, on the server's own socket", Kind.TEXT, "NAME")
+
+_PEOPLE = (
+    Command(
+        ("user", "create"),
+        "make a user of the server, who signs on with a name and password",
+        "user:create",
+        flags=(
+            _SERVER,
+            Flag("password", "where the password is: file:PATH, or - for standard input", Kind.SECRET, "WHERE"),
+            Flag("admin", "of the server, not only of networks"),
+        ),
+        arguments=(Argument("name", "the name to sign on with"),),
+        examples=(("warren user create alice --server /var/lib/warren-server", "asks for the password"),),
+    ),
+    Command(
+        ("user", "list"),
+        "list the users of the server",
+        "user:list_users",
+        flags=(_SERVER,),
+        examples=(("warren user list", ""),),
+    ),
+    Command(
+        ("user", "disable"),
+        "shut a user out; tokens of theirs are refused at once",
+        "user:disable",
+        flags=(_SERVER,),
+        arguments=(Argument("name", "the user's name or id"),),
+        examples=(("warren user disable alice", ""),),
+    ),
+    Command(
+        ("user", "enable"),
+        "let a user in again who was shut out",
+        "user:enable",
+        flags=(_SERVER,),
+        arguments=(Argument("name", "the user's name or id"),),
+        examples=(("warren user enable alice", ""),),
+    ),
+    Command(
+        ("token", "create"),
+        "make an API token; the token, and nothing else, goes to standard output",
+        "token:create",
+        flags=(
+            _SERVER,
+            _USER,
+            Flag("name", "what it is for", Kind.TEXT, "TEXT"),
+            Flag("scope", "what it may: read, manage or admin", Kind.TEXT, "SCOPE", default="manage"),
+            Flag("expires", "how long it is good", Kind.DURATION, "DURATION", default="90d"),
+        ),
+        examples=(
+            ("warren token create --server DIR --user alice > token", "on the server's machine"),
+            ("warren token create --scope read --name backup", "programs give it in WARREN_TOKEN, beside --server URL"),
+        ),
+        text="The server keeps a digest only: a lost token cannot be shown again.",
+    ),
+    Command(
+        ("token", "list"),
+        "list API tokens",
+        "token:list_tokens",
+        flags=(_SERVER, _USER),
+        examples=(("warren token list", ""),),
+    ),
+    Command(
+        ("token", "revoke"),
+        "end an API token",
+        "token:revoke",
+        flags=(_SERVER, _USER),
+        arguments=(Argument("id", "the token's id, as `warren token list` shows it"),),
+        examples=(("warren token revoke k3jd82hs0a", ""),),
+    ),
+)
+
+COMMANDS: tuple[Command, ...] = _ON + _PEOPLE + _KEYS + _NETWORKS + _MEMBERS + _RUN
 
 GROUPS: dict[str, str] = {
+    "user": "people who sign on to the server",
+    "token": "what programs show the server in a person's name",
     "key": "pre-auth keys: make, list, revoke",
     "network": "the networks of a server",
     "member": "the members of a network",

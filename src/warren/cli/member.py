@@ -27,7 +27,7 @@ def kick(parsed: Parsed) -> int:
     """End a membership."""
     client = rest_client(parsed)
     network, member = network_name(parsed, client), parsed.argument("member")
-    query = "keep_key=true" if parsed.is_on("keep-key") else ""
+    query = {"keep_key": "true"} if parsed.is_on("keep-key") else None
     kicked = client.delete("networks", network, "members", member, kind=Kicked, query=query)
     if parsed.is_on("json"):
         output.say_json(kicked)

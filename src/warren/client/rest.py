@@ -7,13 +7,14 @@ import contextlib
 import http.client
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
+from warren.client.credentials import token_for
 from warren.errors import Code, WarrenError
 from warren.limits import CLIENT_ANSWER_MAX_BYTES
 from warren.protocol.rest.problem import Problem, error_of
@@ -51,19 +52,23 @@ class RestClient:
         """The server acted on, for people: its URL or its data folder."""
         return self._url or str(self._socket.parent)
 
-    def get(self, *path: str, kind: type[Answer]) -> Answer:
-        """Return the answer to GET; the path is given in segments, which are quoted here."""
-        return self._call("GET", path, None, kind)
+    def get(self, *path: str, kind: type[Answer], query: Mapping[str, str] | None = None) -> Answer:
+        """Return the answer to GET; the path is given in segments, which are quoted here, as the query is."""
+        return self._call("GET", path, None, kind, query)
 
-    def post(self, *path: str, body: msgspec.Struct, kind: type[Answer]) -> Answer:
+    def post(
+        self, *path: str, body: msgspec.Struct, kind: type[Answer], query: Mapping[str, str] | None = None
+    ) -> Answer:
         """Return the answer to POST."""
-        return self._call("POST", path, body, kind)
+        return self._call("POST", path, body, kind, query)
 
     def patch(self, *path: str, body: msgspec.Struct, kind: type[Answer]) -> Answer:
         """Return the answer to PATCH."""
         return self._call("PATCH", path, body, kind)
 
-    def delete(self, *path: str, kind: type[Answer] | None = None, query: str = "") -> Answer | None:
+    def delete(
+        self, *path: str, kind: type[Answer] | None = None, query: Mapping[str, str] | None = None
+    ) -> Answer | None:
         """Return the answer to DELETE, None where the server says nothing."""
         if kind is None:
             self._call("DELETE", path, None, msgspec.Raw, query)
@@ -76,11 +81,16 @@ class RestClient:
         path: tuple[str, ...],
         body: msgspec.Struct | None,
         kind: type[Answer],
-        query: str = "",
+        query: Mapping[str, str] | None = None,
     ) -> Answer:
-        target = "/".join((API, *(quote(segment, safe="") for segment in path))) + (f"?{query}" if query else "")
+        target = "/".join((API, *(quote(segment, safe="") for segment in path))) + (
+            f"?{urlencode(query)}" if query else ""
+        )
         content = None if body is None else msgspec.json.encode(body)
         headers = {"accept": "application/json"} | ({} if content is None else {"content-type": "application/json"})
+        token = token_for(self._url) if self._url else None
+        if token is not None:
+            headers["authorization"] = f"Bearer {token.reveal()}"
         with self._connection() as connection:
             try:
                 connection.request(method, target, content, headers)

@@ -14,6 +14,7 @@ from warren.errors import Code, WarrenError
 from warren.limits import CLOCK_OFF_S, HTTP_DRAIN_S
 from warren.log import Log
 from warren.server import keys, tls
+from warren.server.accounts.service import Accounts
 from warren.server.completions import Completions
 from warren.server.db.engine import Database, database_url
 from warren.server.db.migrate import migrate
@@ -88,7 +89,8 @@ async def _construct(settings: Settings, folder: Folder, database: Database, gro
             "this machine's clock is behind what this server signed before: set it", seconds=int(clock.behind_s)
         )
     invites = Invites(database, server_key.public, clock)
-    return Services(networks, invites, devices, hub, Health(database), server_key)
+    accounts = Accounts(database, clock)
+    return Services(networks, accounts, invites, devices, hub, Health(database), server_key)
 
 
 async def _serve(

@@ -9,6 +9,8 @@ from typing import Any
 from litestar import Request
 
 from warren.model.keys import SigningKeyPair
+from warren.server.accounts.rules import Caller
+from warren.server.accounts.service import Accounts
 from warren.server.devices.service import Devices
 from warren.server.health import Health
 from warren.server.invites.service import Invites
@@ -16,8 +18,7 @@ from warren.server.networks.service import Networks
 from warren.server.sessions.hub import Hub
 
 STATE_KEY = "services"
-ADMIN_ACTOR = "admin socket"
-"""Who acts on the admin socket, for the audit log: the file's mode let them in, nobody has a name there."""
+CALLER_KEY = "warren_caller"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Services:
     """The doors of the features."""
 
     networks: Networks
+    accounts: Accounts
     invites: Invites
     devices: Devices
     hub: Hub
@@ -36,3 +38,9 @@ def services_of(request: Request[Any, Any, Any]) -> Services:
     """The doors, from a request."""
     services: Services = request.app.state[STATE_KEY]
     return services
+
+
+def caller_of(request: Request[Any, Any, Any]) -> Caller:
+    """Who calls; `rights.py` put it there before any handler ran."""
+    caller: Caller = request.scope["state"][CALLER_KEY]
+    return caller

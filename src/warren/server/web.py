@@ -1,8 +1,8 @@
 """The ASGI application of the server: routes, rights, errors, the OpenAPI description.
 
-Decides who may call what: on the admin socket everything; on the public side, while there are no accounts, only routes
-marked open (SECURITY.md rule 18: a test compares them with the approved list). Which side a request came in by is the
-socket it arrived on, written into its scope by `door`, which no header can change. Must not know what routes do.
+Decides what answers without authentication: only routes marked open (SECURITY.md rule 18: a test compares them with the
+approved list); every other asks `rights.py`. Which side a request came in by is the socket it arrived on, written into
+its scope by `door`, which no header can change. Must not know what routes do.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -11,18 +11,26 @@ from typing import Any, Final
 import msgspec
 from h11 import LocalProtocolError
 from litestar import Litestar, Request, Router, asgi, get
-from litestar.connection import ASGIConnection
 from litestar.datastructures import State
-from litestar.handlers.base import BaseRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 
 from warren import __version__
-from warren.errors import Code, WarrenError
 from warren.limits import REQUEST_BODY_MAX_BYTES
 from warren.protocol.rest.keys import KeyCreate, KeyCreated, Keys
 from warren.protocol.rest.members import Kicked, Members
 from warren.protocol.rest.networks import Network, NetworkCreate, NetworkRename, Networks
 from warren.protocol.rest.problem import Problem
+from warren.protocol.rest.tokens import Token, TokenCreate, TokenCreated, Tokens
+from warren.protocol.rest.users import Me, User, UserChange, UserCreate, Users
+from warren.server.accounts.routes import (
+    change_user,
+    create_token,
+    create_user,
+    list_tokens,
+    list_users,
+    revoke_token,
+    show_me,
+)
 from warren.server.devices.routes import kick_member, list_members
 from warren.server.invites.routes import create_key, list_keys, revoke_key
 from warren.server.metrics import CONTENT_TYPE, Metrics
@@ -34,6 +42,7 @@ from warren.server.networks.routes import (
     show_network,
 )
 from warren.server.problems import HANDLERS
+from warren.server.rights import ADMIN_KEY, may_call
 from warren.server.services import STATE_KEY, Services, services_of
 from warren.server.serving import Application, Receive, Scope, Send
 from warren.server.sessions.endpoint import PATH as NODE_PATH
@@ -45,7 +54,6 @@ OPEN = {"open": True}
 Scrape = Callable[[], Awaitable[bytes]]
 """Everything that is counted, in Prometheus' text format."""
 
-_ADMIN = "warren_admin"
 _NO_STORE: Final = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
@@ -63,6 +71,13 @@ ROUTES: Final = (
     revoke_key,
     list_members,
     kick_member,
+    show_me,
+    list_users,
+    create_user,
+    change_user,
+    list_tokens,
+    create_token,
+    revoke_token,
 )
 
 
@@ -90,7 +105,7 @@ def build(services: Services, node: Application) -> Application:
             Router(API, route_handlers=list(ROUTES)),
             asgi(NODE_PATH, opt=OPEN, copy_scope=False)(node),
         ],
-        guards=[_admin_only],
+        guards=[may_call],
         exception_handlers=HANDLERS,
         openapi_config=None,
         request_max_body_size=REQUEST_BODY_MAX_BYTES,
@@ -112,6 +127,15 @@ STRUCTS: Final = (
     NetworkRename,
     Networks,
     Problem,
+    Me,
+    Token,
+    TokenCreate,
+    TokenCreated,
+    Tokens,
+    User,
+    UserChange,
+    UserCreate,
+    Users,
 )
 """What bodies are made of."""
 
@@ -142,7 +166,7 @@ def door(application: Application, metrics: Metrics, *, admin: bool, scrape: Scr
     """The application as one socket shows it: what came in here is, or is not, the admin's. `scrape` gives /metrics."""
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        scope.setdefault("state", {})[_ADMIN] = admin
+        scope.setdefault("state", {})[ADMIN_KEY] = admin
         if scope["type"] != "http":
             await application(scope, receive, send)
             return
@@ -190,13 +214,3 @@ async def serve_metrics(scrape: Scrape, scope: Scope, send: Send) -> None:
 async def _answer(send: Send, status: int, body: bytes, content_type: bytes) -> None:
     await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", content_type)]})
     await send({"type": "http.response.body", "body": body})
-
-
-def _admin_only(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    if handler.opt.get("open") or connection.scope["state"].get(_ADMIN) is True:
-        return
-    raise WarrenError(
-        Code.UNAUTHENTICATED,
-        "this server takes admin calls on its own socket only",
-        "run the command on the server's machine with --server DIR",
-    )

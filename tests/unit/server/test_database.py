@@ -11,6 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from tests.server.postgresql import PostgreSQL
 
+import warren.server.accounts.store
 import warren.server.audit.store
 import warren.server.devices.store
 import warren.server.invites.store

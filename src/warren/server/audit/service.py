@@ -25,6 +25,11 @@ class Action(StrEnum):
     MEMBER_JOINED = "member.joined"
     MEMBER_REMOVED = "member.removed"
     MEMBER_LEFT = "member.left"
+    USER_CREATED = "user.created"
+    USER_DISABLED = "user.disabled"
+    USER_ENABLED = "user.enabled"
+    TOKEN_CREATED = "token.created"  # noqa: S105 - a word of the log
+    TOKEN_REVOKED = "token.revoked"  # noqa: S105 - the same
 
 
 async def record(

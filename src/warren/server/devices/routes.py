@@ -8,16 +8,23 @@ from litestar.params import FromPath, FromQuery
 
 from warren.model.ids import show_identity
 from warren.protocol.rest.members import Kicked, Member, Members
+from warren.server.accounts.rules import Right
 from warren.server.devices.rules import address_at
 from warren.server.devices.store import MemberRow
 from warren.server.networks.live import LiveNetwork
 from warren.server.problems import refused
-from warren.server.services import ADMIN_ACTOR, Services, services_of
+from warren.server.services import Services, caller_of, services_of
 
 HTTPRequest = Request[Any, Any, Any]
 
 
-@get("/networks/{network:str}/members", operation_id="listMembers", summary="List the members", responses=refused(404))
+@get(
+    "/networks/{network:str}/members",
+    operation_id="listMembers",
+    summary="List the members",
+    responses=refused(403, 404),
+    opt={"right": Right.READ_NETWORK},
+)
 async def list_members(request: HTTPRequest, network: FromPath[str]) -> Members:
     """Every member of a network by name."""
     services = services_of(request)
@@ -30,7 +37,8 @@ async def list_members(request: HTTPRequest, network: FromPath[str]) -> Members:
     operation_id="kickMember",
     summary="Remove a member",
     status_code=200,
-    responses=refused(404, 409),
+    responses=refused(403, 404, 409),
+    opt={"right": Right.ADMIN_NETWORK},
 )
 async def kick_member(
     request: HTTPRequest,
@@ -43,7 +51,9 @@ async def kick_member(
     found = services.networks.find(network)
     row = await services.devices.find(found, member)
     shown = _shown(services, found, row)
-    removed = await services.devices.remove(found, row.identity, actor=ADMIN_ACTOR, revoke_key=not keep_key)
+    removed = await services.devices.remove(
+        found, row.identity, actor=caller_of(request).actor, revoke_key=not keep_key
+    )
     return Kicked(member=shown, revoked_key=removed.revoked_key)
 
 

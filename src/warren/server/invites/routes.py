@@ -7,16 +7,23 @@ from litestar import Request, delete, get, post
 from litestar.params import FromPath, JSONBody
 
 from warren.protocol.rest.keys import Key, KeyCreate, KeyCreated, Keys
+from warren.server.accounts.rules import Right
 from warren.server.invites.service import state_of
 from warren.server.invites.store import KeyRow
 from warren.server.networks.live import LiveNetwork
 from warren.server.problems import refused
-from warren.server.services import ADMIN_ACTOR, services_of
+from warren.server.services import caller_of, services_of
 
 HTTPRequest = Request[Any, Any, Any]
 
 
-@get("/networks/{network:str}/keys", operation_id="listKeys", summary="List the pre-auth keys", responses=refused(404))
+@get(
+    "/networks/{network:str}/keys",
+    operation_id="listKeys",
+    summary="List the pre-auth keys",
+    responses=refused(403, 404),
+    opt={"right": Right.ADMIN_NETWORK},
+)
 async def list_keys(request: HTTPRequest, network: FromPath[str]) -> Keys:
     """Every key of a network, the newest first, without secrets."""
     services = services_of(request)
@@ -29,7 +36,8 @@ async def list_keys(request: HTTPRequest, network: FromPath[str]) -> Keys:
     "/networks/{network:str}/keys",
     operation_id="createKey",
     summary="Make a pre-auth key",
-    responses=refused(404, 429),
+    responses=refused(403, 404, 429),
+    opt={"right": Right.ADMIN_NETWORK},
 )
 async def create_key(request: HTTPRequest, network: FromPath[str], data: JSONBody[KeyCreate]) -> KeyCreated:
     """Make a key; its secret is in this answer and nowhere else."""
@@ -41,7 +49,7 @@ async def create_key(request: HTTPRequest, network: FromPath[str], data: JSONBod
         ephemeral=data.ephemeral,
         tags=data.tags,
         expires_s=data.expires_s,
-        actor=ADMIN_ACTOR,
+        actor=caller_of(request).actor,
     )
     return KeyCreated(secret=created.secret.reveal(), key=_shown(found, created.row, services.invites.now()))
 
@@ -51,13 +59,14 @@ async def create_key(request: HTTPRequest, network: FromPath[str], data: JSONBod
     operation_id="revokeKey",
     summary="Revoke a pre-auth key",
     status_code=200,
-    responses=refused(404),
+    responses=refused(403, 404),
+    opt={"right": Right.ADMIN_NETWORK},
 )
 async def revoke_key(request: HTTPRequest, network: FromPath[str], key_id: FromPath[str]) -> Key:
     """Revoke a key; whom it admitted stays."""
     services = services_of(request)
     found = services.networks.find(network)
-    row = await services.invites.revoke(found, key_id, actor=ADMIN_ACTOR)
+    row = await services.invites.revoke(found, key_id, actor=caller_of(request).actor)
     return _shown(found, row, services.invites.now())
 
 

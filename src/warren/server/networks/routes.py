@@ -7,32 +7,51 @@ from litestar.params import FromPath, JSONBody
 
 from warren.model.ids import show_identity, show_network_id
 from warren.protocol.rest.networks import Network, NetworkCreate, NetworkRename, Networks
+from warren.server.accounts.rules import Right
 from warren.server.networks.live import LiveNetwork
 from warren.server.problems import refused
-from warren.server.services import ADMIN_ACTOR, Services, services_of
+from warren.server.services import Services, caller_of, services_of
 
 HTTPRequest = Request[Any, Any, Any]
 
 
-@get("/networks", operation_id="listNetworks", summary="List the networks", responses=refused())
+@get(
+    "/networks",
+    operation_id="listNetworks",
+    summary="List the networks",
+    responses=refused(403),
+    opt={"right": Right.LIST_NETWORKS},
+)
 async def list_networks(request: HTTPRequest) -> Networks:
-    """Every network of this server, the oldest first."""
-    services = services_of(request)
+    """Every network that the caller has a role in, the oldest first; a server's admin sees all."""
+    services, caller = services_of(request), caller_of(request)
+    roles = await services.accounts.roles(caller)
+    seen = [one for one in services.networks.all() if caller.is_server_admin or one.id in roles]
     counts = await services.networks.member_counts()
-    return Networks(
-        networks=tuple(_shown(services, network, counts.get(network.id, 0)) for network in services.networks.all())
-    )
+    return Networks(networks=tuple(_shown(services, network, counts.get(network.id, 0)) for network in seen))
 
 
-@post("/networks", operation_id="createNetwork", summary="Make a network", responses=refused(409, 429))
+@post(
+    "/networks",
+    operation_id="createNetwork",
+    summary="Make a network",
+    responses=refused(403, 409, 429),
+    opt={"right": Right.CREATE_NETWORK},
+)
 async def create_network(request: HTTPRequest, data: JSONBody[NetworkCreate]) -> Network:
-    """Make a network whose root is on this server."""
-    services = services_of(request)
-    network = await services.networks.create(data.name, data.prefix, actor=ADMIN_ACTOR)
+    """Make a network whose root is on this server; who makes it owns it."""
+    services, caller = services_of(request), caller_of(request)
+    network = await services.networks.create(data.name, data.prefix, actor=caller.actor, owner=caller.user)
     return _shown(services, network, 0)
 
 
-@get("/networks/{network:str}", operation_id="showNetwork", summary="Show a network", responses=refused(404))
+@get(
+    "/networks/{network:str}",
+    operation_id="showNetwork",
+    summary="Show a network",
+    responses=refused(403, 404),
+    opt={"right": Right.READ_NETWORK},
+)
 async def show_network(request: HTTPRequest, network: FromPath[str]) -> Network:
     """One network by name or id."""
     services = services_of(request)
@@ -46,12 +65,13 @@ async def show_network(request: HTTPRequest, network: FromPath[str]) -> Network:
     operation_id="renameNetwork",
     summary="Rename a network",
     responses=refused(403, 404, 409),
+    opt={"right": Right.OWN_NETWORK},
 )
 async def rename_network(request: HTTPRequest, network: FromPath[str], data: JSONBody[NetworkRename]) -> Network:
     """Give a network another name; the names of its members change with it."""
     services = services_of(request)
     found = services.networks.find(network)
-    await services.networks.rename(found, data.name, actor=ADMIN_ACTOR)
+    await services.networks.rename(found, data.name, actor=caller_of(request).actor)
     counts = await services.networks.member_counts()
     return _shown(services, found, counts.get(found.id, 0))
 
@@ -61,7 +81,8 @@ async def rename_network(request: HTTPRequest, network: FromPath[str], data: JSO
     operation_id="deleteNetwork",
     summary="Delete a network",
     status_code=200,
-    responses=refused(404),
+    responses=refused(403, 404),
+    opt={"right": Right.OWN_NETWORK},
 )
 async def delete_network(request: HTTPRequest, network: FromPath[str]) -> Network:
     """Forget a network with its members and keys; answers what it was."""
@@ -69,7 +90,7 @@ async def delete_network(request: HTTPRequest, network: FromPath[str]) -> Networ
     found = services.networks.find(network)
     counts = await services.networks.member_counts()
     answer = _shown(services, found, counts.get(found.id, 0))
-    await services.networks.delete(found, actor=ADMIN_ACTOR)
+    await services.networks.delete(found, actor=caller_of(request).actor)
     return answer
 
 

@@ -20,6 +20,8 @@ from warren.model.ids import NetworkId, short_identity, show_network_id
 from warren.model.keys import SigningKeyPair
 from warren.model.names import NetworkName, parse_network_name, printable
 from warren.server import keys
+from warren.server.accounts import store as account_store
+from warren.server.accounts.rules import Role
 from warren.server.audit.service import Action, record
 from warren.server.completions import Completions
 from warren.server.db.engine import Database
@@ -77,7 +79,7 @@ class Networks:
             self._live[row.id] = LiveNetwork(row, documents)
             self._on_date(self._live[row.id].newest_date())
         if not self._live:
-            await self._create(parse_network_name(DEFAULT_NAME), self._draw_prefix(), actor="server")
+            await self._create(parse_network_name(DEFAULT_NAME), self._draw_prefix(), actor="server", owner=None)
         for network in list(self._live.values()):
             if network.settings.servers != (self._place,) and network.row.root == ROOT_HERE:
                 await self._change_settings(
@@ -111,8 +113,8 @@ class Networks:
             )
         return by_id[0]
 
-    async def create(self, name: str, prefix: str | None, *, actor: str) -> LiveNetwork:
-        """Make a network whose root is in this server's data folder.
+    async def create(self, name: str, prefix: str | None, *, actor: str, owner: str | None = None) -> LiveNetwork:
+        """Make a network whose root is in this server's data folder. `owner`: the account that gets the role.
 
         Raises WarrenError INVALID_ARGUMENT, CONFLICT (name taken), BUSY (too many) or STORE_UNAVAILABLE.
         """
@@ -120,9 +122,9 @@ class Networks:
         prefix4 = rules.parse_prefix(prefix) if prefix is not None else self._draw_prefix()
         if len(self._live) >= NETWORKS_MAX:
             raise WarrenError(Code.BUSY, f"this server has {NETWORKS_MAX} networks already", "delete one")
-        return await self._completions.finish(self._create(label, prefix4, actor=actor))
+        return await self._completions.finish(self._create(label, prefix4, actor=actor, owner=owner))
 
-    async def _create(self, label: NetworkName, prefix4: IPv4Network, *, actor: str) -> LiveNetwork:
+    async def _create(self, label: NetworkName, prefix4: IPv4Network, *, actor: str, owner: str | None) -> LiveNetwork:
         private = keys.generate()
         root = SigningKeyPair(private)
         now = int(self._clock())
@@ -155,6 +157,8 @@ class Networks:
             async with self._database.write() as connection:
                 await store.add(connection, row)
                 await store.put(connection, row.id, [*founded.documents, head], now)
+                if owner is not None:
+                    await account_store.add_role(connection, row.id, owner, Role.OWNER)
                 await record(connection, Action.NETWORK_CREATED, actor=actor, at=now, network=row.id, subject=label)
         except IntegrityError as error:
             key_file.unlink(missing_ok=True)

@@ -1,0 +1,47 @@
+"""`/api/v1/users`: GET lists, POST creates; `.../{user}`: PATCH shuts out or lets in. For the server's admins.
+
+`{user}` is an id, or the name of a person of this server.
+"""
+
+import msgspec
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    """An account: (`issuer`, `subject`) is who it is, `name` a label. `issuer` is `local` for this server's own."""
+
+    id: str
+    issuer: str
+    subject: str
+    name: str
+    admin: bool
+    created_at: float
+    disabled_at: float | None = None
+
+
+class UserCreate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A person of this server. `admin`: of the server, not only of networks."""
+
+    name: str
+    password: str
+    admin: bool = False
+
+
+class UserChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`disabled`: shut out, with every token, until changed back."""
+
+    disabled: bool
+
+
+class Users(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to GET."""
+
+    users: tuple[User, ...]
+
+
+class Me(msgspec.Struct, frozen=True, kw_only=True):
+    """`/api/v1/me`: who calls. `user` is None on the server's own socket."""
+
+    name: str
+    admin: bool
+    scopes: tuple[str, ...]
+    user: User | None = None

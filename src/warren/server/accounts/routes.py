@@ -1,0 +1,143 @@
+"""`/api/v1/me`, `/users` and `/tokens`: see `warren.protocol.rest.users` and `warren.protocol.rest.tokens`."""
+
+from typing import Any
+
+from litestar import Request, delete, get, patch, post
+from litestar.params import FromPath, FromQuery, JSONBody
+
+from warren.errors import Code, WarrenError
+from warren.protocol.rest.tokens import Token, TokenCreate, TokenCreated, Tokens
+from warren.protocol.rest.users import Me, User, UserChange, UserCreate, Users
+from warren.server.accounts.rules import Caller, Right, Scope
+from warren.server.accounts.service import Accounts, is_live
+from warren.server.accounts.store import TokenRow, UserRow
+from warren.server.problems import refused
+from warren.server.services import caller_of, services_of
+
+HTTPRequest = Request[Any, Any, Any]
+
+
+@get("/me", operation_id="showMe", summary="Show who calls", responses=refused(), opt={"right": Right.OWN_ACCOUNT})
+async def show_me(request: HTTPRequest) -> Me:
+    """Who holds this token, and what it may be used for."""
+    caller = caller_of(request)
+    user = None if caller.user is None else _shown(await services_of(request).accounts.find(caller.user))
+    scopes = tuple(scope.value for scope in Scope if scope in caller.scopes)
+    return Me(name=caller.name, admin=caller.is_server_admin, scopes=scopes, user=user)
+
+
+@get("/users", operation_id="listUsers", summary="List the users", responses=refused(403), opt={"right": Right.SERVER})
+async def list_users(request: HTTPRequest) -> Users:
+    """Every account of this server, the oldest first."""
+    return Users(users=tuple(map(_shown, await services_of(request).accounts.all())))
+
+
+@post(
+    "/users",
+    operation_id="createUser",
+    summary="Make a user of this server",
+    responses=refused(403, 409),
+    opt={"right": Right.SERVER},
+)
+async def create_user(request: HTTPRequest, data: JSONBody[UserCreate]) -> User:
+    """Make a person who signs on with a name and password."""
+    made = await services_of(request).accounts.create(
+        data.name, data.password, is_admin=data.admin, actor=caller_of(request).actor
+    )
+    return _shown(made)
+
+
+@patch(
+    "/users/{user:str}",
+    operation_id="changeUser",
+    summary="Shut a user out, or let them in again",
+    responses=refused(403, 404),
+    opt={"right": Right.SERVER},
+)
+async def change_user(request: HTTPRequest, user: FromPath[str], data: JSONBody[UserChange]) -> User:
+    """Shut a person out: their tokens are refused from now on."""
+    accounts = services_of(request).accounts
+    found = await accounts.find(user)
+    return _shown(await accounts.set_disabled(found, disabled=data.disabled, actor=caller_of(request).actor))
+
+
+@get(
+    "/tokens",
+    operation_id="listTokens",
+    summary="List API tokens",
+    responses=refused(403, 404),
+    opt={"right": Right.OWN_ACCOUNT},
+)
+async def list_tokens(request: HTTPRequest, user: FromQuery[str | None] = None) -> Tokens:
+    """The caller's tokens, the newest first, without secrets."""
+    accounts = services_of(request).accounts
+    owner = await _owner(accounts, caller_of(request), user)
+    now = accounts.now()
+    return Tokens(tokens=tuple(_token(row, now) for row in await accounts.tokens(owner.id)))
+
+
+@post(
+    "/tokens",
+    operation_id="createToken",
+    summary="Make an API token",
+    responses=refused(403, 404, 429),
+    opt={"right": Right.OWN_ACCOUNT_CHANGE},
+)
+async def create_token(
+    request: HTTPRequest, data: JSONBody[TokenCreate], user: FromQuery[str | None] = None
+) -> TokenCreated:
+    """Make a token; its secret is in this answer and nowhere else."""
+    accounts, caller = services_of(request).accounts, caller_of(request)
+    owner = await _owner(accounts, caller, user)
+    made = await accounts.create_token(owner, data.name, Scope(data.scope), data.expires_s, actor=caller.actor)
+    return TokenCreated(secret=made.secret.reveal(), token=_token(made.row, accounts.now()))
+
+
+@delete(
+    "/tokens/{token:str}",
+    operation_id="revokeToken",
+    summary="Revoke an API token",
+    status_code=200,
+    responses=refused(403, 404),
+    opt={"right": Right.OWN_ACCOUNT_CHANGE},
+)
+async def revoke_token(request: HTTPRequest, token: FromPath[str], user: FromQuery[str | None] = None) -> Token:
+    """End a token."""
+    accounts, caller = services_of(request).accounts, caller_of(request)
+    owner = await _owner(accounts, caller, user)
+    return _token(await accounts.revoke_token(token, owner.id, actor=caller.actor), accounts.now())
+
+
+async def _owner(accounts: Accounts, caller: Caller, named: str | None) -> UserRow:
+    """Whose tokens are meant: the caller's own; the admin socket, which is nobody, has to name somebody."""
+    if caller.user is not None and named in {None, caller.user, caller.name}:
+        return await accounts.find(caller.user)
+    if caller.user is not None:
+        raise WarrenError(Code.FORBIDDEN, "tokens of others are not yours to see or make", "leave `user` out")
+    if named is None:
+        raise WarrenError(Code.INVALID_ARGUMENT, "on this socket nobody is signed on", "say whose token: --user NAME")
+    return await accounts.find(named)
+
+
+def _shown(row: UserRow) -> User:
+    return User(
+        id=row.id,
+        issuer=row.issuer,
+        subject=row.subject,
+        name=row.name,
+        admin=row.is_admin,
+        created_at=float(row.created_at),
+        disabled_at=None if row.disabled_at is None else float(row.disabled_at),
+    )
+
+
+def _token(row: TokenRow, now: int) -> Token:
+    return Token(
+        id=row.id,
+        name=row.name,
+        scope=row.scope,
+        state="revoked" if row.revoked_at is not None else "live" if is_live(row, now) else "expired",
+        created_at=float(row.created_at),
+        expires_at=float(row.expires_at),
+        revoked_at=None if row.revoked_at is None else float(row.revoked_at),
+    )

@@ -1,0 +1,202 @@
+"""The only door to accounts: made, listed, shut out; tokens made, revoked, and turned into callers.
+
+Decides when a token is good: known, its digest right, neither expired nor revoked, its person not shut out. What a
+caller may do is in `rules.py`. Must not know HTTP.
+"""
+
+import base64
+import hashlib
+import hmac
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy.exc import IntegrityError
+
+from warren.errors import Code, WarrenError
+from warren.limits import TOKENS_A_USER_MAX
+from warren.model.ids import NetworkId
+from warren.model.keys import Secret
+from warren.model.names import printable
+from warren.server.accounts import rules, store
+from warren.server.accounts.passwords import Passwords
+from warren.server.accounts.rules import LOCAL_ISSUER, Caller, Role, Scope
+from warren.server.accounts.store import TokenRow, UserRow
+from warren.server.audit.service import Action, record
+from warren.server.db.engine import Database
+
+TOKEN_PREFIX = "wt"  # noqa: S105 - what every token begins with
+_SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedToken:
+    """A new token: `secret` is the whole line, shown once."""
+
+    secret: Secret[str]
+    row: TokenRow
+
+
+class Accounts:
+    """People of this server. Times are Unix seconds of `clock`."""
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._clock = clock
+        self._passwords = Passwords()
+
+    def now(self) -> int:
+        """Unix seconds, for the state of a token."""
+        return int(self._clock())
+
+    async def create(self, name: str, password: str, *, is_admin: bool, actor: str) -> UserRow:
+        """Make a person of this server. Raises WarrenError INVALID_ARGUMENT, CONFLICT or STORE_UNAVAILABLE."""
+        name = rules.parse_user_name(name)
+        rules.check_password(password, name)
+        row = UserRow(
+            id=f"u{new_id()}",
+            issuer=LOCAL_ISSUER,
+            subject=name,
+            name=name,
+            password=await self._passwords.hash(password),
+            is_admin=is_admin,
+            created_at=self.now(),
+            disabled_at=None,
+        )
+        try:
+            async with self._database.write() as connection:
+                await store.add_user(connection, row)
+                await record(
+                    connection,
+                    Action.USER_CREATED,
+                    actor=actor,
+                    at=row.created_at,
+                    network=None,
+                    subject=row.id,
+                    detail={"issuer": row.issuer, "subject": row.subject, "admin": is_admin},
+                )
+        except IntegrityError as error:
+            raise WarrenError(Code.CONFLICT, f"there is a user '{name}' already", "choose another name") from error
+        return row
+
+    async def all(self) -> list[UserRow]:
+        """Every account, the oldest first."""
+        async with self._database.read() as connection:
+            return await store.read_users(connection)
+
+    async def find(self, name_or_id: str) -> UserRow:
+        """The account of this id, or the local one of this name. Raises WarrenError NOT_FOUND."""
+        async with self._database.read() as connection:
+            found = await store.read_user(connection, name_or_id)
+            found = found or await store.find_user(connection, LOCAL_ISSUER, name_or_id.lower())
+        if found is None:
+            raise WarrenError(
+                Code.NOT_FOUND,
+                f"there is no user '{printable(name_or_id[:80])}'",
+                "warren user list shows who there is",
+            )
+        return found
+
+    async def set_disabled(self, user: UserRow, *, disabled: bool, actor: str) -> UserRow:
+        """Shut a person out, or let them in again; their tokens are refused from the commit on."""
+        at = self.now()
+        async with self._database.write() as connection:
+            await store.set_disabled(connection, user.id, at if disabled else None)
+            action = Action.USER_DISABLED if disabled else Action.USER_ENABLED
+            await record(connection, action, actor=actor, at=at, network=None, subject=user.id)
+        return await self.find(user.id)
+
+    async def check_password(self, name: str, password: str) -> UserRow | None:
+        """The person whose name and password these are; None for any other reason, after the same work."""
+        async with self._database.read() as connection:
+            user = await store.find_user(connection, LOCAL_ISSUER, name.lower())
+        right = await self._passwords.is_right(None if user is None else user.password, password)
+        return user if right and user is not None and user.disabled_at is None else None
+
+    async def create_token(
+        self, user: UserRow, name: str, scope: Scope, lifetime_s: int, *, actor: str
+    ) -> CreatedToken:
+        """Make a token. Raises WarrenError BUSY (too many live ones) or STORE_UNAVAILABLE."""
+        secret, now = os.urandom(_SECRET_BYTES), self.now()
+        row = TokenRow(new_id(), user.id, name, _digest(secret), scope.value, now, now + lifetime_s, None)
+        async with self._database.write() as connection:
+            live = [one for one in await store.read_tokens(connection, user.id) if is_live(one, now)]
+            if len(live) >= TOKENS_A_USER_MAX:
+                raise WarrenError(
+                    Code.BUSY, f"a user has at most {TOKENS_A_USER_MAX} tokens", "revoke those that nobody needs"
+                )
+            await store.add_token(connection, row)
+            await record(
+                connection,
+                Action.TOKEN_CREATED,
+                actor=actor,
+                at=now,
+                network=None,
+                subject=row.id,
+                detail={"user": user.id, "name": name, "scope": scope.value, "expires_at": row.expires_at},
+            )
+        return CreatedToken(Secret(f"{TOKEN_PREFIX}.{row.id}.{_to_text(secret)}"), row)
+
+    async def tokens(self, user: str) -> list[TokenRow]:
+        """A person's tokens, the newest first."""
+        async with self._database.read() as connection:
+            return await store.read_tokens(connection, user)
+
+    async def revoke_token(self, token: str, user: str, *, actor: str) -> TokenRow:
+        """End a token of this person. Raises WarrenError NOT_FOUND or STORE_UNAVAILABLE."""
+        now = self.now()
+        async with self._database.write() as connection:
+            row = await store.revoke_token(connection, token, user, now)
+            if row is None:
+                raise WarrenError(
+                    Code.NOT_FOUND,
+                    f"there is no token '{printable(token[:80])}'",
+                    "warren token list shows what there is",
+                )
+            await record(connection, Action.TOKEN_REVOKED, actor=actor, at=now, network=None, subject=row.id)
+        return row
+
+    async def caller(self, bearer: str) -> Caller:
+        """Who holds this token. Raises WarrenError UNAUTHENTICATED, with one text for every reason."""
+        prefix, _, rest = bearer.partition(".")
+        token, _, text = rest.partition(".")
+        async with self._database.read() as connection:
+            row = await store.read_token(connection, token[:16]) if prefix == TOKEN_PREFIX else None
+            user = await store.read_user(connection, row.user) if row is not None else None
+        right = row is not None and hmac.compare_digest(row.digest, _digest(_from_text(text)))
+        if row is None or user is None or not right or not is_live(row, self.now()) or user.disabled_at is not None:
+            raise WarrenError(Code.UNAUTHENTICATED, "this token is not, or no longer, good", "sign on: warren login")
+        return Caller(user.id, user.name, user.is_admin, rules.parse_scopes((row.scope,)))
+
+    async def roles(self, caller: Caller) -> Mapping[NetworkId, Role]:
+        """What a caller is, by network."""
+        if caller.user is None:
+            return {}
+        async with self._database.read() as connection:
+            found = await store.read_roles(connection, caller.user)
+        return {network: Role(role) for network, role in found.items()}
+
+
+def is_live(row: TokenRow, now: int) -> bool:
+    """Whether a token still opens anything."""
+    return row.revoked_at is None and row.expires_at > now
+
+
+def new_id() -> str:
+    """Ten fresh characters of RFC 4648's base32, lower case: 50 bits."""
+    return base64.b32encode(os.urandom(7)).decode()[:10].lower()
+
+
+def _digest(secret: bytes) -> bytes:
+    return hashlib.sha256(b"warren/token/v1" + secret).digest()
+
+
+def _to_text(secret: bytes) -> str:
+    return base64.urlsafe_b64encode(secret).rstrip(b"=").decode()
+
+
+def _from_text(text: str) -> bytes:
+    try:
+        return base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+    except ValueError:
+        return b""
