@@ -33,6 +33,7 @@ _ON = (
             Flag("ephemeral", "the membership ends a few hours after this node was last seen", can_be_no=True),
             Flag("operator", "the user who may change this daemon besides root", Kind.TEXT, "USER"),
             Flag("port", "the UDP port to listen on; a random one, kept, if not given", Kind.NUMBER, "PORT"),
+            Flag("force-relay", "send by relays only, and tell nobody this machine's addresses", can_be_no=True),
             Flag("plan", "only show what would change on this machine"),
             _STATE,
         ),

@@ -15,6 +15,7 @@ from warren.model.names import printable
 from warren.protocol.local.rights import STATUS
 from warren.protocol.local.status import Network, Peer, Status
 
+_MOVED_SHOWN_S = 600.0  # a change of path so recent is shown with its reason
 _HEAD = ("NAME", "ADDRESS", "STATE", "LATENCY", "RX/TX")
 
 
@@ -41,7 +42,8 @@ def render(shown: Status, now: float, network: str | None = None) -> list[str]:
     rows = [_own_row(one, is_long=is_long) for one in networks]
     rows += [_peer_row(one, now, is_long=is_long) for one in peers]
     away = [_away(one, now) for one in networks if one.server.state != "connected" and not _is_told(one, shown)]
-    return [*output.aligned(_HEAD, rows), *away, *_health(shown)]
+    moved = [line for one in peers if (line := _moved(one, now, is_long=is_long))]
+    return [*output.aligned(_HEAD, rows), *moved, *away, *_health(shown)]
 
 
 def state_of(peer: Peer, now: float) -> str:
@@ -60,6 +62,24 @@ def state_of(peer: Peer, now: float) -> str:
     if peer.online:
         return path.note or "connecting"
     return "offline" if peer.last_seen is None else f"offline since {show_duration(now - peer.last_seen)}"
+
+
+def _moved(peer: Peer, now: float, *, is_long: bool) -> str:
+    """Why a peer is on a relay, or changed its path not long ago; empty where there is nothing to tell."""
+    path = peer.path
+    is_news = len(path.history) > 1 and now - path.history[-1].at < _MOVED_SHOWN_S
+    if not peer.allowed or not path.history or not (path.kind == "relay" or is_news):
+        return ""
+    last = path.history[-1]
+    name = f"{peer.name}.{peer.network}" if is_long else peer.name
+    where = f"moved to {'relay ' if last.kind == 'relay' else ''}{last.via}" if last.kind != "none" else "lost its path"
+    why = f", because {last.reason}" if last.reason else ""
+    return printable(f"  {name} {where} at {_clock(last.at, now)}{why}")
+
+
+def _clock(at: float, now: float) -> str:
+    moment, today = time.localtime(at), time.localtime(now)
+    return time.strftime("%H:%M" if moment[:3] == today[:3] else "%Y-%m-%d %H:%M", moment)
 
 
 def _own_row(network: Network, *, is_long: bool) -> tuple[str, ...]:

@@ -72,6 +72,7 @@ def request_of(parsed: Parsed) -> UpRequest:
         ephemeral=parsed.switch("ephemeral"),
         operator=parsed.text("operator"),
         port=parsed.number("port", 1, 65535),
+        force_relay=parsed.switch("force-relay"),
         timeout_s=timeout_s(parsed),
     )
 

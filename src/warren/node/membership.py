@@ -17,7 +17,9 @@ SETTINGS_FILE = "settings.json"
 
 
 class Membership(msgspec.Struct, frozen=True, kw_only=True):
-    """`server` is the URL, `server_key` what the pin vouched for. `port` 0: any, kept. `name` is the last known one."""
+    """`server` is the URL, `server_key` what the pin vouched for. `port` 0: any, kept. `name` is the last known one.
+    `force_relay`: no direct path is looked for or answered.
+    """
 
     server: str
     server_key: Annotated[bytes, Meta(min_length=32, max_length=32)]
@@ -28,6 +30,7 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True):
     ephemeral: bool = False
     port: Annotated[int, Meta(ge=0, le=65535)] = 0
     name: str = ""
+    force_relay: bool = False
 
 
 def load(store: Store) -> Membership:

@@ -102,6 +102,7 @@ class Network:
         self.prober = Prober(self.id, envelopes, self.book, self.link.signal, self)
         self.portmap = PortMapping(parts.store, self.prober.set_mappings, self._seen)
         self._surroundings = Surroundings()
+        self.prober.set_force_relay(forced=parts.membership.force_relay)
         self._troubles = Troubles()
         self._heads = HeadWatch()
         self._tasks: asyncio.TaskGroup | None = None
@@ -212,6 +213,14 @@ class Network:
         if pause.lasted_s >= PAUSE_SESSION_MAX_S:
             self.link.renew()
         self._greet()
+
+    async def set_force_relay(self, *, forced: bool) -> None:
+        """Use relays only, or direct paths too: at once, and from the next start on."""
+        self.prober.set_force_relay(forced=forced)
+        if forced != self.parts.membership.force_relay:
+            membership = msgspec.structs.replace(self.parts.membership, force_relay=forced)
+            self.parts = dataclasses.replace(self.parts, membership=membership)
+            await asyncio.to_thread(memberships.save, self.parts.store, membership)
 
     async def until(self, condition: Callable[[], bool], within_s: float) -> bool:
         """Wait until the condition holds; False where it did not within the time. Looked at after every change."""

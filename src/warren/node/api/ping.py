@@ -9,6 +9,7 @@ from ipaddress import ip_address
 
 from warren.errors import Code, WarrenError
 from warren.limits import PING_COUNT_MAX, PING_INTERVAL_MIN_S, PING_TIMEOUT_MAX_S
+from warren.model.addresses import RelayHop
 from warren.model.names import printable
 from warren.node.api.http import Reply, Request
 from warren.node.api.scope import Scope
@@ -16,6 +17,7 @@ from warren.node.dataplane.interface import Tunnel
 from warren.node.netmap import Peer
 from warren.node.network import Network
 from warren.node.paths.echo import Echo
+from warren.node.paths.words import kind_of, via_of
 from warren.node.roster import Roster, show_short
 from warren.protocol.local.ping import PingLost, PingPong, PingRequest, PingResult
 
@@ -34,9 +36,10 @@ async def answer(scope: Scope, request: Request, reply: Reply) -> None:
             await reply.line(PingLost(number=number, name=peer.name, address=_address(peer), reason=reason))
         else:
             answered += 1
-            await reply.line(_pong(network, number, peer, echo))
-            if wish.until_direct:
-                break  # every path is direct, until there are relays
+            pong = _pong(network, number, peer, echo)
+            await reply.line(pong)
+            if wish.until_direct and (pong.via == "direct" or network.prober.is_forced):
+                break
         if number < wish.count:
             await asyncio.sleep(wish.interval_s)
     await reply.line(PingResult(sent=number, answered=answered))
@@ -110,14 +113,17 @@ def _has_path(network: Network, peer: Peer) -> bool:
 
 def _pong(network: Network, number: int, peer: Peer, echo: Echo) -> PingPong:
     state = network.prober.state(peer.identity)
-    # where we send to; the answer may come from another address of a peer that has several
-    endpoint = state.endpoint if state is not None and state.endpoint is not None else echo.endpoint
+    # where we send to; the answer may come from another address of a peer that has several. Direct is what was so both
+    # ways: a peer that still answers by the relay has not moved
+    hop = state.endpoint if state is not None and state.endpoint is not None else echo.endpoint
+    if isinstance(echo.endpoint, RelayHop):
+        hop = echo.endpoint
     return PingPong(
         number=number,
         name=peer.name,
         address=_address(peer),
-        via="direct",
-        endpoint=str(endpoint) if endpoint is not None else "",
+        via=kind_of(hop),
+        endpoint=via_of(hop, network.prober.relay_name),
         latency_ms=round(echo.rtt_s * 1000, 3),
     )
 

@@ -17,6 +17,7 @@ from warren.node.api.scope import Scope
 from warren.node.dataplane.interface import PeerStats
 from warren.node.netmap import Peer
 from warren.node.network import Network
+from warren.node.paths.words import path_words
 from warren.protocol.local import status as words
 
 
@@ -112,17 +113,11 @@ def _peer(network: Network, peer: Peer, stats: PeerStats | None) -> words.Peer:
 
 
 def _path(network: Network, peer: Peer) -> words.Path:
-    state = network.prober.state(peer.identity)
-    if state is None or state.endpoint is None:
-        return words.Path(kind="none", note=state.note if state is not None else "")
-    last = network.echoes.latest(peer.identity)
+    state, history = network.prober.state(peer.identity), network.prober.history(peer.identity)
+    if state is None or history is None:
+        return words.Path(kind="none")
     now = time.monotonic()
+    last = network.echoes.latest(peer.identity)
     is_fresh = last is not None and now - last.at < STATUS_FRESH_S
-    since = time.time() - (now - state.since) if state.since is not None else None
-    return words.Path(
-        kind="direct",
-        endpoint=str(state.endpoint),
-        latency_ms=round(last.rtt_s * 1000, 3) if last is not None and is_fresh else None,
-        since=since,
-        note=state.note or ("" if is_fresh else "no session yet"),
-    )
+    latency_ms = round(last.rtt_s * 1000, 3) if last is not None and is_fresh else None
+    return path_words(state, history, latency_ms, network.prober.relay_name, time.time() - now)

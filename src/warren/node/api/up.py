@@ -39,6 +39,7 @@ class _Wish:
     timeout_s: float
     hostname: str | None
     network: str | None
+    force_relay: bool | None
 
 
 async def answer(scope: Scope, request: Request, reply: Reply) -> None:
@@ -50,6 +51,9 @@ async def answer(scope: Scope, request: Request, reply: Reply) -> None:
     scope.roster.load()
     networks, joined = await _networks(scope, wish, reply)
     try:
+        if wish.force_relay is not None:
+            for network in networks:
+                await network.set_force_relay(forced=wish.force_relay)
         await scope.set_wanted(up=True, operator_uid=wish.operator_uid)
         if scope.convergence is not None:
             scope.convergence.request()
@@ -106,6 +110,7 @@ def _read(request: Request, scope: Scope) -> _Wish:
         timeout_s=body.timeout_s,
         hostname=body.hostname,
         network=body.network,
+        force_relay=body.force_relay,
     )
 
 

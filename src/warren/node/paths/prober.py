@@ -90,6 +90,8 @@ class Prober:
         """`budget` is that of the whole machine; None: one of its own."""
         self.on_relay_silent: Callable[[Identity, RelayHop], None] = lambda _peer, _hop: None
         """Told of a channel that does not answer; whoever keeps the relays sets it."""
+        self.relay_name: Callable[[int], str] = str
+        """What people call the relay of this number; whoever keeps the relays sets it."""
         self._network = network
         self._envelopes = envelopes
         self._book = book

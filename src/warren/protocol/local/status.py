@@ -41,9 +41,31 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     """Of when the map in force is; older than now where the server is away."""
 
 
+class PathChange(msgspec.Struct, frozen=True, kw_only=True):
+    """From `at` (Unix seconds) on packets went this way, because of `reason`; `via`: the endpoint, or the relay."""
+
+    at: float
+    kind: PathKind
+    via: str = ""
+    reason: str = ""
+
+
+class PathQuality(msgspec.Struct, frozen=True, kw_only=True):
+    """Of the minute from `at` (Unix seconds) on: pings on the path in use, the part of them that got lost, and the
+    round trips of the others.
+    """
+
+    at: float
+    pings: int
+    loss: float
+    latency_ms: float | None = None
+    latency_max_ms: float | None = None
+
+
 class Path(msgspec.Struct, frozen=True, kw_only=True):
     """How packets reach the peer. `latency_ms` only after a round trip inside the session; `note` names what is wrong
-    or being tried (`trying direct`, `no answer`).
+    or being tried (`trying direct`, `no answer`, `MTU hole`), `reason` why this path and no other. `history` holds the
+    last changes, `quality` the last hour, both oldest first.
     """
 
     kind: PathKind
@@ -52,6 +74,9 @@ class Path(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: float | None = None
     since: float | None = None
     note: str = ""
+    reason: str = ""
+    history: tuple[PathChange, ...] = ()
+    quality: tuple[PathQuality, ...] = ()
 
 
 class Peer(msgspec.Struct, frozen=True, kw_only=True):

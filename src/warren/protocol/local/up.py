@@ -21,6 +21,7 @@ class UpRequest(msgspec.Struct, frozen=True, kw_only=True):
     ephemeral: bool | None = None
     operator: str | None = None
     port: int | None = None
+    force_relay: bool | None = None
     timeout_s: float = 30.0
 
 
