@@ -228,7 +228,7 @@ class PathAgent:
         """Packets of the peer arrive: where they don't come from elsewhere, the path is alive one way at least."""
         current = self._current_path
         if current is not None and now - self._elsewhere_at > MOVED_GAP_S / 2:
-            current.is_patient = current.verified_since is not None
+            current.be_patient(now)
 
     def handle_traffic(self, now: float) -> None:
         """Packets go to the peer: a direct path is worth more than before."""
@@ -439,6 +439,8 @@ class PathAgent:
 
     def _give_up(self, path: Path, now: float) -> None:
         path.give_up()
+        if path.hop == self._current and not path.is_relay:
+            path.die(now)
         if path.hop == self._relay:
             self._put_event(RelaySilent(self._relay))
             path.schedule.append(now + SILENT_RELAY_S)

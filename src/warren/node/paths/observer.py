@@ -2,7 +2,7 @@
 
 Decides who is asked when, and what the answers say together (`nat`): an answer counts from the server that was asked,
 with the transaction of that request; the engine let nothing else through. What a peer's pong says of our address counts
-like a server's word on how mappings are made, but is never offered to others: a peer may lie. Must not know sockets:
+like a server's word on how mappings are made, and is offered to others only where no server answers: a peer may lie. Must not know sockets:
 `Ask` is what to send, `ask` and `handle_timeout` say when. Times are monotonic seconds.
 """
 
@@ -20,6 +20,11 @@ from warren.wire.stun import BindingSuccess, decode_binding_response, encode_bin
 ASK_AT = (0.0, 0.25, 0.75, 1.75)  # repetitions of one request
 ASK_AGAIN_S = 27.0  # below the 30 s after which routers forget; a mapping that moved is known by then
 ASK_GAP_S = 2.0  # what was heard so recently is not asked again
+COUNTED_GAP_S = (
+    45.0  # the same where ports are counted: only a mapping that was forgotten and made anew shows the count
+)
+COUNTED_AGAIN_S = 300.0
+ORDER_S = 1e-6  # requests of one moment are told apart by this: the order of mappings is the order of requests
 SEEN_FOR_S = 120.0  # an observation is evidence for so long
 PEERS_SEEN_MAX = 8  # words of peers that are remembered, the newest
 
@@ -38,6 +43,7 @@ class _Server:
     endpoint: Endpoint
     schedule: deque[float] = field(default_factory=deque)
     transaction: bytes = b""
+    asked_at: float = 0.0
     gives_up_at: float | None = None
     failures: int = 0
     seen: Seen | None = None
@@ -52,6 +58,7 @@ class Observer:
         self._peers: dict[Endpoint, Seen] = {}
         self._own: frozenset[IPv4Address | IPv6Address] = frozenset()
         self._port = 0
+        self._last_asked_at = 0.0
         self._asks: deque[Ask] = deque()
         self._told: tuple[Nat, Nat] = (Nat(), Nat())
         self._view: tuple[Nat, Nat] = (Nat(), Nat())
@@ -81,8 +88,9 @@ class Observer:
 
     def ask(self, now: float) -> None:
         """The outside view matters now: ask whoever has not answered just now."""
+        gap_s = COUNTED_GAP_S if self._view[0].step else ASK_GAP_S
         for server in self._servers.values():
-            is_fresh = server.seen is not None and now - server.seen.at < ASK_GAP_S
+            is_fresh = server.seen is not None and now - server.seen.at < gap_s
             if not is_fresh and server.gives_up_at is None:
                 self._begin(server, now)
 
@@ -103,7 +111,7 @@ class Observer:
             return  # no answer is what it amounts to
         if answer.transaction != server.transaction or not isinstance(answer, BindingSuccess):
             return
-        server.seen = Seen(source, answer.mapped, now)
+        server.seen = Seen(source, answer.mapped, server.asked_at)
         server.failures = 0
         self._rest(server, now)
         self._judge(now)
@@ -162,13 +170,15 @@ class Observer:
 
     def _begin(self, server: _Server, now: float) -> None:
         server.transaction = self._rng(12)
+        self._last_asked_at = server.asked_at = max(now, self._last_asked_at + ORDER_S)
         server.schedule = deque(now + offset_s for offset_s in ASK_AT)
         server.gives_up_at = now + STUN_ANSWER_MAX_S
         self._send_due(server, now)
 
     def _rest(self, server: _Server, now: float) -> None:
         server.gives_up_at = None
-        server.schedule = deque((now + ASK_AGAIN_S * (0.9 + 0.2 * self._rng(1)[0] / 255),))
+        again_s = COUNTED_AGAIN_S if self._view[0].step else ASK_AGAIN_S
+        server.schedule = deque((now + again_s * (0.9 + 0.2 * self._rng(1)[0] / 255),))
 
     def _send_due(self, server: _Server, now: float) -> None:
         while server.gives_up_at is not None and server.schedule and server.schedule[0] <= now:
@@ -184,10 +194,10 @@ class Observer:
         views = []
         for version in (4, 6):
             family = [one for one in fresh if one.outer.address.version == version]
-            of_servers = tuple(one.outer for one in family if one.observer in self._servers)
             nat = classify(family, self._own, self._port)
-            outer = tuple(one for one in nat.outer if one in of_servers)
-            views.append(Nat(nat.mapping, outer, nat.step))
+            by_servers = classify([one for one in family if one.observer in self._servers], self._own, self._port)
+            # without a server what peers say is better than nothing: one that lies costs others a few probes
+            views.append(Nat(nat.mapping, by_servers.outer or nat.outer, by_servers.step))
         self._view = (views[0], views[1])
 
     def _blocked(self) -> Mapping:

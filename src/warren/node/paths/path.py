@@ -20,6 +20,9 @@ RETRY_AT = (0.0, 0.4)  # the same for a hop that answered before: it is tried mo
 VERIFY_AT = (0.0, 0.1, 0.2, 0.3, 0.45, 0.65, 0.9, 1.3, 1.8)  # a path that is due; stretched by a long round trip
 VERIFY_GIVE_UP_S = 2.5
 VERIFY_STRETCH_S = 0.08  # up to this round trip the times above are kept
+VERIFY_STRETCH_MAX = 2.0
+PATIENT_MAX_S = 10.0  # while packets of the peer arrive, pings may get lost for so long
+PATIENT_PING_S = 0.4
 FULL_AT = (0.0, 0.2, 0.5, 0.9, 1.4, 2.0, 2.7)  # pings of full size; four of them where nothing is lost
 FULL_TRIES = 4
 FULL_ANSWER_S = 0.8  # after the last of them, at least; and twice the round trip
@@ -101,7 +104,7 @@ class Path:
 
     def begin_verify(self, now: float) -> None:
         """See whether it still answers."""
-        stretch = max(1.0, (self.rtt_s or 0.0) / VERIFY_STRETCH_S)
+        stretch = min(max(1.0, (self.rtt_s or 0.0) / VERIFY_STRETCH_S), VERIFY_STRETCH_MAX)
         offsets_s = (offset_s * stretch for offset_s in VERIFY_AT)
         self.schedule = deque(now + offset_s for offset_s in offsets_s if offset_s < VERIFY_GIVE_UP_S)
         self.verified_since = now
@@ -152,6 +155,15 @@ class Path:
             self.full_give_up_at = None
             self.full_schedule.clear()
         return Answer(sample_s, is_full)
+
+    def be_patient(self, now: float) -> None:
+        """Packets of the peer arrive: lost pings alone are no reason to leave, until PATIENT_MAX_S are over."""
+        if self.verified_since is None:
+            return
+        self.is_patient = True
+        self.give_up_at = max(self.give_up_at or now, min(now + VERIFY_GIVE_UP_S, self.verified_since + PATIENT_MAX_S))
+        if not self.schedule:
+            self.schedule.append(max(now, self.pinged_at + PATIENT_PING_S))
 
     def settle(self) -> None:
         """It is alive: nothing is in doubt."""
@@ -204,7 +216,8 @@ class Path:
         """It carried packets and does not any more."""
         if now - self.died_at > HOLD_OFF_FORGET_S:
             self.deaths = 0
-        self.deaths += 1
+        if not self.is_held:
+            self.deaths += 1
         self.died_at = now
         self.is_held = True
         self.wholeness = Wholeness.UNKNOWN

@@ -393,10 +393,10 @@ class Prober:
             self._touch(way)
 
     def _drain(self, way: Way, now: float) -> None:
+        while (event := way.agent.poll_event()) is not None:
+            self._act(way, event, now)  # first: STUN servers are asked before probes make mappings of their own
         while (transmit := way.agent.poll_transmit()) is not None:
             self._transmit(way, transmit)
-        while (event := way.agent.poll_event()) is not None:
-            self._act(way, event, now)
 
     def _transmit(self, way: Way, ping: Transmit) -> None:
         if self._tunnel is not None:

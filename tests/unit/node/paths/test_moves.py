@@ -1,0 +1,252 @@
+"""What moving between paths costs: lost packets, time without an answer, changes under bad weather. On a virtual clock."""
+
+import pytest
+from tests.unit.node.paths.probing import RELAY, SimNode, World
+from tests.unit.node.paths.underlay import Kind
+
+from warren.limits import FULL_PROBE_BYTES, MAPPINGS_OPEN_MAX, SILENCE_DOUBT_S, SILENCE_LOOK_S
+from warren.model.addresses import Endpoint, RelayHop
+
+HOME = Kind()
+SYMMETRIC = Kind(mapping="port", ports="random")
+
+
+def hops(node: SimNode) -> list[str]:
+    """Where packets went, one word a change."""
+    return ["relay" if isinstance(hop, RelayHop) else "direct" if hop else "none" for _, hop in node.used]
+
+
+def watch(world: World, node: SimNode) -> None:
+    """What `silence` does: look at what came in while packets go out, four times a second."""
+    before = [node.carried]
+
+    def look() -> None:
+        last = node.received[-1][0] if node.received else float("-inf")
+        if node.carried > before[0]:
+            if world.underlay.now - last > SILENCE_DOUBT_S:
+                node.prober.handle_silence(node.other.identity)
+            else:
+                node.prober.handle_alive(node.other.identity)
+        before[0] = node.carried
+        world.underlay.at(SILENCE_LOOK_S, look)
+
+    look()
+
+
+def first_back(world: World, sender: SimNode, after: float) -> float:
+    """How long until a packet of this sender arrives again, sent every 50 ms."""
+
+    seen = len(sender.other.received)
+    begin_to_send(world, sender)
+    assert world.underlay.run(10.0, lambda: len(sender.other.received) > seen), "nothing came through"
+    return world.underlay.now - after
+
+
+def both_stream(world: World) -> None:
+    """Packets go both ways, 20 a second each, and both sides watch."""
+
+    for node in (world.a, world.b):
+        watch(world, node)
+        begin_to_send(world, node)
+
+
+def begin_to_send(world: World, node: SimNode) -> None:
+    """20 packets a second from here on."""
+    node.carry()
+    world.underlay.at(0.05, lambda: begin_to_send(world, node))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_packet_is_lost_when_traffic_moves_from_the_relay_to_a_direct_path(
+    monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    world = World(monkeypatch, HOME, HOME, seed=seed)
+    world.underlay.jitter_s = 0.005
+    world.start()
+    assert world.stream(world.a, 3.0) == []
+    assert world.both_direct()
+    assert hops(world.a) == ["relay", "direct"]
+
+
+def test_a_direct_path_that_is_cut_is_left_for_the_relay_and_taken_again_when_it_is_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(monkeypatch, HOME, HOME)
+    world.start()
+    both_stream(world)
+    world.underlay.run(20.0)
+    assert world.both_direct()
+    world.underlay.cut.add(world.b.routers[0].address)  # type: ignore[arg-type]
+    cut_at = world.underlay.now
+    assert world.underlay.run(1.4, world.both_relayed), "TCP's fourth try at 1.4 s has to arrive"
+    world.underlay.run(60.0)
+    assert world.both_relayed()
+    reasons = [change.reason for change in world.a.prober.history(world.b.identity).changes]  # type: ignore[union-attr]
+    assert any("no answer from 203.0.113.2" in one or "by the relay" in one for one in reasons), reasons
+    world.underlay.cut.clear()
+    back_at = world.underlay.now
+    assert world.underlay.run(30.0, world.both_direct)
+    print(f"left {cut_at - back_at}, direct again after {world.underlay.now - back_at:.1f} s")
+
+
+def test_one_way_traffic_too_is_back_on_the_relay_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, HOME, None)
+    world.start()
+    world.underlay.run(5.0)
+    assert world.both_direct()
+    watch(world, world.a)
+    world.underlay.cut.add(world.b.address)
+    assert first_back(world, world.a, world.underlay.now) < 1.4
+    assert world.underlay.run(0.5, world.both_relayed), "the other side follows, though it sends nothing"
+
+
+def test_a_router_that_forgets_its_mappings_stops_traffic_for_less_than_two_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(monkeypatch, Kind(ports="random"), HOME)
+    world.start()
+    both_stream(world)
+    world.underlay.run(10.0)
+    assert world.both_direct()
+    world.a.routers[0].flush()
+    flushed_at = world.underlay.now
+    count = len(world.b.received)
+    assert world.underlay.run(2.0, lambda: len(world.b.received) > count)
+    came = len(world.a.received)
+    assert world.underlay.run(2.0, lambda: len(world.a.received) > came + 3)
+    assert world.underlay.now - flushed_at < 2.0
+    assert world.underlay.run(30.0, world.both_direct)
+
+
+def test_an_address_change_stops_traffic_for_less_than_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, None, HOME)
+    world.start()
+    both_stream(world)
+    world.underlay.run(10.0)
+    old, new = world.a.address, type(world.a.address)("192.0.2.77")
+    world.underlay.own("internet", str(new), world.a)
+    world.underlay.cut.add(old)
+    world.a.address = new
+    world.a.prober.set_addresses((new,))
+    came = len(world.a.received)
+    assert world.underlay.run(1.0, lambda: len(world.a.received) > came + 3)
+    assert world.underlay.run(30.0, world.both_direct)
+
+
+def test_a_path_with_a_hole_for_large_packets_is_named_and_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, HOME, HOME)
+    world.underlay.max_bytes = 1280
+    world.start()
+    world.underlay.run(20.0)
+    assert world.both_relayed()
+    state = world.a.prober.state(world.b.identity)
+    assert state is not None
+    assert state.note == "trying direct: MTU hole"
+    world.underlay.max_bytes = 1500
+    assert world.underlay.run(30.0, world.both_direct)
+
+
+def test_a_hole_that_comes_later_moves_traffic_to_the_relay(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, HOME, HOME)
+    world.start()
+    world.underlay.run(10.0)
+    assert world.both_direct()
+    world.underlay.max_bytes = 1280
+    watch(world, world.a)
+    begin_to_send(world, world.a)
+    assert world.underlay.run(5.0, lambda: isinstance(world.a.tunnel.endpoint, RelayHop))
+
+
+def test_without_a_relay_a_path_with_a_hole_is_better_than_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, HOME, HOME)
+    world.underlay.max_bytes = 1280
+    world.start(relayed=False)
+    world.underlay.run(10.0)
+    assert world.both_direct()
+    state = world.a.prober.state(world.b.identity)
+    assert state is not None
+    assert state.note == "MTU hole"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_bad_weather_changes_no_path_more_than_once_in_thirty_seconds(
+    monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    world = World(monkeypatch, HOME, HOME, seed=seed)
+    world.start()
+    world.underlay.run(10.0)
+    world.underlay.loss, world.underlay.jitter_s = 0.3, 0.3
+    both_stream(world)
+    world.underlay.run(10.0)
+    for node in (world.a, world.b):
+        before = len(node.used)
+        world.underlay.run(30.0)
+        assert len(node.used) - before <= 1, hops(node)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_loss_and_reordering_end_in_a_direct_path(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    world = World(monkeypatch, HOME, Kind(ports="random"), seed=seed)
+    world.underlay.loss, world.underlay.jitter_s = 0.15, 0.05
+    world.start()
+    assert world.underlay.run(90.0, world.both_direct)
+
+
+def test_forced_onto_the_relay_a_node_tells_and_answers_nothing_directly(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, None, None)
+    world.start()
+    world.underlay.run(5.0)
+    assert world.both_direct()
+    world.a.prober.set_force_relay(forced=True)
+    assert world.underlay.run(30.0, world.both_relayed)
+    world.a.tunnel.sent.clear()
+    world.underlay.run(120.0)
+    servers = {server.endpoint for server in world.stun}
+    assert {to for _, to, _ in world.a.tunnel.sent} - servers == {RelayHop(RELAY, 1)}
+    assert world.both_relayed()
+    world.a.prober.set_force_relay(forced=False)
+    assert world.underlay.run(30.0, world.both_direct)
+
+
+def test_signals_go_by_the_relay_while_the_server_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, HOME, HOME)
+    world.a.signalling = False
+    world.start()
+    assert world.underlay.run(3.0, world.both_direct)
+
+
+def test_a_relay_that_swallows_everything_is_told_of_and_left_when_another_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(monkeypatch, SYMMETRIC, SYMMETRIC)
+    world.start()
+    world.underlay.run(5.0)
+    told: list[RelayHop] = []
+    world.a.prober.on_relay_silent = lambda _peer, hop: told.append(hop)
+    world.relay_is_up = False
+    watch(world, world.a)
+    begin_to_send(world, world.a)
+    assert world.underlay.run(5.0, lambda: bool(told))
+    state = world.a.prober.state(world.b.identity)
+    assert state is not None
+    assert state.note == "no answer"
+
+
+def test_a_symmetric_pair_never_opens_more_mappings_than_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, SYMMETRIC, SYMMETRIC)
+    world.start()
+    world.underlay.run(1200.0)
+    assert world.both_relayed()
+    for node in (world.a, world.b):
+        print(f"{node.name}: {node.routers[0].most_open} at once, {node.routers[0].opened} in 20 minutes")
+        assert node.routers[0].most_open <= MAPPINGS_OPEN_MAX
+
+
+def test_nothing_large_goes_to_an_address_that_has_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, HOME, SYMMETRIC)
+    world.start()
+    world.underlay.run(120.0)
+    answered = {Endpoint(world.b.routers[0].address, 0).address}
+    large = {to for _, to, size in world.a.tunnel.sent if size >= FULL_PROBE_BYTES and isinstance(to, Endpoint)}
+    assert not {one for one in large if one.address not in answered}
+    assert large == set()
