@@ -14,7 +14,7 @@ from warren.protocol.control import frames
 from warren.protocol.control import messages as m
 from warren.protocol.control.transcript import challenge_statement, key_challenge, session_statement
 from warren.protocol.peer.candidates import Candidates, encode_candidates
-from warren.protocol.peer.probe import Probe, ProbeKind, encode_pong, encode_probe, probe_key
+from warren.protocol.peer.probe import Probe, ProbeKind, encode_pong, encode_probe, encode_signal, probe_key
 
 FOLDER = Path(__file__).resolve().parents[1] / "tests" / "vectors" / "protocol"
 SERVER = SigningKeyPair(bytes([0x11]) * 32)
@@ -118,6 +118,11 @@ def probes() -> dict[str, str]:
         "pong, seen at [2001:db8::7]:51901": encode_pong(
             ping, Endpoint(ip_address("2001:db8::7"), 51901), 43, back
         ).hex(),
+        "pong by a relay": encode_pong(ping, None, 44, back).hex(),
+        "ping that asks to follow": encode_probe(
+            Probe(ProbeKind.PING, 45, bytes([0x99]) * 8, follow=True), there
+        ).hex(),
+        "signal": encode_signal(b"sealed", 46, there).hex(),
     }
 
 
@@ -127,6 +132,9 @@ def signals() -> dict[str, str]:
     return {
         "candidates, answer wanted": encode_candidates(
             Candidates(endpoints=endpoints, generation=1_790_000_000_123, reply_wanted=True)
+        ).hex(),
+        "candidates, behind a symmetric NAT": encode_candidates(
+            Candidates(endpoints=endpoints, generation=2, mapping=3)
         ).hex(),
         "candidates, none": encode_candidates(Candidates(endpoints=(), generation=1)).hex(),
     }

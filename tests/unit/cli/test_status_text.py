@@ -1,9 +1,12 @@
 """`warren status` as CLI.md shows it, and every way in which a peer is or is not reached."""
 
+import time
+
+import msgspec
 import pytest
 
 from warren.cli.status import render, state_of
-from warren.protocol.local.status import Health, Network, Path, Peer, Self, ServerState, Status
+from warren.protocol.local.status import Health, Network, Path, PathChange, Peer, Self, ServerState, Status
 
 NOW = 1_790_000_000.0
 DAY = 86400.0
@@ -116,3 +119,26 @@ def test_names_of_others_cannot_move_the_terminal() -> None:
     assert "\x07" not in lines
     assert "\u202e" not in lines
     assert "\\x1b[2Jdb\\u202e" in lines
+
+
+def test_why_a_peer_is_on_a_relay_is_said_below_the_table() -> None:
+    at = NOW - 60.0
+    moved = PathChange(at=at, kind="relay", via="fra", reason="no answer from 203.0.113.7:51901")
+    path = Path(kind="relay", relay="fra", latency_ms=41.4, note="trying direct", history=(moved,))
+    clock = time.strftime("%H:%M", time.localtime(at))
+    assert f"  db moved to relay fra at {clock}, because no answer from 203.0.113.7:51901" in render(
+        status(peer(path=path)), NOW
+    )
+
+
+def test_a_change_of_path_is_news_for_ten_minutes_and_the_first_path_is_none() -> None:
+    changes = tuple(
+        PathChange(at=NOW - ago, kind="direct", via="203.0.113.7:51901", reason="it answers in 3.1 ms")
+        for ago in (900.0, 60.0)
+    )
+    direct = Path(kind="direct", endpoint="203.0.113.7:51901", latency_ms=3.1)
+    new = render(status(peer(path=msgspec.structs.replace(direct, history=changes))), NOW)
+    assert any("db moved to 203.0.113.7:51901" in line for line in new)
+    later = render(status(peer(path=msgspec.structs.replace(direct, history=changes))), NOW + 900.0)
+    first = render(status(peer(path=msgspec.structs.replace(direct, history=changes[1:]))), NOW)
+    assert not any("moved" in line for line in later + first)

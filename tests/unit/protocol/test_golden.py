@@ -126,6 +126,20 @@ def test_a_pong_says_where_the_ping_came_from(seen: str, counter: int) -> None:
     assert (pong.kind, str(pong.observed), pong.counter, pong.size) == (ProbeKind.PONG, seen, counter, 100)
 
 
+def test_a_signal_beside_the_probes_has_the_layout_of_its_description() -> None:
+    probe = stored("probe")
+    head = bytes.fromhex("d757524e") + probe["hint there"]
+    content = struct.pack(">BBHQ8s16sH", 3, 0, 6, 46, bytes(8), bytes(16), 0) + b"sealed"
+    tag = hashlib.blake2s(head + content, key=probe["key there"], digest_size=16).digest()
+    assert probe["signal"] == head + content + tag
+
+
+def test_a_mapping_is_told_beside_the_candidates() -> None:
+    found = decode_candidates(stored("signal")["candidates, behind a symmetric NAT"])
+    assert (found.mapping, len(found.endpoints)) == (3, 2)
+    assert decode_candidates(stored("signal")["candidates, none"]).mapping == 0
+
+
 def test_a_signal_reads_back() -> None:
     found = decode_candidates(stored("signal")["candidates, answer wanted"])
     assert [str(one) for one in found.endpoints] == ["192.168.1.5:51820", "[2001:db8::5]:51821"]

@@ -2,8 +2,8 @@
 
 Decides who is asked when, and what the answers say together (`nat`): an answer counts from the server that was asked,
 with the transaction of that request; the engine let nothing else through. What a peer's pong says of our address counts
-like a server's word on how mappings are made, and is offered to others only where no server answers: a peer may lie. Must not know sockets:
-`Ask` is what to send, `ask` and `handle_timeout` say when. Times are monotonic seconds.
+like a server's word on how mappings are made, and is offered to others only where no server answers: a peer may lie.
+Must not know sockets: `Ask` is what to send, `ask` and `handle_timeout` say when. Times are monotonic seconds.
 """
 
 from collections import deque

@@ -4,26 +4,24 @@ The tunnel here lets through what the engine would: probes under a registered ke
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, ip_address
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
 from tests.unit.node.maps import network as map_of
-from tests.unit.node.memory_dataplane import NEVER
 from tests.unit.node.paths.underlay import INTERNET, Kind, Router, Underlay
 
 from warren.model.addresses import Endpoint, Hop, RelayHop
 from warren.model.ids import Identity, NetworkId
 from warren.model.keys import ExchangeKeyPair
 from warren.model.names import HostLabel
-from warren.node.dataplane.interface import Event, HeardElsewhere, PeerStats, ProbeReceived, StunAnswered, Tunnel
+from warren.node.dataplane.interface import HeardElsewhere, ProbeReceived, StunAnswered, Tunnel
 from warren.node.netmap import Peer
 from warren.node.paths import deadlines, outside, prober
 from warren.node.paths.endpoints import EndpointBook
-from warren.node.paths.prober import Prober
+from warren.node.paths.prober import Owner, Prober
 from warren.node.paths.signals import Envelopes
 from warren.node.storage import Store
 from warren.wire.stun import BindingSuccess, decode_binding_request, encode_binding_response, transaction_of
@@ -65,31 +63,21 @@ class SimTunnel:
     def peers(self) -> dict[Identity, object]:
         return {self.node.peer.identity: None}
 
-    def set_endpoint(self, identity: Identity, endpoint: Hop | None) -> None:
+    def set_endpoint(self, _identity: Identity, endpoint: Hop | None) -> None:
         self.endpoint = endpoint
 
-    def initiate(self, identity: Identity) -> None:
-        return None
-
-    def set_probe_key(self, identity: Identity, hint: bytes, key: bytes) -> None:
+    def set_probe_key(self, identity: Identity, hint: bytes, _key: bytes) -> None:
         self.keys[hint] = identity
 
     def remove_probe_key(self, hint: bytes) -> None:
         self.keys.pop(hint, None)
 
-    def expect_stun(self, transaction: bytes, for_s: float) -> None:
+    def expect_stun(self, transaction: bytes, _for_s: float) -> None:
         self.expected.add(transaction)
 
     def send(self, endpoint: Hop, datagram: bytes) -> None:
         self.sent.append((self.node.world.underlay.now, endpoint, len(datagram)))
         self.node.send(endpoint, datagram)
-
-    def stats(self, identity: Identity) -> PeerStats:
-        return NEVER
-
-    async def events(self) -> AsyncIterator[Event]:
-        raise NotImplementedError
-        yield
 
 
 @dataclass
@@ -141,7 +129,7 @@ class SimNode:
         """A daemon that came up."""
         book = EndpointBook(cast("Store", SimpleNamespace(read=lambda *_: None)))
         envelopes = Envelopes(NETWORK, self.identity, (self.key,))
-        self.prober = Prober(NETWORK, envelopes, book, self._signal, self)
+        self.prober = Prober(NETWORK, envelopes, book, self._signal, cast("Owner", self))
         self.prober.set_tunnel(cast("Tunnel", self.tunnel))
         self.prober.set_addresses((self.address,))
         self.is_up = True
@@ -184,16 +172,16 @@ class SimNode:
             self.send(self.tunnel.endpoint, PACKET + number.to_bytes(8, "big") + bytes(size - 9))
         return number
 
-    def path_changed(self, peer: Identity) -> None:
+    def path_changed(self, _peer: Identity) -> None:
         self.used.append((self.world.underlay.now, self.tunnel.endpoint))
 
     def own_heads(self) -> tuple[bytes, ...]:
         return ()
 
-    def heard_heads(self, peer: Peer, heads: tuple[bytes, ...]) -> None:
-        return None
+    def heard_heads(self, _peer: Peer, _heads: tuple[bytes, ...]) -> None:
+        raise AssertionError("nobody has heads here")
 
-    def _signal(self, to: Identity, sealed: bytes) -> bool:
+    def _signal(self, _to: Identity, sealed: bytes) -> bool:
         other = self.other
         if not (self.signalling and other.signalling and other.is_up):
             return False
@@ -270,7 +258,3 @@ class World:
         for module in (prober, outside):
             patch.setattr(module, "os", noise)
         patch.setattr(deadlines, "asyncio", SimpleNamespace(get_running_loop=lambda: loop))
-
-
-Address = IPv4Address | IPv6Address
-Condition = Callable[[], bool]

@@ -1,4 +1,4 @@
-"""What moving between paths costs: lost packets, time without an answer, changes under bad weather. On a virtual clock."""
+"""What moving between paths costs: lost packets, time without an answer, changes in bad weather. On a virtual clock."""
 
 import pytest
 from tests.unit.node.paths.probing import RELAY, SimNode, World
@@ -77,16 +77,13 @@ def test_a_direct_path_that_is_cut_is_left_for_the_relay_and_taken_again_when_it
     world.underlay.run(20.0)
     assert world.both_direct()
     world.underlay.cut.add(world.b.routers[0].address)  # type: ignore[arg-type]
-    cut_at = world.underlay.now
     assert world.underlay.run(1.4, world.both_relayed), "TCP's fourth try at 1.4 s has to arrive"
     world.underlay.run(60.0)
     assert world.both_relayed()
     reasons = [change.reason for change in world.a.prober.history(world.b.identity).changes]  # type: ignore[union-attr]
     assert any("no answer from 203.0.113.2" in one or "by the relay" in one for one in reasons), reasons
     world.underlay.cut.clear()
-    back_at = world.underlay.now
     assert world.underlay.run(30.0, world.both_direct)
-    print(f"left {cut_at - back_at}, direct again after {world.underlay.now - back_at:.1f} s")
 
 
 def test_one_way_traffic_too_is_back_on_the_relay_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,7 +235,6 @@ def test_a_symmetric_pair_never_opens_more_mappings_than_the_budget(monkeypatch:
     world.underlay.run(1200.0)
     assert world.both_relayed()
     for node in (world.a, world.b):
-        print(f"{node.name}: {node.routers[0].most_open} at once, {node.routers[0].opened} in 20 minutes")
         assert node.routers[0].most_open <= MAPPINGS_OPEN_MAX
 
 

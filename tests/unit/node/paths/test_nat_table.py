@@ -41,10 +41,8 @@ def test_a_pair_is_relayed_at_once_and_direct_where_it_can_be(
     world = World(monkeypatch, KINDS[a], KINDS[b])
     world.start(late_s=late_s)
     assert all(node.tunnel.endpoint is not None for node in (world.a, world.b)), "the first packet goes out at once"
-    began = world.underlay.now
     if is_direct(a, b):
         assert world.underlay.run(DIRECT_S, world.both_direct), (a, b, world.a.prober.state(world.b.identity))
-        print(f"{a} x {b}: direct after {world.underlay.now - began:.3f} s")
         world.underlay.run(120.0)
         assert world.both_direct(), "and it stays"
     elif COUNTED not in {a, b}:

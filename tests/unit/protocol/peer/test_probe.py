@@ -13,12 +13,14 @@ from warren.model.addresses import Endpoint
 from warren.model.keys import ExchangeKeyPair
 from warren.protocol.peer.probe import (
     MIN_BYTES,
+    PAYLOAD_MAX_BYTES,
     Probe,
     ProbeKey,
     ProbeKind,
     decode_probe,
     encode_pong,
     encode_probe,
+    encode_signal,
     probe_key,
 )
 
@@ -49,6 +51,28 @@ def test_a_path_key_of_low_order_is_refused() -> None:
 
 def test_a_key_does_not_show_itself() -> None:
     assert THERE.key.hex() not in repr(THERE)
+
+
+@given(st.binary(min_size=1, max_size=PAYLOAD_MAX_BYTES))
+def test_a_signal_carries_its_payload(sealed: bytes) -> None:
+    found = decode_probe(encode_signal(sealed, 9, THERE), THERE)
+    assert (found.kind, found.payload, found.counter) == (ProbeKind.SIGNAL, sealed, 9)
+
+
+@pytest.mark.parametrize("length", [0, 7, 65535])
+def test_a_signal_whose_payload_has_another_length_is_refused(length: int) -> None:
+    honest = encode_signal(b"sealed", 9, THERE)
+    head = honest[:14] + length.to_bytes(2, "big") + honest[16:-16]
+    forged = head + hashlib.blake2s(head, key=THERE.key, digest_size=16).digest()
+    with pytest.raises(WarrenError) as caught:
+        decode_probe(forged, THERE)
+    assert caught.value.code is Code.MALFORMED
+
+
+def test_a_ping_may_ask_to_follow_and_its_pong_may_have_seen_no_address() -> None:
+    ping = decode_probe(encode_probe(Probe(ProbeKind.PING, 1, b"12345678", follow=True), THERE), THERE)
+    assert ping.follow
+    assert decode_probe(encode_pong(ping, None, 2, THERE), THERE).observed is None
 
 
 @pytest.mark.parametrize("size", [MIN_BYTES, 100, PROBE_MAX_BYTES])
