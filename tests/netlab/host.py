@@ -41,6 +41,7 @@ class Host:
         self.namespace = namespace
         self.folder = folder
         self.interfaces: dict[str, Interface] = {}
+        self.resolver: Path | None = None  # what its programs see as /etc/resolv.conf, instead of this machine's
         self._keeper = keeper
         self._processes: list[Process] = []
         self._sockets: list[socket.socket] = []
@@ -119,7 +120,11 @@ class Host:
     def enter(self) -> list[str]:
         """The words that put a command into this host; for programs that start their own."""
         folder = os.getcwd()  # noqa: PTH109 - the string goes to another program
-        return [*self._keeper.enter(), "env", "-C", folder, "ip", "netns", "exec", self.namespace]
+        words = [*self._keeper.enter(), "env", "-C", folder, "ip", "netns", "exec", self.namespace]
+        if self.resolver is None:
+            return words
+        # `ip netns exec` gives each program a mount namespace of its own
+        return [*words, "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"', str(self.resolver)]
 
     def run(
         self, argv: Sequence[str | Path], *, stdin: str = "", check: bool = True, timeout_s: float = RUN_S,
