@@ -70,7 +70,7 @@ class Home:
         config = self._folder / f"{self.router.name}-{self._starts}.conf"
         config.write_text("".join(f"{name}={value}\n" for name, value in self._settings(options).items()))
         self.process = self.router.start([PROGRAM, "-d", "-f", config, "-P", config.with_suffix(".pid")])
-        self.process.wait_for("Listening for NAT-PMP/PCP" if "enable_natpmp" not in options else "HTTP listening")
+        self.process.wait_for("Listening for NAT-PMP/PCP")
 
     def _settings(self, options: Mapping[str, str]) -> dict[str, str]:
         return {
