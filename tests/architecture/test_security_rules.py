@@ -85,8 +85,8 @@ def test_python_encrypts_in_one_place_and_there_a_key_meets_one_message() -> Non
     callers = [
         path for path in SOURCES if inside(path) != "node/paths/signals.py" and re.search(r"\bseal\(", path.read_text())
     ]
-    assert {inside(path) for path in callers} <= {"trust/sealing.py", "node/paths/prober.py"}
-    assert "os.urandom(32)" in (ROOT / "src/warren/node/paths/prober.py").read_text()
+    assert {inside(path) for path in callers} <= {"trust/sealing.py", "node/paths/telling.py"}
+    assert "os.urandom(32)" in (ROOT / "src/warren/node/paths/telling.py").read_text()
 
 
 def test_no_websocket_compresses() -> None:

@@ -15,83 +15,26 @@ answered by the shell (a pong is as long as its ping) but teaches nothing.
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
-from warren.limits import CANDIDATES_MAX, PATH_OUTBOX_MAX, PROBES_UNANSWERED_MAX
 from warren.model.addresses import Endpoint, Hop, RelayHop
 from warren.node.paths.budget import ProbeBudget
+from warren.node.paths.events import Event, PathLost, PathState, RelaySilent, SendCandidates, UsePath
 from warren.node.paths.history import History
 from warren.node.paths.nat import Mapping
-from warren.node.paths.path import TRY_AT, Path, Wholeness
+from warren.node.paths.notes import note_of, note_without_path
+from warren.node.paths.path import Path, Wholeness
+from warren.node.paths.probing import SILENT_RELAY_S, Ping, Probing
 from warren.node.paths.ranking import Sample, choose
 from warren.node.paths.rounds import Rounds
 
 KEEPALIVE_S = 15.0  # below the 30 s after which home routers forget a mapping, one probe may be lost
 SPARE_KEEPALIVE_S = 50.0  # other paths that answer: warm enough to move to
-SILENT_RELAY_S = 3.0  # between pings to a relay's channel that does not answer
 FULL_KEEPALIVES = 4  # every so many keepalives packets of full size are tried too
 FULL_DOUBT_GAP_S = 3.0  # between two such tries because of silence
 DOUBT_GAP_S = 0.5  # a path that answered within this is not asked because of silence
-HEARD_GAP_S = 0.05  # a ping that is out for less may still be answered
 MOVED_AFTER_S = 0.5  # the peer speaks from elsewhere, and the path in use was silent for so long
 MOVED_GAP_S = 3.0  # between two such checks
-LEAD_S = 2.0  # who left a dead path asks the peer for so long to follow
 FOLLOW_AFTER_S = 0.25  # a path that answered within this is alive, whatever the peer thinks
-
-
-@dataclass(frozen=True, slots=True)
-class Ping:
-    """Send a ping to this hop. `is_full`: padded to full size; `follow`: asking the peer to take this hop too."""
-
-    endpoint: Hop
-    transaction: bytes
-    is_full: bool = False
-    follow: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class UsePath:
-    """Send to this hop from here on. `rtt_s` None: a relay's channel that nothing has come back on yet."""
-
-    endpoint: Hop
-    rtt_s: float | None
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class PathLost:
-    """The hop in use does not answer any more (or is gone), and no other does."""
-
-    endpoint: Hop
-
-
-@dataclass(frozen=True, slots=True)
-class SendCandidates:
-    """Tell the peer our endpoints; `reply_wanted`: and ask for its own."""
-
-    reply_wanted: bool
-
-
-@dataclass(frozen=True, slots=True)
-class RelaySilent:
-    """The channel does not answer: whoever keeps relays may find another."""
-
-    hop: RelayHop
-
-
-Transmit = Ping
-Event = UsePath | PathLost | SendCandidates | RelaySilent
-
-
-@dataclass(frozen=True, slots=True)
-class PathState:
-    """For people: the hop in use with its round trip and since when, why, and what is being done about it."""
-
-    endpoint: Hop | None
-    rtt_s: float | None
-    since: float | None
-    note: str
-    reason: str = ""
 
 
 class PathAgent:
@@ -99,9 +42,8 @@ class PathAgent:
 
     def __init__(self, budget: ProbeBudget, rng: Callable[[int], bytes]) -> None:
         self.history = History()
-        self._budget = budget
         self._rng = rng
-        self._paths: dict[Hop, Path] = {}
+        self._paths = Probing(budget, rng)
         self._rounds = Rounds()
         self._current: Hop | None = None
         self._current_since: float | None = None
@@ -114,8 +56,6 @@ class PathAgent:
         self._highest_counter = 0
         self._moved_checked_at = -MOVED_GAP_S
         self._elsewhere_at = float("-inf")
-        self._lead_until = float("-inf")
-        self._transmits: deque[Transmit] = deque()
         self._events: deque[Event] = deque()
 
     # --- inputs ---
@@ -144,19 +84,20 @@ class PathAgent:
             self._generation = 0  # perhaps a new process, whose clock went back
             if not self._is_direct:
                 self._begin_rounds(now)
-            elif self._current is not None:
-                self._verify(self._paths[self._current], now)
+            elif (current := self._current_path) is not None:
+                self._verify(current, now)
 
     def handle_relay(self, hop: RelayHop | None, reason: str, now: float) -> None:
         """The way through a relay opened, is another one, or is gone (None)."""
         before, self._relay = self._relay, hop
         if before is not None and before != hop:
-            self._paths.pop(before, None)
-        if hop is not None and hop not in self._paths:
-            self._paths[hop] = Path(hop, heard_at=now)
+            self._paths.remove(before)
+        if hop is not None:
+            self._add((hop,), now)
         self._choose(now, reason)
-        if hop is not None and not self._paths[hop].answers:
-            self._verify(self._paths[hop], now)
+        path = self._paths.get(hop)
+        if path is not None and not path.answers:
+            self._verify(path, now)
 
     def handle_force_relay(self, now: float, *, forced: bool) -> None:
         """Whether only relays may be used."""
@@ -164,8 +105,9 @@ class PathAgent:
             return
         self._forced = forced
         if forced:
-            for hop in [hop for hop, path in self._paths.items() if not path.is_relay]:
-                del self._paths[hop]
+            for path in self._paths:
+                if not path.is_relay:
+                    self._paths.remove(path.hop)
             self._choose(now, "only relays may be used")
         else:
             self._begin_rounds(now)
@@ -183,7 +125,7 @@ class PathAgent:
         current = self._current_path
         if current is None or current.hop == hop:
             return
-        if follow and hop in self._paths and isinstance(hop, RelayHop) and not current.is_relay:
+        if follow and isinstance(hop, RelayHop) and self._paths.get(hop) is not None and not current.is_relay:
             self._follow(current, now)
         elif current.give_up_at is None:
             self._suspect_move(current, now)
@@ -196,13 +138,12 @@ class PathAgent:
             return
         if hop == self._current:
             self.history.note_answer(answer.rtt_s, now)
-        if isinstance(hop, Endpoint):
-            self._budget.clear(hop)
-            if path.wholeness is Wholeness.UNKNOWN:
-                path.begin_full(now)
+        self._paths.note_answer(hop)
+        if not path.is_relay and path.wholeness is Wholeness.UNKNOWN:
+            path.begin_full(now)
         self._choose(now)
         path.schedule = deque((now + self._keepalive_s(path),))
-        self._send_due(path, now)
+        self._paths.send_due(path, now)
 
     def handle_elsewhere(self, hop: Hop, now: float) -> None:
         """The engine saw an authenticated packet of the peer from here: probe it at once."""
@@ -222,7 +163,7 @@ class PathAgent:
             self._verify(current, now)
         if not current.is_relay and now - current.full_checked_at > FULL_DOUBT_GAP_S:
             current.begin_full(now)  # perhaps small packets pass, and the large ones do not
-            self._send_due(current, now)
+            self._paths.send_due(current, now)
 
     def handle_alive(self, now: float) -> None:
         """Packets of the peer arrive: where they don't come from elsewhere, the path is alive one way at least."""
@@ -237,7 +178,7 @@ class PathAgent:
 
     def handle_network_change(self, now: float) -> None:
         """This machine's addresses changed: what answered may not, what did not may."""
-        for path in self._paths.values():
+        for path in self._paths:
             path.forgive()
             if path.answers:
                 self._verify(path, now)  # on each of them the peer hears where we are
@@ -249,16 +190,16 @@ class PathAgent:
 
     def handle_timeout(self, now: float) -> None:
         """Do what is due. Calling early or late is harmless."""
-        for path in list(self._paths.values()):
+        for path in self._paths:
             self._drive(path, now)
         if self._rounds.due is not None and self._rounds.due <= now:
             self._next_round(now)
 
     # --- outputs ---
 
-    def poll_transmit(self) -> Transmit | None:
+    def poll_transmit(self) -> Ping | None:
         """The next datagram to send, None where there is none."""
-        return self._transmits.popleft() if self._transmits else None
+        return self._paths.poll()
 
     def poll_event(self) -> Event | None:
         """The next event, None where there is none."""
@@ -266,7 +207,7 @@ class PathAgent:
 
     def poll_timeout(self) -> tuple[float, str] | None:
         """When `handle_timeout` is due and what for."""
-        due = [one for path in self._paths.values() if (one := path.next_due()) is not None]
+        due = [one for path in self._paths if (one := path.next_due()) is not None]
         if self._rounds.due is not None:
             due.append((self._rounds.due, "the next round"))
         return min(due) if due else None
@@ -276,41 +217,31 @@ class PathAgent:
         """What there is to say about the way to this peer."""
         current = self._current_path
         if current is None:
-            return PathState(None, None, None, self._note_without_path(), self._reason)
-        return PathState(current.hop, current.rtt_s, self._current_since, self._note(current), self._reason)
+            return PathState(None, None, None, note_without_path(self._paths, forced=self._forced), self._reason)
+        note = note_of(current, self._paths, self._own_mapping, self._peer_mapping, forced=self._forced)
+        return PathState(current.hop, current.rtt_s, self._current_since, note, self._reason)
 
     @property
     def candidates(self) -> tuple[Hop, ...]:
         """The hops that are known, for tests and `why`."""
-        return tuple(self._paths)
+        return tuple(path.hop for path in self._paths)
 
     # --- within: candidates ---
 
     @property
     def _current_path(self) -> Path | None:
-        return self._paths.get(self._current) if self._current is not None else None
+        return self._paths.get(self._current)
 
     @property
     def _is_direct(self) -> bool:
         return isinstance(self._current, Endpoint)
 
     def _add(self, hops: Iterable[Hop], now: float) -> None:
-        for hop in hops:
-            if hop in self._paths or (self._forced and isinstance(hop, Endpoint)):
-                continue
-            if len(self._paths) >= CANDIDATES_MAX and not self._evict():
-                return
-            self._paths[hop] = Path(hop, heard_at=now)
-
-    def _evict(self) -> bool:
-        idle = [p for p in self._paths.values() if not p.answers and p.hop not in {self._current, self._relay}]
-        if not idle:
-            return False
-        del self._paths[min(idle, key=lambda path: path.heard_at).hop]
-        return True
+        wanted = (hop for hop in hops if isinstance(hop, RelayHop) or not self._forced)
+        self._paths.add(wanted, now, keep=(self._current, self._relay))
 
     def _heard(self, hop: Hop, now: float) -> None:
-        """Something fresh of the peer came from here: one ping back for each, beside what the budget still grants."""
+        """Something fresh of the peer came from here."""
         self._add((hop,), now)
         path = self._paths.get(hop)
         if path is None:
@@ -318,9 +249,7 @@ class PathAgent:
         path.heard_at = now
         if path.answers:
             return
-        if path.credits > 0 and now - path.pinged_at > HEARD_GAP_S:
-            path.credits -= 1
-            self._send_ping(path, now)
+        self._paths.ping_back(path, now)
         if not path.schedule:
             self._try(path, now)
 
@@ -356,32 +285,29 @@ class PathAgent:
             self._rounds.stop()
             return
         self._rounds.next(now, is_online=self._online, on_relay=self._current is not None)
-        for path in self._paths.values():
-            path.credits = PROBES_UNANSWERED_MAX
+        self._paths.grant_all()
         if self._online or self._current is not None:
             self._put_event(SendCandidates(reply_wanted=True))
         self._try_all(now)
 
     def _try_all(self, now: float) -> None:
-        for path in list(self._paths.values()):
+        for path in self._paths:
             if not path.answers:
                 self._try(path, now)
             elif path.wholeness is Wholeness.HOLE and not path.is_relay:
                 path.begin_full(now)
-                self._send_due(path, now)
+                self._paths.send_due(path, now)
 
     def _look_elsewhere(self, now: float) -> None:
         """The path in use missed a ping: see meanwhile which others answer."""
-        for path in list(self._paths.values()):
+        for path in self._paths:
             if path.answers and path.give_up_at is None:
                 self._verify(path, now)
         self._try_all(now)
 
     def _try(self, path: Path, now: float) -> None:
-        if path.give_up_at is not None or (path.schedule and path.schedule[0] - now < TRY_AT[-1]):
-            return  # a round is under way
-        path.begin_try(now)
-        self._drive(path, now)
+        if self._paths.begin_try(path, now):
+            self._drive(path, now)
 
     def _verify(self, path: Path, now: float) -> None:
         path.begin_verify(now)
@@ -404,38 +330,13 @@ class PathAgent:
             path.keepalives += 1
             if path.keepalives % FULL_KEEPALIVES == 0 and not path.is_relay:
                 path.begin_full(now)
-        self._send_due(path, now)
+        if path.hop == self._current and path.unanswered == 1 and path.schedule and path.schedule[0] <= now:
+            self._look_elsewhere(now)
+        self._paths.send_due(path, now)
         if path.begins_doubt(now):
             if path.hop == self._current:
                 self._look_elsewhere(now)
             self._choose(now)
-
-    def _send_due(self, path: Path, now: float) -> None:
-        while path.schedule and path.schedule[0] <= now:
-            path.schedule.popleft()
-            if path.hop == self._current and path.unanswered == 1:
-                self._look_elsewhere(now)
-            self._ping(path, now)
-            if path.is_silent and not path.schedule:
-                path.schedule.append(now + SILENT_RELAY_S)
-        while path.full_schedule and path.full_schedule[0] <= now:
-            path.full_schedule.popleft()
-            if path.answers:  # never a full datagram to who has not answered a small one (SECURITY.md, rule 30)
-                self._send_ping(path, now, is_full=True)
-
-    def _ping(self, path: Path, now: float) -> None:
-        is_free = path.answers or not isinstance(path.hop, Endpoint) or path.is_proven(now)
-        if is_free or (isinstance(path.hop, Endpoint) and self._budget.take(path.hop, now)):
-            self._send_ping(path, now)
-        else:
-            path.schedule.clear()
-
-    def _send_ping(self, path: Path, now: float, *, is_full: bool = False) -> None:
-        transaction = self._rng(8)
-        path.note_ping(transaction, now, is_full=is_full)
-        follow = now < self._lead_until and path.hop == self._current and path.is_relay
-        if len(self._transmits) < PATH_OUTBOX_MAX:
-            self._transmits.append(Ping(path.hop, transaction, is_full, follow))
 
     def _give_up(self, path: Path, now: float) -> None:
         path.give_up()
@@ -445,7 +346,7 @@ class PathAgent:
             self._put_event(RelaySilent(self._relay))
             path.schedule.append(now + SILENT_RELAY_S)
         elif path.is_relay:
-            del self._paths[path.hop]  # a channel that the peer opened and left
+            self._paths.remove(path.hop)  # a channel that the peer opened and left
         if path.hop == self._current:
             self._choose(now, f"no answer from {path.hop}" if not path.is_relay else "the relay does not answer")
 
@@ -454,7 +355,7 @@ class PathAgent:
     def _choose(self, now: float, because: str = "") -> None:
         usable = [
             Sample(path.hop, path.rtt_s, grade)
-            for path in self._paths.values()
+            for path in self._paths
             if (grade := path.grade(now, is_current=path.hop == self._current)) is not None
         ]
         choice = choose(self._current, usable)
@@ -478,44 +379,15 @@ class PathAgent:
             return
         if before is not None and not before.is_relay and before.is_doubted:
             before.die(now)
-            self._lead_until = now + LEAD_S
-            self._verify(self._paths[sample.endpoint], now)
+            self._paths.lead(sample.endpoint, now)
+            if (path := self._current_path) is not None:
+                self._verify(path, now)
         if self._rounds.due is None:
             self._begin_rounds(now)
 
     def _keepalive_s(self, path: Path) -> float:
         interval_s = KEEPALIVE_S if path.hop == self._current else SPARE_KEEPALIVE_S
         return interval_s * (0.9 + 0.2 * self._rng(1)[0] / 255)  # apart from the other peers' keepalives
-
-    # --- within: words ---
-
-    def _note(self, current: Path) -> str:
-        if not current.is_relay:
-            if current.give_up_at is not None and current.unanswered > 1:
-                return "no answer"
-            return Wholeness.HOLE.value if current.wholeness is Wholeness.HOLE else ""
-        if self._forced:
-            return "forced" if not current.is_silent else "forced, no answer"
-        if current.is_silent:
-            return "no answer"
-        obstacle = self._obstacle()
-        return f"trying direct: {obstacle}" if obstacle else "trying direct"
-
-    def _obstacle(self) -> str:
-        if any(path.wholeness is Wholeness.HOLE for path in self._paths.values() if not path.is_relay):
-            return Wholeness.HOLE.value
-        mappings = (self._own_mapping, self._peer_mapping)
-        if Mapping.BLOCKED in mappings:
-            return "UDP blocked here" if self._own_mapping is Mapping.BLOCKED else "UDP blocked at the peer"
-        return "symmetric NAT" if Mapping.VARIES in mappings else ""
-
-    def _note_without_path(self) -> str:
-        if self._forced:
-            return "no relay, and only relays may be used"
-        if not self._paths:
-            return "no address of the peer is known"
-        is_trying = any(path.outstanding for path in self._paths.values())
-        return "trying direct" if is_trying else "no address of the peer answers"
 
     def _put_event(self, event: Event) -> None:
         if event not in self._events:

@@ -2,8 +2,8 @@
 
 Decides nothing about paths. It holds one agent a peer that policy allows, registers the probe keys with the engine,
 turns what an agent wants into datagrams and signals, what the engine hears into inputs, and sets the hop that an agent
-chose. One timer serves all agents. A peer's signal that comes before the peer is in the map waits shortly. Signals go
-by the server, and as a datagram beside the probes on the hop in use: the peer hears them while the server is away.
+chose. One timer serves all agents. A peer's signal that comes before the peer is in the map waits shortly. What peers
+are told is `telling`'s, what STUN servers are asked `outside`'s.
 
 Only events of the tunnel and calls of the owning task come here, all on the event loop: no lock is needed.
 """
@@ -30,35 +30,34 @@ from warren.node.dataplane.interface import (
     UnknownInitiator,
 )
 from warren.node.netmap import NetworkMap, Peer
-from warren.node.paths.agent import Event as AgentEvent
-from warren.node.paths.agent import PathAgent, PathState, RelaySilent, SendCandidates, Transmit, UsePath
+from warren.node.paths.agent import PathAgent
 from warren.node.paths.budget import ProbeBudget
-from warren.node.paths.candidates import Prefix, is_probeable, local_endpoints, offer, peer_endpoints
+from warren.node.paths.candidates import Prefix, is_probeable, peer_endpoints
 from warren.node.paths.deadlines import Deadlines
 from warren.node.paths.endpoints import EndpointBook
+from warren.node.paths.events import Event as AgentEvent
+from warren.node.paths.events import PathState, RelaySilent, SendCandidates, UsePath
 from warren.node.paths.history import History
 from warren.node.paths.nat import Mapping, Nat
 from warren.node.paths.outside import Outside
+from warren.node.paths.probing import Ping
 from warren.node.paths.signals import Envelopes
+from warren.node.paths.telling import SendSignal, Telling
 from warren.node.paths.way import Way
-from warren.protocol.peer.candidates import Candidates
 from warren.protocol.peer.probe import (
     MIN_BYTES,
-    PAYLOAD_MAX_BYTES,
     Probe,
     ProbeKey,
     ProbeKind,
     decode_probe,
     encode_pong,
     encode_probe,
-    encode_signal,
     probe_key,
 )
 
 log = Log("paths")
 K = TypeVar("K")
 V = TypeVar("V")
-SendSignal = Callable[[Identity, bytes], bool]
 
 
 class Owner(Protocol):
@@ -95,21 +94,17 @@ class Prober:
         self._network = network
         self._envelopes = envelopes
         self._book = book
-        self._send_signal = send_signal
         self._owner = owner
         self._told_last = b""
         self._budget = budget if budget is not None else ProbeBudget()
         self._tunnel: Tunnel | None = None
         self._ways: dict[Identity, Way] = {}
-        self._prefixes: tuple[Prefix, ...] = ()
-        self._addresses: tuple[IPv4Address | IPv6Address, ...] = ()
-        self._mappings: tuple[Endpoint, ...] = ()
         self._translators: tuple[IPv6Network, ...] = ()
-        self._forced = False
         self._relay_hops: dict[Identity, tuple[RelayHop, str]] = {}
         self._outside = Outside(self._seen_otherwise)
+        self._telling = Telling(envelopes, send_signal, owner.own_heads, self._outside)
+        self._place = self._telling.place
         self._deadlines: Deadlines[Identity] = Deadlines(self._on_due)
-        self._counter = 0
         self._early: dict[Identity, bytes] = {}
         self._unknown: dict[bytes, Endpoint] = {}
 
@@ -119,7 +114,7 @@ class Prober:
         """The tunnel was opened anew, or closed: paths and keys of the old one are void."""
         if tunnel is self._tunnel:
             return
-        self._tunnel = tunnel
+        self._tunnel = self._telling.tunnel = tunnel
         self._relay_hops.clear()
         for identity in list(self._ways):
             self._remove(identity)
@@ -129,7 +124,7 @@ class Prober:
         """Who is a peer, after the engine knows them; `prefixes` are those of all networks of this machine."""
         if self._tunnel is None:
             return
-        self._prefixes = tuple(prefixes)
+        self._place.prefixes = tuple(prefixes)
         wanted = {peer.identity: peer for peer in network.peers if peer.allowed}
         for identity in [one for one in self._ways if one not in wanted]:
             self._remove(identity)
@@ -151,10 +146,10 @@ class Prober:
 
     def set_addresses(self, addresses: Sequence[IPv4Address | IPv6Address]) -> None:
         """This machine's addresses; a change makes every path be looked at again."""
-        if tuple(addresses) == self._addresses:
+        if tuple(addresses) == self._place.addresses:
             return
-        is_first = not self._addresses
-        self._addresses = tuple(addresses)
+        is_first = not self._place.addresses
+        self._place.addresses = tuple(addresses)
         self._outside.set_addresses(addresses)
         if not is_first:
             self.handle_host_change("another address")
@@ -174,13 +169,13 @@ class Prober:
 
         A change is told to the peers at once.
         """
-        if tuple(mappings) != self._mappings:
-            self._mappings = tuple(mappings)
+        if tuple(mappings) != self._place.mappings:
+            self._place.mappings = tuple(mappings)
             self._tell_all()
 
     def set_force_relay(self, *, forced: bool) -> None:
         """Whether only relays may be used: then no direct path is probed, offered or answered."""
-        self._forced = forced
+        self._place.is_forced = forced
         now = time.monotonic()
         for way in self._ways.values():
             way.agent.handle_force_relay(now, forced=forced)
@@ -232,10 +227,10 @@ class Prober:
             return
         way.heard = told.generation
         now = time.monotonic()
-        endpoints = peer_endpoints(told.endpoints, self._prefixes, self._translators)
+        endpoints = peer_endpoints(told.endpoints, self._place.prefixes, self._translators)
         way.agent.handle_candidates(endpoints, told.generation, now, Mapping.of(told.mapping))
         if told.reply_wanted:
-            self._signal(way, now, reply_wanted=False)
+            self._telling.signal(way, now, reply_wanted=False)
         self._touch(way)
 
     def handle_event(self, event: Event) -> None:
@@ -280,7 +275,7 @@ class Prober:
         online = sorted(identity for identity, way in self._ways.items() if way.peer.online)
         if online and self._owner.own_heads():
             self._told_last = next((one for one in online if one > self._told_last), online[0])
-            self._send(self._ways[Identity(self._told_last)], (), reply_wanted=False)
+            self._telling.send(self._ways[Identity(self._told_last)], (), reply_wanted=False)
 
     # --- what is asked ---
 
@@ -306,7 +301,7 @@ class Prober:
     @property
     def is_forced(self) -> bool:
         """Whether only relays may be used."""
-        return self._forced
+        return self._place.is_forced
 
     @property
     def peers(self) -> tuple[Identity, ...]:
@@ -332,14 +327,14 @@ class Prober:
         agent = PathAgent(self._budget, os.urandom)
         way = self._ways[peer.identity] = Way(peer, agent, outgoing, {key.hint: key for key in incoming})
         agent.handle_own_mapping(self._outside.mapping)
-        agent.handle_force_relay(now, forced=self._forced)
+        agent.handle_force_relay(now, forced=self._place.is_forced)
         if peer.identity in self._relay_hops:
             agent.handle_relay(*self._relay_hops[peer.identity], now)
         agent.handle_online(now, online=peer.online)
         known = [*self._book.known(peer.identity)]
         way.greets = bool(known)
         known += [endpoint for key in peer.wireguard_keys if (endpoint := self._unknown.pop(key, None)) is not None]
-        agent.start(peer_endpoints(known, self._prefixes, self._translators), now)
+        agent.start(peer_endpoints(known, self._place.prefixes, self._translators), now)
         self._touch(way)
         early = self._early.pop(peer.identity, None)
         if early is not None:
@@ -361,7 +356,7 @@ class Prober:
         return probe_key(own=own, peer_path_key=peer.path_key, network=self._network, sender=sender, receiver=receiver)
 
     def _is_usable(self, hop: Hop) -> bool:
-        return isinstance(hop, RelayHop) or (not self._forced and is_probeable(hop, self._prefixes))
+        return isinstance(hop, RelayHop) or (not self._place.is_forced and is_probeable(hop, self._place.prefixes))
 
     def _handle_probe(self, way: Way, event: ProbeReceived, now: float) -> None:
         key = way.incoming.get(event.datagram[4:12])
@@ -383,7 +378,7 @@ class Prober:
         else:
             # answered here, for a pong is as long as its ping; the agent's own answer would not know the length
             observed = hop if isinstance(hop, Endpoint) else None
-            self._tunnel.send(hop, encode_pong(probe, observed, self._next_counter(), way.outgoing))
+            self._tunnel.send(hop, encode_pong(probe, observed, self._telling.next_counter(), way.outgoing))
             way.agent.handle_ping(hop, probe.counter, now, follow=probe.follow)
 
     def _tell(self, peer: Identity, what: Callable[[PathAgent, float], None]) -> None:
@@ -398,10 +393,10 @@ class Prober:
         while (transmit := way.agent.poll_transmit()) is not None:
             self._transmit(way, transmit)
 
-    def _transmit(self, way: Way, ping: Transmit) -> None:
+    def _transmit(self, way: Way, ping: Ping) -> None:
         if self._tunnel is not None:
             size = FULL_PROBE_BYTES if ping.is_full else MIN_BYTES
-            probe = Probe(ProbeKind.PING, self._next_counter(), ping.transaction, None, size, ping.follow)
+            probe = Probe(ProbeKind.PING, self._telling.next_counter(), ping.transaction, None, size, ping.follow)
             self._tunnel.send(ping.endpoint, encode_probe(probe, way.outgoing))
 
     def _act(self, way: Way, event: AgentEvent, now: float) -> None:
@@ -409,7 +404,7 @@ class Prober:
         if isinstance(event, SendCandidates):
             if event.reply_wanted:
                 self._outside.ask()
-            self._signal(way, now, reply_wanted=event.reply_wanted)
+            self._telling.signal(way, now, reply_wanted=event.reply_wanted)
             return
         if isinstance(event, RelaySilent):
             self.on_relay_silent(peer, event.hop)
@@ -439,51 +434,8 @@ class Prober:
         now = time.monotonic()
         for way in self._ways.values():
             if way.peer.online or way.agent.state.endpoint is not None:
-                self._signal(way, now, reply_wanted=False)
+                self._telling.signal(way, now, reply_wanted=False)
                 self._touch(way)
-
-    def _signal(self, way: Way, now: float, *, reply_wanted: bool) -> None:
-        if self._tunnel is None or not way.pace.wants(now, reply_wanted=reply_wanted):
-            return
-        reply_wanted = way.pace.take(now)
-        self._send(way, self._offer(way, self._tunnel.port, now), reply_wanted=reply_wanted)
-
-    def _offer(self, way: Way, port: int, now: float) -> tuple[Endpoint, ...]:
-        if self._forced:
-            return ()
-        nats = (self._outside.nat(4), self._outside.nat(6))
-        return offer(
-            local_endpoints(self._addresses, port, self._prefixes),
-            outer=[one for nat in nats for one in nat.outer if is_probeable(one, self._prefixes)],
-            mapped=self._mappings,
-            guessed=way.guess.renew(nats[0].guesses(), now),
-        )
-
-    def _send(self, way: Way, endpoints: tuple[Endpoint, ...], *, reply_wanted: bool) -> None:
-        told = Candidates(
-            endpoints=endpoints,
-            generation=int(time.time() * 1000),
-            reply_wanted=reply_wanted,
-            heads=self._owner.own_heads(),
-            mapping=self._outside.mapping,
-        )
-        try:
-            sealed = self._envelopes.seal(way.peer.identity, way.peer.path_key, told, os.urandom(32))
-        except WarrenError as error:
-            log.warning("a signal cannot be sealed", reason=error.text)
-            return
-        is_carried = self._send_signal(way.peer.identity, sealed)
-        hop = way.agent.state.endpoint
-        # by the relay too: it is quicker than the server, and the peer may have lost its session with that
-        if hop is None or self._tunnel is None or (is_carried and isinstance(hop, Endpoint)):
-            return
-        if len(sealed) <= PAYLOAD_MAX_BYTES:
-            self._tunnel.send(hop, encode_signal(sealed, self._next_counter(), way.outgoing))
-
-    def _next_counter(self) -> int:
-        """Ascends over restarts too, unless the clock went back: then pings are answered and teach the peer nothing."""
-        self._counter = max(self._counter + 1, time.time_ns())
-        return self._counter
 
     def _touch(self, way: Way) -> None:
         """A way's agent has changed: carry out what it wants, and put its deadline in the common row."""
@@ -494,7 +446,7 @@ class Prober:
     def _on_due(self, identity: Identity, now: float) -> None:
         way = self._ways[identity]
         if way.pace.due is not None and way.pace.due <= now:
-            self._signal(way, now, reply_wanted=False)
+            self._telling.signal(way, now, reply_wanted=False)
         way.agent.handle_timeout(now)
         self._touch(way)
 

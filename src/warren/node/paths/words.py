@@ -6,7 +6,7 @@ Decides words only. The agent's times are monotonic; `epoch_s` is what makes Uni
 from collections.abc import Callable
 
 from warren.model.addresses import Hop, RelayHop
-from warren.node.paths.agent import PathState
+from warren.node.paths.events import PathState
 from warren.node.paths.history import Change, History, Quality
 from warren.protocol.local.status import Path, PathChange, PathKind, PathQuality
 

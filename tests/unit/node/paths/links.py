@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from warren.model.addresses import Endpoint, Hop
-from warren.node.paths.agent import Event, PathAgent, PathLost, SendCandidates, UsePath
+from warren.node.paths.agent import PathAgent
 from warren.node.paths.budget import ProbeBudget
+from warren.node.paths.events import Event, PathLost, SendCandidates, UsePath
 
 
 def endpoint(text: str, port: int = 51820) -> Endpoint:

@@ -19,7 +19,7 @@ from warren.model.keys import ExchangeKeyPair
 from warren.model.names import HostLabel
 from warren.node.dataplane.interface import HeardElsewhere, ProbeReceived, StunAnswered, Tunnel
 from warren.node.netmap import Peer
-from warren.node.paths import deadlines, outside, prober
+from warren.node.paths import deadlines, outside, prober, telling
 from warren.node.paths.endpoints import EndpointBook
 from warren.node.paths.prober import Owner, Prober
 from warren.node.paths.signals import Envelopes
@@ -253,8 +253,8 @@ class World:
         )
         loop = SimpleNamespace(call_later=self.underlay.at)
         noise = SimpleNamespace(urandom=self.underlay.rng.randbytes)
-        for module in (prober, deadlines, outside):
+        for module in (prober, deadlines, outside, telling):
             patch.setattr(module, "time", clock)
-        for module in (prober, outside):
+        for module in (prober, outside, telling):
             patch.setattr(module, "os", noise)
         patch.setattr(deadlines, "asyncio", SimpleNamespace(get_running_loop=lambda: loop))

@@ -3,8 +3,9 @@
 from tests.unit.node.paths.links import PathLost, Simulation, UsePath, counting, endpoint
 
 from warren.limits import CANDIDATES_MAX, PROBE_WINDOW_S, PROBES_UNANSWERED_MAX
-from warren.node.paths.agent import KEEPALIVE_S, MOVED_AFTER_S, PathAgent, SendCandidates
+from warren.node.paths.agent import KEEPALIVE_S, MOVED_AFTER_S, PathAgent
 from warren.node.paths.budget import ProbeBudget
+from warren.node.paths.events import SendCandidates
 
 A4, A6 = endpoint("192.0.2.1"), endpoint("2001:db8::1")
 B4, B6 = endpoint("192.0.2.2"), endpoint("2001:db8::2")

@@ -4,7 +4,7 @@ from tests.unit.node.paths.links import endpoint
 
 from warren.limits import PATH_CHANGES_KEPT, QUALITY_BUCKET_S, QUALITY_KEPT
 from warren.model.addresses import RelayHop
-from warren.node.paths.agent import PathState
+from warren.node.paths.events import PathState
 from warren.node.paths.history import History
 from warren.node.paths.words import kind_of, path_words, via_of
 
