@@ -11,6 +11,7 @@ from select import select
 from typing import Any
 
 from warren.engine.events import PeerNumber
+from warren.engine.offloads import ALL
 from warren.engine.tunnel import Mode, Tunnel
 from warren.model.addresses import parse_endpoint
 from warren.model.keys import ExchangeKeyPair, Secret
@@ -23,9 +24,11 @@ EVENTS_MAX = 256
 class Program:
     """The tunnel, and what can be asked of it by name."""
 
-    def __init__(self, link: str, private_key: str, port: int, mtu: int = MTU) -> None:
+    def __init__(self, link: str, private_key: str, port: int, mtu: int = MTU, offloads: int = ALL) -> None:
         keys = [ExchangeKeyPair(bytes.fromhex(private_key))]
-        self._tunnel = Tunnel(link, mtu=mtu, port=port, keys=keys, stamp_floor_s=0, stamp_ceiling_s=2**40)
+        self._tunnel = Tunnel(
+            link, mtu=mtu, port=port, keys=keys, stamp_floor_s=0, stamp_ceiling_s=2**40, offloads=offloads
+        )
 
     def about(self) -> dict[str, Any]:
         """The link's name and the port."""
@@ -76,6 +79,10 @@ class Program:
     def counters(self) -> dict[str, int]:
         """All of them."""
         return self._tunnel.counters()
+
+    def offloads(self) -> dict[str, str]:
+        """Each by name."""
+        return self._tunnel.offloads()
 
     def events(self, wait_s: float) -> list[list[Any]]:
         """What happened, waiting so long for something: the class' name and its fields."""

@@ -13,6 +13,7 @@ pub mod fuzz;
 pub mod limits;
 mod losses;
 mod memory;
+pub mod offloads;
 mod outbox;
 mod poll;
 pub mod tun;

@@ -1,8 +1,45 @@
 //! Every maximum of the worker, with its reason. A queue, batch, buffer or retry names one of these.
 
-/// Packets that one system call may bring or take. 64 keep a turn of the worker under a millisecond on a slow core
-/// (about 10 µs a packet with cryptography), which bounds what one source can delay the others.
+/// Datagrams that one sendmmsg may take, packets read from the TUN in one turn, and receive slots. 64 keep a turn of the
+/// worker under a millisecond on a slow core (about 10 µs a packet with cryptography), which bounds what one source can
+/// delay the others.
 pub const BATCH_SLOTS: usize = 64;
+
+/// Slots that one recvmmsg may fill. Each may hold 45 datagrams, so few are enough and the first ones stay in the cache.
+pub const RECEIVE_AT_ONCE: usize = 8;
+
+/// A turn receives no more once it has so many bytes: about 180 full packets, some 200 µs of work.
+pub const RECEIVE_TURN_BYTES: usize = 256 << 10;
+
+/// ... or so many datagrams, when they are small.
+pub const RECEIVE_TURN_DATAGRAMS: usize = 512;
+
+/// The most that a turn can bring: what it may have before its last receive, and slots of the largest train.
+pub const RECEIVE_MOST_DATAGRAMS: usize = RECEIVE_TURN_DATAGRAMS + RECEIVE_AT_ONCE * 128;
+
+/// A turn reads no more from the TUN once it sealed so many bytes.
+pub const SEAL_TURN_BYTES: usize = 256 << 10;
+
+/// What is sealed is sent when it is so long, while it is in the cache: half a superpacket.
+pub const SEND_AT_BYTES: usize = 32 << 10;
+
+/// Memory of sealed datagrams: what may wait before they are sent, and a superpacket of small segments behind it.
+pub const BULK_BYTES: usize = 256 << 10;
+
+/// Trains in it: a superpacket in the smallest segments of TCP (48 bytes) makes 22, single packets 64.
+pub const BULK_TRAINS: usize = 128;
+
+/// The longest superpacket (65,535 bytes, IPv6's header not counted) with the virtio header.
+pub const SUPERPACKET_BYTES: usize = 65_535 + 40 + 10;
+
+/// How long the self-test of UDP's offloads waits for what it sent over loopback, which comes at once.
+pub const SELF_TEST_MAX_MS: u64 = 50;
+
+/// Destinations whose path takes no trains, remembered; the oldest is forgotten.
+pub const SHORT_PATHS: usize = 16;
+
+/// Trains that go there one by one before the next try: seconds at full speed, so that a try costs nothing.
+pub const SHORT_PATH_TRAINS: u32 = 16_384;
 
 /// Largest UDP payload there is (RFC 768 under IPv4), so that no peer's MTU is too large to be received.
 pub const DATAGRAM_MAX_BYTES: usize = 65_507;

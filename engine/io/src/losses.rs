@@ -7,8 +7,6 @@ pub struct Losses {
     pub drop_send_failed: u64,
     /// Datagrams larger than their slot, or from no IP address.
     pub drop_datagram_unfit: u64,
-    /// Packets from the TUN that are longer than its MTU was when it was made.
-    pub drop_packet_too_long: u64,
     /// Packets that the TUN refused (it is down, or full).
     pub drop_tun_refused: u64,
     /// Datagrams for a relay, which this device has not.
@@ -21,7 +19,6 @@ impl Losses {
         [
             ("drop_send_failed", self.drop_send_failed),
             ("drop_datagram_unfit", self.drop_datagram_unfit),
-            ("drop_packet_too_long", self.drop_packet_too_long),
             ("drop_tun_refused", self.drop_tun_refused),
             ("drop_no_relay", self.drop_no_relay),
         ]

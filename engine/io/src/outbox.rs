@@ -1,22 +1,19 @@
-//! Datagrams on their way out: where they lie, and how far the socket took them. What the socket refuses for want of
-//! room stays and is sent first when there is room again; meanwhile nothing new is read from the TUN.
+//! Datagrams on their way out, and how far the socket took them. What the socket refuses for want of room stays and is
+//! sent first when there is room again; meanwhile nothing new is read from the TUN.
 
 use std::net::SocketAddr;
 
-use warren_proto::Instant;
+use warren_proto::{Endpoint, Instant, Trains};
 
-use crate::arena::Arena;
 use crate::events::{EventQueue, TunnelEvent};
 use crate::failures::Failures;
 use crate::losses::Losses;
-use crate::udp::{Family, Outgoing, Sent, Udp};
+use crate::udp::{Family, Sent, Udp};
 
-/// One arena and the datagrams in it, one a slot.
+/// Memory with trains in it.
 pub struct Outbox {
     /// Where they lie.
-    pub arena: Arena,
-    datagrams: Vec<Outgoing>,
-    next: usize,
+    pub trains: Trains,
 }
 
 /// Where the failures of sending go.
@@ -32,45 +29,26 @@ pub struct Failing<'a> {
 }
 
 impl Outbox {
-    /// An empty one.
-    pub fn new(slots: usize, slot_bytes: usize) -> Self {
+    /// An empty one for so many bytes and trains.
+    pub fn new(bytes: usize, trains: usize) -> Self {
         Self {
-            arena: Arena::new(slots, slot_bytes),
-            datagrams: Vec::with_capacity(slots),
-            next: 0,
+            trains: Trains::new(bytes, trains),
         }
     }
 
     /// Whether everything went out.
     pub fn is_empty(&self) -> bool {
-        self.datagrams.is_empty()
-    }
-
-    /// The memory of the slot that the next `push` is about, with its place; `None` if all are taken.
-    pub fn spare(&mut self) -> Option<(usize, &mut [u8])> {
-        self.arena.slots_from(self.datagrams.len()).next()
-    }
-
-    /// Appends a datagram that lies in the arena already.
-    pub fn push(&mut self, datagram: Outgoing) {
-        self.datagrams.push(datagram);
+        self.trains.is_empty()
     }
 
     /// Appends a copy of `bytes`; false if there is no room.
     pub fn push_copy(&mut self, bytes: &[u8], remote: SocketAddr) -> bool {
-        let span = self.arena.copy_in(self.datagrams.len(), 0, bytes);
-        self.datagrams.extend(span.map(|span| Outgoing {
-            remote,
-            span,
-            peer: None,
-        }));
-        span.is_some()
+        self.trains.push_copy(None, Endpoint::Udp { remote }, bytes)
     }
 
     /// Sends as much as the socket takes; the family that it is full for, if any.
     pub fn flush(&mut self, udp: &mut impl Udp, failing: Failing<'_>) -> Option<Family> {
-        let waiting = self.datagrams.get(self.next..).unwrap_or_default();
-        if waiting.is_empty() {
+        if self.is_empty() {
             return None;
         }
         let Failing {
@@ -79,24 +57,32 @@ impl Outbox {
             events,
             now,
         } = failing;
-        let sent = udp.send(&self.arena, waiting, &mut |datagram, errno| {
-            losses.drop_send_failed += 1;
-            if failures.is_news(datagram.remote, errno, now) {
+        let list = self.trains.list();
+        let sent = udp.send(self.trains.bytes(), list, &mut |train, count, errno| {
+            losses.drop_send_failed += count as u64;
+            let Endpoint::Udp { remote } = train.endpoint else {
+                losses.drop_no_relay += count as u64;
+                return;
+            };
+            if failures.is_news(remote, errno, now) {
                 events.push(TunnelEvent::SendFailed {
-                    peer: datagram.peer,
+                    peer: train.peer,
                     errno,
-                    remote: datagram.remote,
+                    remote,
                 });
             }
         });
         match sent {
             Sent::All => {
-                self.datagrams.clear();
-                self.next = 0;
+                self.trains.clear();
                 None
             }
-            Sent::Blocked(done, family) => {
-                self.next += done;
+            Sent::Blocked {
+                trains,
+                datagrams,
+                family,
+            } => {
+                self.trains.drop_front(trains, datagrams);
                 Some(family)
             }
         }

@@ -15,6 +15,7 @@ use crate::clock::Entropy;
 use crate::error::Error;
 use crate::events::{EventQueue, TunnelEvent};
 use crate::limits::{ANSWER_MAX_S, COMMANDS_MAX, MTU_MAX, MTU_MIN};
+use crate::offloads::Wanted;
 use crate::tun::{LinuxTun, Tun};
 use crate::udp::{LinuxUdp, Udp};
 use crate::wake::Wake;
@@ -30,18 +31,24 @@ pub struct Tunnel {
 }
 
 impl Tunnel {
-    /// Makes the TUN (`pattern` as for `LinuxTun::open`), binds the port (0: any) and starts to carry.
+    /// Makes the TUN (`pattern` as for `LinuxTun::open`), binds the port (0: any) and starts to carry, with those of the
+    /// `wanted` offloads that work here.
     ///
     /// # Errors
     /// `Argument`, `Config`, `Tun`, `Udp`, `Resources`; then nothing is left behind.
-    pub fn open(pattern: &[u8], port: u16, config: DeviceConfig) -> Result<Self, Error> {
+    pub fn open(
+        pattern: &[u8],
+        port: u16,
+        config: DeviceConfig,
+        wanted: Wanted,
+    ) -> Result<Self, Error> {
         if !(MTU_MIN..=MTU_MAX).contains(&config.mtu) {
             return Err(Error::Argument("the MTU is not within 576 and 65460 bytes"));
         }
         let mtu = config.mtu;
         let device = Device::new(config, Box::new(Entropy))?;
-        let udp = LinuxUdp::bind(port).map_err(Error::Udp)?;
-        let tun = LinuxTun::open(pattern, mtu).map_err(Error::Tun)?;
+        let udp = LinuxUdp::bind(port, wanted).map_err(Error::Udp)?;
+        let tun = LinuxTun::open(pattern, mtu, wanted).map_err(Error::Tun)?;
         Self::spawn(tun, udp, device, mtu)
     }
 

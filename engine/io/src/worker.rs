@@ -12,23 +12,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use warren_proto::{
-    Device, Endpoint, HEADROOM, Incoming, Now, Opened, Sealed, Span, TAILROOM, TRANSMIT_MIN,
-    TRANSMIT_OVERHEAD,
-};
+use warren_proto::limits::RELAY_LEAD;
+use warren_proto::offload::Coalescer;
+use warren_proto::{Device, Incoming, Now, Opened, TRANSMIT_MIN, TRANSMIT_OVERHEAD};
 
 use crate::arena::Arena;
 use crate::clock;
 use crate::events::{EventQueue, TunnelEvent};
 use crate::failures::Failures;
 use crate::limits::{
-    BATCH_SLOTS, CALLER_DATAGRAM_MAX_BYTES, COMMANDS_PER_TURN, RECEIVE_SLOT_BYTES,
+    BATCH_SLOTS, BULK_BYTES, BULK_TRAINS, CALLER_DATAGRAM_MAX_BYTES, COMMANDS_PER_TURN,
+    RECEIVE_MOST_DATAGRAMS, RECEIVE_SLOT_BYTES, RECEIVE_TURN_BYTES, SEAL_TURN_BYTES, SEND_AT_BYTES,
+    SUPERPACKET_BYTES,
 };
 use crate::losses::Losses;
+use crate::offloads::Ladder;
 use crate::outbox::{Failing, Outbox};
 use crate::poll::{Interest, wait};
 use crate::tun::Tun;
-use crate::udp::{FAMILIES, Family, Outgoing, Udp};
+use crate::udp::{FAMILIES, Family, Udp};
 use crate::wake::Wake;
 
 /// Something that the caller wants done between two batches.
@@ -42,6 +44,8 @@ pub struct Desk<'a> {
     pub answers: &'a mut Outbox,
     /// What was lost outside the engine.
     pub losses: Losses,
+    /// Which offloads are in use.
+    pub ladder: Ladder,
     /// When this turn began.
     pub now: Now,
 }
@@ -64,16 +68,18 @@ pub struct Worker<T, U> {
     shared: Arc<Shared>,
     commands: Receiver<Command>,
     now: Now,
-    mtu: usize,
     received: Arena,
     incoming: Vec<Incoming>,
     opened: Vec<Opened>,
-    packets: Vec<Span>,
-    sealed: Vec<Sealed>,
-    /// Packets of the TUN, sealed where they were read.
+    coalescer: Coalescer,
+    /// What was read from the TUN last.
+    packet: Box<[u8]>,
+    /// Packets of the TUN, sealed.
     bulk: Outbox,
     /// What the engine and the caller send by themselves.
     answers: Outbox,
+    /// Room for the longest of those.
+    answer_bytes: usize,
     blocked: Option<Family>,
     /// A source had more than a batch: do not sleep.
     has_more: bool,
@@ -98,11 +104,10 @@ impl<T: Tun, U: Udp> Worker<T, U> {
         shared: Arc<Shared>,
         commands: Receiver<Command>,
     ) -> Self {
-        // One byte more than the MTU tells a packet that is too long; 64 keep slots on cache lines of their own.
-        let bulk_slot = (HEADROOM + mtu + 1 + TAILROOM).next_multiple_of(64);
-        let answer_slot = TRANSMIT_MIN
-            .max(mtu + TRANSMIT_OVERHEAD)
-            .max(CALLER_DATAGRAM_MAX_BYTES);
+        let answer_bytes = RELAY_LEAD
+            + TRANSMIT_MIN
+                .max(mtu + TRANSMIT_OVERHEAD)
+                .max(CALLER_DATAGRAM_MAX_BYTES);
         Self {
             tun,
             udp,
@@ -110,14 +115,14 @@ impl<T: Tun, U: Udp> Worker<T, U> {
             shared,
             commands,
             now: clock::now(),
-            mtu,
             received: Arena::new(BATCH_SLOTS, RECEIVE_SLOT_BYTES),
-            incoming: Vec::with_capacity(BATCH_SLOTS),
-            opened: Vec::with_capacity(BATCH_SLOTS),
-            packets: Vec::with_capacity(BATCH_SLOTS),
-            sealed: Vec::with_capacity(BATCH_SLOTS),
-            bulk: Outbox::new(BATCH_SLOTS, bulk_slot),
-            answers: Outbox::new(BATCH_SLOTS, answer_slot.next_multiple_of(64)),
+            incoming: Vec::with_capacity(RECEIVE_MOST_DATAGRAMS),
+            opened: Vec::with_capacity(RECEIVE_MOST_DATAGRAMS),
+            coalescer: Coalescer::new(RECEIVE_MOST_DATAGRAMS),
+            packet: vec![0; SUPERPACKET_BYTES].into(),
+            bulk: Outbox::new(BULK_BYTES, BULK_TRAINS),
+            answers: Outbox::new(BATCH_SLOTS * answer_bytes, BATCH_SLOTS),
+            answer_bytes,
             blocked: None,
             has_more: false,
             losses: Losses::default(),
@@ -194,6 +199,7 @@ impl<T: Tun, U: Udp> Worker<T, U> {
                 device: &mut self.device,
                 answers: &mut self.answers,
                 losses: self.losses,
+                ladder: self.tun.ladder().with(&self.udp.ladder()),
                 now: self.now,
             });
         }
@@ -208,36 +214,47 @@ impl<T: Tun, U: Udp> Worker<T, U> {
             .udp
             .receive(family, &mut self.received, &mut self.incoming)?;
         self.losses.drop_datagram_unfit += unfit;
-        self.has_more |= self.incoming.len() >= BATCH_SLOTS;
+        if self.incoming.is_empty() {
+            return Ok(());
+        }
+        let bytes: usize = self.incoming.iter().map(|datagram| datagram.span.len).sum();
+        self.has_more |= self.incoming.len() >= BATCH_SLOTS || bytes >= RECEIVE_TURN_BYTES;
         let arena = self.received.bytes_mut();
         self.device
             .open_batch(self.now, arena, &self.incoming, &mut self.opened);
-        self.losses.drop_tun_refused += self.tun.write(&self.received, &self.opened)?;
+        self.coalescer
+            .coalesce(self.tun.merging(), arena, &mut self.opened);
+        self.losses.drop_tun_refused += self.tun.write(&self.received, &self.coalescer)?;
         Ok(())
     }
 
-    /// One batch from the TUN, sealed where it lies, ready to be sent.
+    /// A turn's share from the TUN, sealed and sent.
     fn seal(&mut self) -> io::Result<()> {
-        self.packets.clear();
-        self.sealed.clear();
-        let too_long = self
-            .tun
-            .read(&mut self.bulk.arena, self.mtu, &mut self.packets)?;
-        self.losses.drop_packet_too_long += too_long;
-        self.has_more |= self.packets.len() >= BATCH_SLOTS;
-        let arena = self.bulk.arena.bytes_mut();
-        self.device
-            .seal_batch(self.now, arena, &self.packets, &mut self.sealed);
-        for sealed in &self.sealed {
-            match sealed.endpoint {
-                Endpoint::Udp { remote } => self.bulk.push(Outgoing {
-                    remote,
-                    span: sealed.span,
-                    peer: Some(sealed.peer),
-                }),
-                Endpoint::Relay { .. } => self.losses.drop_no_relay += 1,
+        let mut bytes = 0;
+        for _ in 0..BATCH_SLOTS {
+            let Some(read) = self.tun.read(&mut self.packet)? else {
+                return Ok(());
+            };
+            let packet = self.packet.get(read.span.start..);
+            let packet = packet.and_then(|rest| rest.get(..read.span.len));
+            self.device.seal(
+                self.now,
+                &read.header,
+                packet.unwrap_or_default(),
+                &mut self.bulk.trains,
+            );
+            if self.bulk.trains.used() >= SEND_AT_BYTES {
+                bytes += self.bulk.trains.used();
+                self.flush();
+                if !self.bulk.is_empty() {
+                    return Ok(());
+                }
+            }
+            if bytes >= SEAL_TURN_BYTES {
+                break;
             }
         }
+        self.has_more = true;
         Ok(())
     }
 
@@ -251,21 +268,12 @@ impl<T: Tun, U: Udp> Worker<T, U> {
     /// Sends what the engine makes by itself, as much as there is room for.
     fn answer(&mut self) {
         loop {
-            while let Some((start, slot)) = self.answers.spare() {
-                let Some(transmit) = self.device.poll_transmit(self.now, slot) else {
+            while self.answers.trains.has_room(self.answer_bytes) {
+                let room = self.answers.trains.spare(0);
+                let Some(transmit) = self.device.poll_transmit(self.now, room) else {
                     return;
                 };
-                match transmit.endpoint {
-                    Endpoint::Udp { remote } => self.answers.push(Outgoing {
-                        remote,
-                        span: Span {
-                            start,
-                            len: transmit.len,
-                        },
-                        peer: transmit.peer,
-                    }),
-                    Endpoint::Relay { .. } => self.losses.drop_no_relay += 1,
-                }
+                self.answers.trains.push_transmit(&transmit);
             }
             self.flush();
             if !self.answers.is_empty() {

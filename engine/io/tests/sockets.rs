@@ -10,8 +10,9 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use warren_io::Arena;
-use warren_io::proto::{Endpoint, Incoming, Span};
-use warren_io::udp::{Family, LinuxUdp, Outgoing, Sent, Udp};
+use warren_io::offloads::{Offload, Wanted};
+use warren_io::proto::{Endpoint, Incoming, Span, Trains};
+use warren_io::udp::{Family, LinuxUdp, Sent, Udp};
 
 const SLOT: usize = 65_536;
 
@@ -22,13 +23,26 @@ fn loopback(family: Family, port: u16) -> SocketAddr {
     }
 }
 
-fn outgoing(arena: &mut Arena, slot: usize, bytes: &[u8], remote: SocketAddr) -> Outgoing {
-    let span = arena.copy_in(slot, 0, bytes).unwrap();
-    Outgoing {
-        remote,
-        span,
-        peer: None,
+/// Trains of these datagrams.
+fn trains(datagrams: &[(&[u8], SocketAddr)]) -> Trains {
+    let mut trains = Trains::new(1 << 20, datagrams.len());
+    for (bytes, remote) in datagrams {
+        assert!(trains.push_copy(None, Endpoint::Udp { remote: *remote }, bytes));
     }
+    trains
+}
+
+fn send(udp: &mut LinuxUdp, trains: &Trains) -> Vec<(usize, i32)> {
+    let mut failed = Vec::new();
+    let sent = udp.send(trains.bytes(), trains.list(), &mut |train, count, errno| {
+        failed.push((train.span.len.min(train.stride) * count, errno));
+    });
+    assert_eq!(sent, Sent::All);
+    failed
+}
+
+fn bind() -> LinuxUdp {
+    LinuxUdp::bind(0, Wanted::ALL).unwrap()
 }
 
 /// Receives until `count` datagrams came.
@@ -49,14 +63,10 @@ fn receive(udp: &mut LinuxUdp, family: Family, count: usize) -> Vec<(Endpoint, V
 
 #[test]
 fn one_port_serves_both_families_and_answers_go_back() {
-    let (mut a, mut b) = (LinuxUdp::bind(0).unwrap(), LinuxUdp::bind(0).unwrap());
-    let mut arena = Arena::new(8, SLOT);
+    let (mut a, mut b) = (bind(), bind());
     for family in [Family::V4, Family::V6] {
-        let to_b = outgoing(&mut arena, 0, b"there", loopback(family, b.port()));
-        assert_eq!(
-            a.send(&arena, &[to_b], &mut |_, errno| panic!("{errno}")),
-            Sent::All
-        );
+        let to_b = trains(&[(b"there", loopback(family, b.port()))]);
+        assert_eq!(send(&mut a, &to_b), []);
         let remote = loopback(family, a.port());
         assert_eq!(
             receive(&mut b, family, 1),
@@ -67,25 +77,20 @@ fn one_port_serves_both_families_and_answers_go_back() {
 
 #[test]
 fn a_datagram_that_the_kernel_refuses_does_not_hold_up_the_batch() {
-    let (mut a, mut b) = (LinuxUdp::bind(0).unwrap(), LinuxUdp::bind(0).unwrap());
-    let mut arena = Arena::new(8, SLOT);
+    let (mut a, mut b) = (bind(), bind());
     let (v4, v6) = (
         loopback(Family::V4, b.port()),
         loopback(Family::V6, b.port()),
     );
     let unreachable = SocketAddr::from(([255, 255, 255, 255], 9));
-    let batch = [
-        outgoing(&mut arena, 0, b"one", v4),
-        outgoing(&mut arena, 1, &[0; SLOT], v4),
-        outgoing(&mut arena, 2, b"two", v6),
-        outgoing(&mut arena, 3, b"three", unreachable),
-        outgoing(&mut arena, 4, b"four", v4),
-    ];
-    let mut failed = Vec::new();
-    let sent = a.send(&arena, &batch, &mut |datagram, errno| {
-        failed.push((datagram.span.len, errno))
-    });
-    assert_eq!(sent, Sent::All);
+    let batch = trains(&[
+        (b"one", v4),
+        (&[0; SLOT], v4),
+        (b"two", v6),
+        (b"three", unreachable),
+        (b"four", v4),
+    ]);
+    let failed = send(&mut a, &batch);
     assert_eq!(failed, [(SLOT, libc::EMSGSIZE), (5, libc::EACCES)]);
     let texts =
         |got: Vec<(Endpoint, Vec<u8>)>| got.into_iter().map(|one| one.1).collect::<Vec<_>>();
@@ -96,28 +101,56 @@ fn a_datagram_that_the_kernel_refuses_does_not_hold_up_the_batch() {
     assert_eq!(texts(receive(&mut b, Family::V6, 1)), [b"two".to_vec()]);
 }
 
+/// All that sending and receiving may do for us, and nothing of it.
+const BOTH: [Wanted; 2] = [Wanted::ALL, Wanted(0)];
+
 #[test]
-fn more_than_a_batch_goes_out_in_order() {
-    let (mut a, mut b) = (LinuxUdp::bind(0).unwrap(), LinuxUdp::bind(0).unwrap());
-    let mut arena = Arena::new(200, 64);
+fn trains_arrive_as_their_datagrams_in_order_with_offloads_or_without() {
+    for (of_a, of_b) in BOTH.into_iter().flat_map(|a| BOTH.map(|b| (a, b))) {
+        let mut a = LinuxUdp::bind(0, of_a).unwrap();
+        let mut b = LinuxUdp::bind(0, of_b).unwrap();
+        for family in [Family::V4, Family::V6] {
+            let remote = loopback(family, b.port());
+            let expected: Vec<Vec<u8>> = (0..200_u8)
+                .map(|n| vec![n; if n % 50 == 49 { 333 } else { 1000 }])
+                .collect();
+            let all: Vec<(&[u8], SocketAddr)> =
+                expected.iter().map(|one| (&one[..], remote)).collect();
+            let batch = trains(&all);
+            assert!(batch.list().len() < 10);
+            assert_eq!(send(&mut a, &batch), []);
+            let got = receive(&mut b, family, 200);
+            assert!(got.into_iter().map(|one| one.1).eq(expected));
+        }
+    }
+}
+
+#[test]
+fn a_train_longer_than_the_path_takes_goes_in_single_datagrams() {
+    let (mut a, mut b) = (bind(), bind());
     let remote = loopback(Family::V4, b.port());
-    let batch: Vec<Outgoing> = (0..200_u8)
-        .map(|n| outgoing(&mut arena, n.into(), &[n], remote))
-        .collect();
-    assert_eq!(
-        a.send(&arena, &batch, &mut |_, errno| panic!("{errno}")),
-        Sent::All
-    );
-    let got: Vec<u8> = receive(&mut b, Family::V4, 200)
-        .iter()
-        .flat_map(|one| one.1.clone())
-        .collect();
-    assert_eq!(got, (0..200).collect::<Vec<u8>>());
+    // Longer than loopback's MTU with its headers, so only fragments carry it.
+    let long = vec![7; 65_500];
+    let mut batch = Trains::new(1 << 20, 9);
+    for _ in 0..3 {
+        assert!(batch.push_copy(None, Endpoint::Udp { remote }, &long));
+    }
+    let [first, ..] = batch.list() else { panic!() };
+    let mut train = *first;
+    train.span.len *= 3;
+    let sent = a.send(batch.bytes(), &[train], &mut |_, _, errno| {
+        panic!("{errno}")
+    });
+    assert_eq!(sent, Sent::All);
+    let got = receive(&mut b, Family::V4, 3);
+    assert!(got.iter().all(|one| one.1 == long));
+    assert_eq!(got.len(), 3);
+    assert!(a.ladder().is_on(Offload::UdpSend));
 }
 
 #[test]
 fn a_datagram_larger_than_its_slot_is_counted_and_the_others_come() {
-    let mut udp = LinuxUdp::bind(0).unwrap();
+    let mut udp = bind();
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
     let to = loopback(Family::V4, udp.port());
     for bytes in [&[1; 10][..], &[2; 100], &[3; 20]] {
@@ -138,14 +171,14 @@ fn a_datagram_larger_than_its_slot_is_counted_and_the_others_come() {
 
 #[test]
 fn a_taken_port_is_refused_on_either_family() {
-    let taken = LinuxUdp::bind(0).unwrap();
-    let again = LinuxUdp::bind(taken.port());
+    let taken = bind();
+    let again = LinuxUdp::bind(taken.port(), Wanted::ALL);
     assert_eq!(
         again.err().and_then(|error| error.raw_os_error()),
         Some(libc::EADDRINUSE)
     );
     let only_v6 = UdpSocket::bind("[::1]:0").unwrap();
-    let refused = LinuxUdp::bind(only_v6.local_addr().unwrap().port());
+    let refused = LinuxUdp::bind(only_v6.local_addr().unwrap().port(), Wanted::ALL);
     assert_eq!(
         refused.err().and_then(|error| error.raw_os_error()),
         Some(libc::EADDRINUSE)
@@ -154,19 +187,14 @@ fn a_taken_port_is_refused_on_either_family() {
 
 #[test]
 fn an_answer_of_a_closed_port_is_no_end_of_receiving() {
-    let mut udp = LinuxUdp::bind(0).unwrap();
+    let mut udp = bind();
     let closed = UdpSocket::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
-    let mut arena = Arena::new(4, SLOT);
-    let lost = outgoing(&mut arena, 0, b"nobody", closed);
-    assert_eq!(udp.send(&arena, &[lost], &mut |_, _| ()), Sent::All);
+    let lost = trains(&[(b"nobody", closed)]);
+    send(&mut udp, &lost);
     let me = loopback(Family::V4, udp.port());
-    let own = outgoing(&mut arena, 0, b"me", me);
-    assert_eq!(
-        udp.send(&arena, &[own], &mut |_, errno| panic!("{errno}")),
-        Sent::All
-    );
+    assert_eq!(send(&mut udp, &trains(&[(b"me", me)])), []);
     assert_eq!(receive(&mut udp, Family::V4, 1).len(), 1);
 }

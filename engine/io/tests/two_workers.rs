@@ -16,11 +16,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use joined::{
-    NEVER, PEER, SOON, Side, introduce, is_handshake, packet, pair, place, side, start, wait_for,
+    NEVER, PEER, SOON, Side, introduce, is_handshake, packet, pair, place, side, side_with, start,
+    wait_for,
 };
-use warren_io::proto::{Incoming, Opened, Span};
-use warren_io::tun::{Tun, memory_tun};
-use warren_io::udp::{Family, MemoryNet, MemoryUdp, Outgoing, Sent, Udp};
+use warren_io::offloads::Ladder;
+use warren_io::proto::offload::{Coalescer, Gso, Merging, Sum, VirtioHeader};
+use warren_io::proto::{Incoming, Train};
+use warren_io::tun::{Read, Tun, memory_tun};
+use warren_io::udp::{Failed, Family, MemoryNet, MemoryUdp, Sent, Udp};
 use warren_io::{Arena, Error, TunnelEvent};
 
 fn send(from: &Side, to: &Side, payload: &[u8]) {
@@ -160,18 +163,24 @@ impl Tun for GoneTun {
     fn fd(&self) -> RawFd {
         self.0.fd()
     }
-    fn read(&mut self, _: &mut Arena, _: usize, _: &mut Vec<Span>) -> io::Result<u64> {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<Option<Read>> {
         Err(io::Error::from_raw_os_error(libc::EBADFD))
     }
-    fn write(&mut self, arena: &Arena, packets: &[Opened]) -> io::Result<u64> {
-        self.0.write(arena, packets)
+    fn merging(&self) -> Merging {
+        self.0.merging()
+    }
+    fn write(&mut self, arena: &Arena, coalescer: &Coalescer) -> io::Result<u64> {
+        self.0.write(arena, coalescer)
+    }
+    fn ladder(&self) -> Ladder {
+        self.0.ladder()
     }
 }
 
 #[test]
 fn a_device_that_is_gone_ends_the_worker_with_its_errno() {
     let net = MemoryNet::default();
-    let (tun, host) = memory_tun(b"gone").unwrap();
+    let (tun, host) = memory_tun(b"gone", Merging::default()).unwrap();
     let tunnel = start(1, GoneTun(tun), net.socket(place(1)).unwrap());
     assert!(host.send(b"wakes the worker"));
     let failed = |event: &TunnelEvent| matches!(event, TunnelEvent::WorkerFailed { .. });
@@ -233,25 +242,28 @@ impl Udp for NarrowUdp {
     ) -> io::Result<u64> {
         self.inner.receive(family, arena, datagrams)
     }
-    fn send(
-        &mut self,
-        arena: &Arena,
-        datagrams: &[Outgoing],
-        failed: &mut dyn FnMut(&Outgoing, i32),
-    ) -> Sent {
+    fn send(&mut self, bytes: &[u8], trains: &[Train], failed: Failed<'_>) -> Sent {
         self.is_full = !self.is_full;
-        let taken = if self.is_full {
-            datagrams.len().min(3)
-        } else {
-            0
-        };
-        self.inner
-            .send(arena, datagrams.get(..taken).unwrap(), failed);
-        if taken == datagrams.len() {
-            return Sent::All;
+        let mut room = if self.is_full { 3 } else { 0 };
+        for (number, train) in trains.iter().enumerate() {
+            let taken = train.count().min(room);
+            let mut part = *train;
+            part.span.len = part.span.len.min(taken * train.stride);
+            self.inner.send(bytes, &[part], failed);
+            room -= taken;
+            if taken < train.count() {
+                self.blocks.fetch_add(1, Ordering::Relaxed);
+                return Sent::Blocked {
+                    trains: number,
+                    datagrams: taken,
+                    family: Family::V4,
+                };
+            }
         }
-        self.blocks.fetch_add(1, Ordering::Relaxed);
-        Sent::Blocked(taken, Family::V4)
+        Sent::All
+    }
+    fn ladder(&self) -> Ladder {
+        self.inner.ladder()
     }
 }
 
@@ -259,7 +271,7 @@ impl Udp for NarrowUdp {
 fn a_full_socket_loses_nothing_and_does_not_stop_receiving() {
     let net = MemoryNet::default();
     let blocks = Arc::new(AtomicUsize::new(0));
-    let (tun, host) = memory_tun(b"narrow").unwrap();
+    let (tun, host) = memory_tun(b"narrow", Merging::default()).unwrap();
     let udp = NarrowUdp {
         inner: net.socket(place(1)).unwrap(),
         blocks: Arc::clone(&blocks),
@@ -298,8 +310,84 @@ fn what_is_too_long_for_the_mtu_is_counted_and_dropped() {
     assert_eq!(b.host.receive(SOON).map(|got| got.len()), Some(1400));
     assert_eq!(
         a.tunnel
-            .call(|desk| desk.losses.drop_packet_too_long)
+            .call(|desk| desk.device.counters().drop_packet_too_long)
             .unwrap(),
         1
     );
+}
+
+/// A UDP superpacket from one side to the other, and the packets it stands for.
+fn superpacket(from: &Side, to: &Side, size: usize, count: usize) -> (VirtioHeader, Vec<u8>) {
+    let payload: Vec<u8> = (0..size * count).map(|at| (at % 251) as u8).collect();
+    let length = u16::try_from(8 + payload.len()).unwrap().to_be_bytes();
+    let pseudo = Sum::default()
+        .plus(&from.inner)
+        .plus(&to.inner)
+        .plus(&[0, 17])
+        .plus(&length)
+        .partial();
+    let ports = [0, 9, 0, 9, length[0], length[1], pseudo[0], pseudo[1]];
+    let packet = packet(from.inner, to.inner, &[&ports[..], &payload].concat());
+    let header = VirtioHeader {
+        needs_checksum: true,
+        gso: Gso::Udp,
+        segment_len: u16::try_from(size).unwrap(),
+        checksum_start: 20,
+        checksum_offset: 6,
+        ..VirtioHeader::default()
+    };
+    (header, packet)
+}
+
+#[test]
+fn superpackets_arrive_as_the_packets_they_stand_for_in_fewer_writes() {
+    let net = MemoryNet::default();
+    let all = Merging {
+        headers: true,
+        tcp: true,
+        udp: true,
+    };
+    let (a, b) = (side_with(1, &net, all), side_with(2, &net, all));
+    introduce(&a.tunnel, 2, Some(b.place));
+    introduce(&b.tunnel, 1, Some(a.place));
+    send(&a, &b, b"first");
+    b.host.receive(SOON).expect("the session");
+    for count in [1, 2, 40, 63, 64] {
+        let (header, packet) = superpacket(&a, &b, 1000, count);
+        assert!(a.host.send_superpacket(header, &packet));
+        for number in 0..count {
+            let got = b.host.receive(SOON).expect("the next packet");
+            let from = 28 + number * 1000;
+            assert_eq!(got.get(28..), packet.get(from..from + 1000));
+        }
+    }
+    assert!(b.host.writes() < 170, "{}", b.host.writes());
+}
+
+#[test]
+fn a_superpacket_without_a_session_waits_in_its_parts() {
+    let net = MemoryNet::default();
+    let (a, b) = pair(&net);
+    let (header, packet) = superpacket(&a, &b, 1000, 40);
+    assert!(a.host.send_superpacket(header, &packet));
+    for number in 0..40 {
+        let got = b.host.receive(SOON).expect("the next packet");
+        let from = 28 + number * 1000;
+        assert_eq!(got.get(28..), packet.get(from..from + 1000));
+    }
+}
+
+#[test]
+fn a_packet_that_the_tun_describes_wrongly_is_counted_and_goes_nowhere() {
+    let net = MemoryNet::default();
+    let (a, b) = pair(&net);
+    let (mut header, packet) = superpacket(&a, &b, 1000, 3);
+    header.checksum_start = 999;
+    assert!(a.host.send_superpacket(header, &packet));
+    send(&a, &b, b"goes on");
+    assert!(b.host.receive(SOON).is_some_and(|got| got.len() == 27));
+    let dropped = a
+        .tunnel
+        .call(|desk| desk.device.counters().drop_superpacket);
+    assert_eq!(dropped.unwrap(), 1);
 }

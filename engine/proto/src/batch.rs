@@ -2,9 +2,9 @@
 
 use crate::{Endpoint, PeerId};
 
-/// Free bytes that a packet to seal needs before it: the header of a transport message.
+/// Bytes before a sealed packet: the header of a transport message. An opened packet has them free before it.
 pub const HEADROOM: usize = 16;
-/// Free bytes that a packet to seal needs behind it: padding and tag.
+/// Bytes behind a sealed packet at most: padding and tag.
 pub const TAILROOM: usize = 15 + 16;
 /// A buffer for [`crate::Device::poll_transmit`] needs this much more than the MTU.
 pub const TRANSMIT_OVERHEAD: usize = HEADROOM + TAILROOM;
@@ -29,23 +29,14 @@ pub struct Incoming {
     pub span: Span,
 }
 
-/// A datagram to send: the result of sealing one packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sealed {
-    /// To whom (for counting and for `SEND_FAILED`).
-    pub peer: PeerId,
-    /// Where to.
-    pub endpoint: Endpoint,
-    /// Where it lies: [`HEADROOM`] before the packet to behind its tag.
-    pub span: Span,
-}
-
 /// An inner packet to hand to the TUN: the result of opening one datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opened {
     /// Whose it is.
     pub peer: PeerId,
-    /// Its place in the session's order: a batch may be sorted by it before packets are merged.
+    /// Of which session; another one of the same peer counts anew.
+    pub session: u32,
+    /// Its place in the session's order: a batch is sorted by it before packets are merged.
     pub counter: u64,
     /// Where it lies, padding removed.
     pub span: Span,

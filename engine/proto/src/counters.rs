@@ -86,6 +86,10 @@ counters! {
     drop_no_route,
     /// Dropped: a packet to send is not IP.
     drop_not_ip,
+    /// Dropped: a packet to send that the TUN described in a way that cannot be.
+    drop_superpacket,
+    /// Dropped: a packet to send is longer than the MTU.
+    drop_packet_too_long,
     /// Dropped: no room before or behind a packet for header and tag.
     drop_no_room,
     /// Dropped: the oldest of a peer's waiting packets made room for a newer one.

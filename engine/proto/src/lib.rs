@@ -4,7 +4,7 @@
 //! `poll_transmit`, `poll_event` and `poll_timeout`. Files are named as the WireGuard paper names things.
 //! The order of calls of a worker's turn:
 //!
-//! 1. `open_batch` for what came from the network, `seal_batch` for what came from the TUN;
+//! 1. `open_batch` for what came from the network, `seal` for what came from the TUN;
 //! 2. `handle_timeout` when the deadline of `poll_timeout` has passed;
 //! 3. `poll_transmit` until it is `None`, then `poll_event` until it is `None`;
 //! 4. `poll_timeout` says how long to wait at most.
@@ -33,6 +33,7 @@ mod keys;
 pub mod limits;
 pub mod message;
 mod noise;
+pub mod offload;
 mod outgoing;
 mod peer;
 mod peers;
@@ -48,12 +49,11 @@ mod tai64n;
 mod tests;
 mod time;
 mod timers;
+mod trains;
 mod transport;
 mod wakeups;
 
-pub use batch::{
-    HEADROOM, Incoming, Opened, Reason, Sealed, Span, TAILROOM, TRANSMIT_MIN, TRANSMIT_OVERHEAD, Transmit,
-};
+pub use batch::{HEADROOM, Incoming, Opened, Reason, Span, TAILROOM, TRANSMIT_MIN, TRANSMIT_OVERHEAD, Transmit};
 pub use config::{ConfigError, DeviceConfig, Mode, Owner, PeerConfig, PeerStats, StampWindow};
 pub use counters::Counters;
 pub use device::Device;
@@ -63,3 +63,4 @@ pub use keys::{PresharedKey, PrivateKey, PublicKey};
 pub use prefix::Prefix;
 pub use random::Random;
 pub use time::{Instant, Now, Unix};
+pub use trains::{Train, Trains};

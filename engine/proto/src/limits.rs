@@ -79,3 +79,19 @@ pub const SOURCE_PROBES: (u32, u32) = (50, 100);
 pub const PROBES: (u32, u32) = (2_000, 1_000);
 /// Elsewhere events of one peer are at least this far apart.
 pub const ELSEWHERE_SPACING: Duration = Duration::from_secs(1);
+
+// --- offloads ---
+/// Bytes of UDP payload in one send (RFC 768 under IPv4), so the longest train of datagrams.
+pub const TRAIN_BYTES: usize = 65_507;
+/// Datagrams in one send: the kernel's `UDP_MAX_SEGMENTS` before Linux 6.9 less one (it once counted the header too).
+/// At MTU 1420 the bytes end a train first, at 45.
+pub const TRAIN_DATAGRAMS: usize = 63;
+/// Free bytes before each datagram for a relay: the header that carries it is at most so long.
+pub const RELAY_LEAD: usize = 20;
+/// Bytes of a superpacket that we make, its headers included: what IPv4's length can say.
+pub const RUN_BYTES: usize = 65_535;
+/// Packets merged into one write: full ones of 576 bytes still fill a superpacket; far below the 1,024 places that one
+/// writev takes.
+pub const RUN_PIECES: usize = 128;
+/// Flows of one batch that may grow at the same time; with more, the oldest one's run ends early.
+pub const OPEN_RUNS: usize = 16;

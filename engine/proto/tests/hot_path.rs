@@ -9,9 +9,10 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::time::Instant as Clock;
 
+use warren_proto::offload::{Coalescer, Merging, Sum, VirtioHeader};
 use warren_proto::{
-    Device, DeviceConfig, Endpoint, HEADROOM, Incoming, Instant, Now, Opened, PeerConfig, PeerId, Prefix, PrivateKey,
-    Random, Sealed, Span, TAILROOM, Unix,
+    Device, DeviceConfig, Endpoint, Incoming, Instant, Now, Opened, PeerConfig, PeerId, Prefix, PrivateKey, Random,
+    Train, Trains, Unix,
 };
 
 struct Counting;
@@ -55,10 +56,12 @@ const PEER: PeerId = PeerId(1);
 struct Bench {
     now: Now,
     devices: [Device; 2],
-    arena: Vec<u8>,
-    packets: Vec<Span>,
-    sealed: Vec<Sealed>,
+    /// Bytes of a packet.
+    len: usize,
+    trains: Trains,
     incoming: Vec<Incoming>,
+    coalescer: Coalescer,
+    packets: Vec<(VirtioHeader, Vec<u8>)>,
     opened: Vec<Opened>,
 }
 
@@ -84,11 +87,10 @@ impl Bench {
             device.set_endpoint(now, PEER, Some(endpoint(1 - side))).unwrap();
             device
         });
-        let slot = HEADROOM + len + TAILROOM;
-        let packets = (0..BATCH).map(|number| Span { start: number * slot + HEADROOM, len }).collect();
-        let (sealed, incoming) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
-        let arena = vec![0; slot * BATCH];
-        let mut bench = Self { now, devices, arena, packets, sealed, incoming, opened: Vec::with_capacity(BATCH) };
+        let (trains, incoming) = (Trains::new((len + 48) * BATCH, BATCH), Vec::with_capacity(BATCH));
+        let (opened, coalescer) = (Vec::with_capacity(BATCH), Coalescer::new(BATCH));
+        let mut bench = Self { now, devices, len, trains, incoming, coalescer, packets: vec![], opened };
+        bench.packets = vec![bench.superpacket(0), bench.superpacket(1)];
         bench.devices.first_mut().unwrap().initiate(now, PEER).unwrap();
         for _ in 0..3 {
             bench.exchange(0);
@@ -103,36 +105,61 @@ impl Bench {
         let [a, b] = &mut self.devices;
         let (sender, receiver) = if from == 0 { (a, b) } else { (b, a) };
         while let Some(transmit) = sender.poll_transmit(self.now, &mut buffer) {
-            let incoming = Incoming { source: endpoint(from), span: Span { start: 0, len: transmit.len } };
+            let span = warren_proto::Span { start: 0, len: transmit.len };
+            let incoming = Incoming { source: endpoint(from), span };
             receiver.open_batch(self.now, &mut buffer, &[incoming], &mut self.opened);
         }
         while receiver.poll_event().is_some() {}
     }
 
-    /// One batch from one side to the other, sealed and opened in place; how long each took, in nanoseconds.
-    fn batch(&mut self, from: usize) -> (u128, u128) {
-        let from_byte = u8::try_from(from).unwrap();
-        for span in &self.packets {
-            let total = u16::try_from(span.len).unwrap().to_be_bytes();
-            let header = [0x45, 0, total[0], total[1], 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, from_byte, 10, 0, 0];
-            self.arena[span.start..span.start + 19].copy_from_slice(&header);
-            self.arena[span.start + 19] = 1 - from_byte;
-        }
-        self.sealed.clear();
+    /// A flow of UDP datagrams as the TUN gives it: whole, or one superpacket.
+    fn superpacket(&self, from: u8) -> (VirtioHeader, Vec<u8>) {
+        let payload = self.len - 28;
+        let total = u16::try_from(self.len).unwrap().to_be_bytes();
+        let payload_bytes = payload * (60_000 / payload).min(BATCH);
+        let length = u16::try_from(8 + payload_bytes).unwrap().to_be_bytes();
+        let mut packet =
+            vec![0x45, 0, total[0], total[1], 0, 0, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, from, 10, 0, 0, 1 - from];
+        let pseudo = Sum::default().plus(&packet[12..20]).plus(&[0, 17]).plus(&length).partial();
+        packet.extend([0, 9, 0, 9, length[0], length[1], pseudo[0], pseudo[1]]);
+        packet.extend((0..payload_bytes).map(|at| u8::try_from(at % 251).unwrap()));
+        let segment_len = u16::try_from(payload).unwrap();
+        let header = VirtioHeader {
+            needs_checksum: true,
+            gso: warren_proto::offload::Gso::Udp,
+            segment_len,
+            checksum_start: 20,
+            checksum_offset: 6,
+            ..VirtioHeader::default()
+        };
+        (header, packet)
+    }
+
+    /// Superpackets from one side to the other until a batch is full; how long sealing, opening and merging took, in
+    /// nanoseconds, and how many packets it were.
+    fn batch(&mut self, from: usize) -> (u128, u128, u128, usize) {
+        let (header, packet) = self.packets.get(from).unwrap();
+        self.trains.clear();
         self.incoming.clear();
         self.opened.clear();
         let [a, b] = &mut self.devices;
         let (sender, receiver) = if from == 0 { (a, b) } else { (b, a) };
         let began = Clock::now();
-        sender.seal_batch(self.now, &mut self.arena, &self.packets, &mut self.sealed);
+        sender.seal(self.now, header, packet, &mut self.trains);
         let seal = began.elapsed().as_nanos();
         let source = endpoint(from);
-        self.incoming.extend(self.sealed.iter().map(|sealed| Incoming { source, span: sealed.span }));
+        let (bytes, trains) = self.trains.parts_mut();
+        self.incoming.extend(trains.iter().flat_map(Train::datagrams).map(|span| Incoming { source, span }));
         let began = Clock::now();
-        receiver.open_batch(self.now, &mut self.arena, &self.incoming, &mut self.opened);
+        receiver.open_batch(self.now, bytes, &self.incoming, &mut self.opened);
         let open = began.elapsed().as_nanos();
-        assert_eq!(self.opened.len(), BATCH);
-        (seal, open)
+        assert_eq!(self.opened.len(), self.incoming.len());
+        let began = Clock::now();
+        let merging = Merging { headers: true, tcp: true, udp: true };
+        self.coalescer.coalesce(merging, bytes, &mut self.opened);
+        let merge = began.elapsed().as_nanos();
+        assert!(self.coalescer.runs().len() <= self.opened.len().div_ceil(40));
+        (seal, open, merge, self.opened.len())
     }
 }
 
@@ -153,12 +180,14 @@ fn sealing_and_opening_batches_allocates_nothing() {
 fn what_a_packet_costs() {
     for len in [1400, 64] {
         let mut bench = Bench::new(len);
-        let mut times: Vec<(u128, u128)> = (0..2000).map(|_| bench.batch(0)).collect();
-        let middle = times.len() / 2;
-        times.sort_unstable();
-        let seal = times[middle].0 / BATCH as u128;
-        times.sort_unstable_by_key(|(_, open)| *open);
-        println!("{len} B: seal {seal} ns, open {} ns", times[middle].1 / BATCH as u128);
+        let times: Vec<_> = (0..2000).map(|_| bench.batch(0)).collect();
+        let median = |of: fn(&(u128, u128, u128, usize)) -> u128| {
+            let mut each: Vec<u128> = times.iter().map(|time| of(time) / time.3 as u128).collect();
+            each.sort_unstable();
+            each[each.len() / 2]
+        };
+        let (seal, open, merge) = (median(|time| time.0), median(|time| time.1), median(|time| time.2));
+        println!("{len} B: split and seal {seal} ns, open {open} ns, merge {merge} ns");
     }
     let mut bench = Bench::new(64);
     let mut times: Vec<u128> = (0..1000)

@@ -4,6 +4,7 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
+use warren_io::offloads::{State, Wanted};
 use warren_io::proto::{
     ConfigError, DeviceConfig, Endpoint, Mode, PeerConfig, PeerId, StampWindow, Unix, limits,
 };
@@ -18,6 +19,20 @@ use warren_io::values::{
 
 const ENDPOINT_ROAM: u8 = 0;
 const ENDPOINT_MANAGED: u8 = 1;
+const OFFLOAD_ON: u8 = 0;
+const OFFLOAD_ABSENT: u8 = 1;
+const OFFLOAD_UNWANTED: u8 = 2;
+const OFFLOAD_REFUSED: u8 = 3;
+const OFFLOAD_BROKEN: u8 = 4;
+const OFFLOAD_TAKEN_DOWN: u8 = 5;
+const OFFLOAD_STATES: [(&str, u8); 6] = [
+    ("OFFLOAD_ON", OFFLOAD_ON),
+    ("OFFLOAD_ABSENT", OFFLOAD_ABSENT),
+    ("OFFLOAD_UNWANTED", OFFLOAD_UNWANTED),
+    ("OFFLOAD_REFUSED", OFFLOAD_REFUSED),
+    ("OFFLOAD_BROKEN", OFFLOAD_BROKEN),
+    ("OFFLOAD_TAKEN_DOWN", OFFLOAD_TAKEN_DOWN),
+];
 const SECOND_NS: u64 = 1_000_000_000;
 
 /// (rx bytes, tx bytes, last handshake, last authenticated packet, session alive, endpoint)
@@ -51,6 +66,10 @@ impl Tunnel {
 #[pymethods]
 impl Tunnel {
     #[new]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a tunnel is made as a whole; Python names each argument"
+    )]
     fn new(
         py: Python<'_>,
         ifname: &[u8],
@@ -59,6 +78,7 @@ impl Tunnel {
         private_keys: &[u8],
         stamp_floor_s: u64,
         stamp_ceiling_s: u64,
+        offloads: u32,
     ) -> PyResult<Self> {
         let config = DeviceConfig {
             private_keys: parse_private_keys(private_keys).map_err(raise)?,
@@ -67,7 +87,8 @@ impl Tunnel {
             handshakes_per_s: limits::HANDSHAKES_PER_S,
             owner: warren_io::proto::Owner::default(),
         };
-        let inner = py.detach(|| warren_io::Tunnel::open(ifname, listen_port, config));
+        let wanted = Wanted(offloads);
+        let inner = py.detach(|| warren_io::Tunnel::open(ifname, listen_port, config, wanted));
         Ok(Self {
             inner: inner.map_err(raise)?,
         })
@@ -240,6 +261,15 @@ impl Tunnel {
         Ok(stats)
     }
 
+    fn offloads<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let ladder = self.call(py, |desk| desk.ladder)?;
+        let states = PyDict::new(py);
+        for (name, state) in ladder.named() {
+            states.set_item(PyBytes::new(py, name.as_bytes()), number(state))?;
+        }
+        Ok(states)
+    }
+
     fn close(&self, py: Python<'_>) {
         py.detach(|| self.inner.close());
     }
@@ -262,9 +292,24 @@ fn parse_mode(mode: u8) -> Result<Mode, Error> {
     }
 }
 
+/// A state and the errno behind it, 0 where there is none.
+fn number(state: State) -> (u8, i32) {
+    match state {
+        State::On => (OFFLOAD_ON, 0),
+        State::Absent => (OFFLOAD_ABSENT, 0),
+        State::Unwanted => (OFFLOAD_UNWANTED, 0),
+        State::Refused(errno) => (OFFLOAD_REFUSED, errno),
+        State::Broken => (OFFLOAD_BROKEN, 0),
+        State::TakenDown(errno) => (OFFLOAD_TAKEN_DOWN, errno),
+    }
+}
+
 /// Adds the class and its constants to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("ENDPOINT_ROAM", ENDPOINT_ROAM)?;
     module.add("ENDPOINT_MANAGED", ENDPOINT_MANAGED)?;
+    for (name, state) in OFFLOAD_STATES {
+        module.add(name, state)?;
+    }
     module.add_class::<Tunnel>()
 }

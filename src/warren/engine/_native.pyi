@@ -23,6 +23,12 @@ __all__ = [
     "EVENT_STUN",
     "EVENT_UNKNOWN_INITIATOR",
     "EVENT_WORKER_FAILED",
+    "OFFLOAD_ABSENT",
+    "OFFLOAD_BROKEN",
+    "OFFLOAD_ON",
+    "OFFLOAD_REFUSED",
+    "OFFLOAD_TAKEN_DOWN",
+    "OFFLOAD_UNWANTED",
     "BusyError",
     "ClosedError",
     "EngineError",
@@ -47,6 +53,13 @@ EVENT_LOST: Final[int]  # number: how many events a bounded queue had to drop
 
 ENDPOINT_ROAM: Final[int]
 ENDPOINT_MANAGED: Final[int]
+
+OFFLOAD_ON: Final[int]  # in use
+OFFLOAD_ABSENT: Final[int]  # the device has no such thing, or one that it stands on is off
+OFFLOAD_UNWANTED: Final[int]  # the caller did not allow it
+OFFLOAD_REFUSED: Final[int]  # by the kernel at the start, with an errno
+OFFLOAD_BROKEN: Final[int]  # the self-test saw it mangle data
+OFFLOAD_TAKEN_DOWN: Final[int]  # it failed at work, with an errno
 
 class EngineError(OSError):
     """The world refused: errno says why."""
@@ -81,6 +94,7 @@ class Tunnel:
         private_keys: bytes,  # 32 or 64 bytes: the one in use, then the next one
         stamp_floor_s: int,  # TAI64N stamps are max(last + 1, min(now, ceiling)), never below the floor; Unix seconds
         stamp_ceiling_s: int,
+        offloads: int,  # which may be tried, a bit each: tun-checksum, tun-tcp, tun-udp, udp-send, udp-receive
     ) -> Tunnel: ...
     def ifname(self) -> bytes: ...
     def listen_port(self) -> int: ...
@@ -119,6 +133,8 @@ class Tunnel:
         """
     def stats(self) -> dict[bytes, int]:
         """Every counter of the device by name: packets, bytes, and one for each reason of a drop."""
+    def offloads(self) -> dict[bytes, tuple[int, int]]:
+        """Each offload by name: its state (OFFLOAD_...), and the errno that it is off for or 0."""
     def close(self) -> None:
         """Stop the worker, close the sockets and the TUN (the link goes with it). Harmless when done twice."""
 

@@ -13,6 +13,7 @@ from typing import Self, final
 
 from warren.engine import _native
 from warren.engine.events import Event, PeerNumber, decode
+from warren.engine.offloads import ALL, describe
 from warren.engine.places import parse_place, show_endpoint, show_place, show_prefix
 from warren.model.addresses import Endpoint, Hop, RelayHop
 from warren.model.keys import ExchangeKeyPair, Secret
@@ -57,13 +58,17 @@ class Tunnel:
         keys: Sequence[ExchangeKeyPair],
         stamp_floor_s: int,
         stamp_ceiling_s: int,
+        offloads: int = ALL,
     ) -> None:
         """Make the link (`warren%d`: the kernel chooses the number) and bind the port (0: any).
 
         `keys`: the one in use, then the next one if there is one. TAI64N stamps stay within floor and ceiling (Unix
-        seconds). TunError, PortError or InvalidError; then nothing is left behind.
+        seconds). `offloads`: those that may be tried (offloads.py). TunError, PortError or InvalidError; then nothing
+        is left behind.
         """
-        self._native = _native.Tunnel(link.encode(), mtu, port, _private_bytes(keys), stamp_floor_s, stamp_ceiling_s)
+        self._native = _native.Tunnel(
+            link.encode(), mtu, port, _private_bytes(keys), stamp_floor_s, stamp_ceiling_s, offloads
+        )
         self.link = self._native.ifname().decode()
         self.port = self._native.listen_port()
         self.event_fd = self._native.event_fd()
@@ -161,6 +166,10 @@ class Tunnel:
     def counters(self) -> dict[str, int]:
         """Every counter by name: packets, bytes, and one `drop_...` for each reason of a drop."""
         return {name.decode(): count for name, count in self._native.stats().items()}
+
+    def offloads(self) -> dict[str, str]:
+        """Each offload by name, as `on` or as why it is off."""
+        return describe(self._native.offloads())
 
     def close(self) -> None:
         """Stop carrying: worker, port and link are gone when it returns. Harmless when done twice."""

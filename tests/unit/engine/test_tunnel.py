@@ -173,7 +173,7 @@ _REFUSED = """
 import errno
 from warren.engine import _native
 try:
-    _native.Tunnel(b"x%d", 1400, 0, bytes([1]) * 32, 0, 1)
+    _native.Tunnel(b"x%d", 1400, 0, bytes([1]) * 32, 0, 1, 0)
 except _native.TunError as error:
     print(errno.errorcode[error.errno])
 """

@@ -4,15 +4,27 @@
 use std::io;
 use std::os::fd::RawFd;
 
-use warren_proto::{Opened, Span};
+use warren_proto::Span;
+use warren_proto::offload::{Coalescer, Merging, VirtioHeader};
 
 use crate::arena::Arena;
+use crate::offloads::Ladder;
 
+mod link;
 mod linux;
 mod memory;
 
 pub use linux::LinuxTun;
 pub use memory::{MemoryTun, MemoryTunUser, memory_tun};
+
+/// A packet that was read, or a superpacket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// What it is made of.
+    pub header: VirtioHeader,
+    /// Where it lies.
+    pub span: Span,
+}
 
 /// Where plaintext comes from and goes to. One thread uses it; no method blocks.
 pub trait Tun: Send {
@@ -22,20 +34,19 @@ pub trait Tun: Send {
     /// To be polled for reading; valid as long as the device.
     fn fd(&self) -> RawFd;
 
-    /// Reads packets of at most `longest` bytes until the arena's slots are used up or none waits; pushes where they
-    /// lie to `packets`, which comes empty. Each has `warren_proto::HEADROOM` before it and `TAILROOM` behind it.
-    /// A device with offloads may split what it reads into several.
-    ///
-    /// Returns how many were too long and dropped. Fails when the device is gone.
-    fn read(
-        &mut self,
-        arena: &mut Arena,
-        longest: usize,
-        packets: &mut Vec<Span>,
-    ) -> io::Result<u64>;
-
-    /// Hands packets to the host; returns how many it did not take. A device with offloads may merge neighbours.
+    /// Reads one packet into `buffer`, which takes the longest superpacket with its header; `None` if none waits.
     ///
     /// Fails when the device is gone.
-    fn write(&mut self, arena: &Arena, packets: &[Opened]) -> io::Result<u64>;
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<Option<Read>>;
+
+    /// What `write` takes merged.
+    fn merging(&self) -> Merging;
+
+    /// Hands the runs that `coalescer` made in `arena` to the host; returns how many packets it did not take.
+    ///
+    /// Fails when the device is gone.
+    fn write(&mut self, arena: &Arena, coalescer: &Coalescer) -> io::Result<u64>;
+
+    /// Which offloads it uses; those that are not a TUN's are absent.
+    fn ladder(&self) -> Ladder;
 }

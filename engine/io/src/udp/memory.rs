@@ -6,11 +6,12 @@ use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use warren_proto::{Endpoint, Incoming};
+use warren_proto::{Endpoint, Incoming, Train};
 
-use super::{Family, Outgoing, Sent, Udp};
+use super::{Failed, Family, Sent, Udp};
 use crate::arena::Arena;
 use crate::memory::Inbox;
+use crate::offloads::Ladder;
 
 type Datagram = (SocketAddr, Vec<u8>);
 type Wire = dyn Fn(SocketAddr, SocketAddr, &[u8]) -> bool + Send + Sync;
@@ -106,21 +107,27 @@ impl Udp for MemoryUdp {
         Ok(unfit)
     }
 
-    fn send(
-        &mut self,
-        arena: &Arena,
-        datagrams: &[Outgoing],
-        failed: &mut dyn FnMut(&Outgoing, i32),
-    ) -> Sent {
-        for datagram in datagrams {
-            let errno = self
-                .net
-                .carry(self.address, datagram.remote, arena.get(datagram.span));
-            if errno != 0 {
-                failed(datagram, errno);
+    fn send(&mut self, bytes: &[u8], trains: &[Train], failed: Failed<'_>) -> Sent {
+        for train in trains {
+            let Endpoint::Udp { remote } = train.endpoint else {
+                failed(train, train.count(), libc::ENETUNREACH);
+                continue;
+            };
+            for span in train.datagrams() {
+                let datagram = bytes.get(span.start..span.start + span.len);
+                let errno = self
+                    .net
+                    .carry(self.address, remote, datagram.unwrap_or_default());
+                if errno != 0 {
+                    failed(train, 1, errno);
+                }
             }
         }
         Sent::All
+    }
+
+    fn ladder(&self) -> Ladder {
+        Ladder::NONE
     }
 }
 

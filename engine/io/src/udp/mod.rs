@@ -5,13 +5,18 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
 
-use warren_proto::{Incoming, PeerId, Span};
+use warren_proto::{Incoming, Train};
 
 use crate::arena::Arena;
+use crate::offloads::Ladder;
 
 mod linux;
 mod memory;
 mod open;
+mod receive;
+mod segments;
+mod selftest;
+mod send;
 mod sockaddr;
 
 pub use linux::LinuxUdp;
@@ -37,25 +42,24 @@ impl Family {
     }
 }
 
-/// A datagram to send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outgoing {
-    /// Where to.
-    pub remote: SocketAddr,
-    /// Where it lies in the arena.
-    pub span: Span,
-    /// For whom, to be named when it fails.
-    pub peer: Option<PeerId>,
-}
-
 /// What became of the datagrams of one `send`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sent {
     /// Each was taken, or reported as failed.
     All,
-    /// The socket of this family is full; the datagrams from this index on are unsent. Poll it for writing.
-    Blocked(usize, Family),
+    /// The socket of `family` is full. Poll it for writing.
+    Blocked {
+        /// The first trains, which are gone.
+        trains: usize,
+        /// Datagrams that are gone of the one after them.
+        datagrams: usize,
+        /// Which socket.
+        family: Family,
+    },
 }
+
+/// Datagrams that could not be sent: how many of which train, and the errno.
+pub type Failed<'a> = &'a mut dyn FnMut(&Train, usize, i32);
 
 /// One UDP port over IPv4 and IPv6. One thread uses it; no method blocks.
 pub trait Udp: Send {
@@ -65,8 +69,8 @@ pub trait Udp: Send {
     /// To be polled; valid as long as the socket. Negative where the host has no such family.
     fn fd(&self, family: Family) -> RawFd;
 
-    /// Receives until the arena's slots are used up or none waits; pushes where the datagrams lie and who sent them to
-    /// `datagrams`, which comes empty. A socket with offloads may split what it receives into several.
+    /// Receives until a turn's share is used up or none waits; pushes where the datagrams lie and who sent them to
+    /// `datagrams`, which comes empty. A socket with offloads splits what it receives into several.
     ///
     /// Returns how many did not fit. An error about an earlier datagram of ours (a closed port, a lost route) is no
     /// reason to stop and is left out; fails when the socket is gone.
@@ -77,14 +81,12 @@ pub trait Udp: Send {
         datagrams: &mut Vec<Incoming>,
     ) -> io::Result<u64>;
 
-    /// Sends `datagrams` in order. A socket with offloads may merge neighbours.
+    /// Sends `trains`, which lie in `bytes`, in order. A socket with offloads sends a train at once.
     ///
     /// What the kernel refuses (EMSGSIZE, ENETUNREACH, ECONNREFUSED, ...) goes to `failed` with its errno and
     /// the rest follows: one bad destination never holds up others.
-    fn send(
-        &mut self,
-        arena: &Arena,
-        datagrams: &[Outgoing],
-        failed: &mut dyn FnMut(&Outgoing, i32),
-    ) -> Sent;
+    fn send(&mut self, bytes: &[u8], trains: &[Train], failed: Failed<'_>) -> Sent;
+
+    /// Which offloads it uses; those that are not a socket's are absent.
+    fn ladder(&self) -> Ladder;
 }

@@ -54,7 +54,8 @@ pub fn open(address: SocketAddr) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-fn set_option(
+/// setsockopt(2) with a number.
+pub fn set_option(
     socket: &OwnedFd,
     level: libc::c_int,
     name: libc::c_int,

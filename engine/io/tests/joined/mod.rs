@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use warren_io::proto::offload::Merging;
 use warren_io::proto::{
     DeviceConfig, Endpoint, Event, Mode, PeerConfig, PeerId, Prefix, PrivateKey,
 };
@@ -24,10 +25,15 @@ pub struct Side {
     pub inner: [u8; 4],
 }
 
-/// A tunnel for the host number 1 or 2, without a peer.
+/// A tunnel for the host number 1 or 2, without a peer, whose TUN takes nothing merged.
 pub fn side(number: u8, net: &MemoryNet) -> Side {
+    side_with(number, net, Merging::default())
+}
+
+/// The same with a TUN that takes so much merged.
+pub fn side_with(number: u8, net: &MemoryNet, merging: Merging) -> Side {
     let place = place(number);
-    let (tun, host) = memory_tun(b"memory").unwrap();
+    let (tun, host) = memory_tun(b"memory", merging).unwrap();
     let tunnel = start(number, tun, net.socket(place).unwrap());
     let inner = [10, 77, 0, number];
     Side {

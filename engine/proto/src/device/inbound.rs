@@ -121,7 +121,7 @@ impl Device {
         let len = self.accept(now, slot, plain, &datagram.source)?;
         count(&mut self.counters.rx_packets);
         let span = Span { start: datagram.span.start.checked_add(HEADROOM)?, len };
-        Some(Opened { peer: self.peers.get(slot)?.id, counter: header.counter, span })
+        Some(Opened { peer: self.peers.get(slot)?.id, session: header.receiver, counter: header.counter, span })
     }
 
     /// Gate, then what it is, then whose it is; the length of an inner packet that may pass.

@@ -1,15 +1,15 @@
 //! Packets out: routed by destination, sealed in place, or left to wait; and what the device sends by itself.
 
-use core::net::IpAddr;
-
 use super::{Device, PingSent};
 use crate::counters::{add, count};
 use crate::inner::{self, ECHO_LEN, Echo};
+use crate::offload::{Malformed, Superpacket, VirtioHeader};
 use crate::outgoing::Outgoing;
 use crate::peer::Peer;
 use crate::staging::Staged;
+use crate::trains::lead_for;
 use crate::transport::padded;
-use crate::{Endpoint, HEADROOM, Now, PeerId, Sealed, Span, Transmit, limits};
+use crate::{Endpoint, HEADROOM, Now, PeerId, Trains, Transmit, limits};
 
 /// Bytes of a tag.
 const TAG: usize = crate::cipher::TAG;
@@ -24,68 +24,51 @@ enum Outcome {
 }
 
 impl Device {
-    /// Seal inner packets in place. Each of `packets` is a place in `arena` with [`crate::HEADROOM`] free bytes
-    /// before it and [`crate::TAILROOM`] behind it. Results are pushed to `out` in the same order, at most one a
-    /// packet: give it the capacity and nothing allocates. A packet without result was dropped (and counted), or
-    /// copied to wait for a session or an endpoint.
-    pub fn seal_batch(&mut self, now: Now, arena: &mut [u8], packets: &[Span], out: &mut Vec<Sealed>) {
-        let mut last: Option<(IpAddr, u32)> = None;
-        for span in packets {
-            let packet = span.start.checked_add(span.len).and_then(|end| arena.get(span.start..end));
-            let Some(destination) = packet.and_then(inner::destination) else {
-                count(&mut self.counters.drop_not_ip);
-                continue;
-            };
-            let slot = match last {
-                Some((address, slot)) if address == destination => slot,
-                _ => {
-                    let Some(slot) = self.routes.owner(&destination) else {
-                        count(&mut self.counters.drop_no_route);
-                        continue;
-                    };
-                    if let Some((_, before)) = last.replace((destination, slot)).filter(|(_, before)| *before != slot) {
-                        self.settle(now, before);
-                    }
-                    slot
-                }
-            };
-            self.seal_one(now, slot, arena, *span, out);
+    /// Seal a packet of the TUN, or each of the packets that a superpacket is made of: written, sealed and pushed to
+    /// `out` one after the other. Route and gate are asked once. What goes nowhere is counted; what has no session or
+    /// endpoint yet is copied to wait.
+    pub fn seal(&mut self, now: Now, header: &VirtioHeader, packet: &[u8], out: &mut Trains) {
+        let packet = match Superpacket::parse(header, packet) {
+            Ok(packet) => packet,
+            Err(Malformed::NotIp) => return count(&mut self.counters.drop_not_ip),
+            Err(Malformed::Offsets) => return count(&mut self.counters.drop_superpacket),
+        };
+        let packets = packet.count();
+        if packet.longest() > self.mtu {
+            return add(&mut self.counters.drop_packet_too_long, packets);
         }
-        if let Some((_, slot)) = last {
-            self.settle(now, slot);
-        }
-    }
-
-    fn seal_one(&mut self, now: Now, slot: u32, arena: &mut [u8], span: Span, out: &mut Vec<Sealed>) {
+        let Some(slot) = self.routes.owner(&packet.destination()) else {
+            return add(&mut self.counters.drop_no_route, packets);
+        };
         let Some(peer) = self.peers.get_mut(slot) else { return };
         if !peer.open {
-            count(&mut self.counters.drop_gate_out);
-            return;
+            return add(&mut self.counters.drop_gate_out, packets);
         }
-        let start = span.start.checked_sub(HEADROOM);
-        let whole = padded(span.len, self.mtu).checked_add(HEADROOM.saturating_add(TAG));
-        let region = start.zip(whole).and_then(|(start, whole)| {
-            let region = arena.get_mut(start..start.checked_add(whole)?)?;
-            Some((Span { start, len: whole }, region))
-        });
-        let Some((place, region)) = region else {
-            count(&mut self.counters.drop_no_room);
-            return;
-        };
-        match seal_for(peer, now, region, span.len) {
-            Outcome::Sealed(endpoint) => {
-                peer.timers.data_sent(now.mono);
-                add(&mut peer.tally.tx_bytes, place.len);
-                count(&mut self.counters.tx_packets);
-                count(&mut self.counters.tx_datagrams);
-                add(&mut self.counters.tx_bytes, place.len);
-                out.push(Sealed { peer: peer.id, endpoint, span: place });
-            }
-            Outcome::Wait => {
-                let packet = region.get(HEADROOM..HEADROOM.saturating_add(span.len)).unwrap_or_default();
-                self.stage(now, slot, || Staged::Packet(packet.into()));
-            }
-            Outcome::NoRoom => count(&mut self.counters.drop_no_room),
+        let before = out.used();
+        let (sealed, outcome) = seal_each(peer, now, self.mtu, &packet, out);
+        if sealed > 0 {
+            let bytes = out.used().saturating_sub(before);
+            peer.timers.data_sent(now.mono);
+            add(&mut peer.tally.tx_bytes, bytes);
+            add(&mut self.counters.tx_packets, sealed);
+            add(&mut self.counters.tx_datagrams, sealed);
+            add(&mut self.counters.tx_bytes, bytes);
+        }
+        match outcome {
+            Outcome::Sealed(_) => {}
+            Outcome::NoRoom => add(&mut self.counters.drop_no_room, packets.saturating_sub(sealed)),
+            Outcome::Wait => self.stage_each(now, slot, &packet, sealed),
+        }
+        self.settle(now, slot);
+    }
+
+    /// Packets from number `first` on wait for a session or an endpoint.
+    fn stage_each(&mut self, now: Now, slot: u32, packet: &Superpacket<'_>, first: usize) {
+        let mut room = vec![0; packet.longest()];
+        for number in first..packet.count() {
+            let Some(len) = packet.write(number, &mut room) else { return };
+            let written = room.get(..len).unwrap_or_default();
+            self.stage(now, slot, || Staged::Packet(written.into()));
         }
     }
 
@@ -221,6 +204,29 @@ impl Device {
         }
         None
     }
+}
+
+/// Seal what `packet` is made of into `out`; how many went well, and why not more.
+fn seal_each(peer: &mut Peer, now: Now, mtu: usize, packet: &Superpacket<'_>, out: &mut Trains) -> (usize, Outcome) {
+    let id = peer.id;
+    let Some(endpoint) = peer.endpoint else { return (0, Outcome::Wait) };
+    let Some(session) = peer.keypairs.usable(now.mono) else { return (0, Outcome::Wait) };
+    let lead = lead_for(&endpoint);
+    for number in 0..packet.count() {
+        if !session.can_send(now.mono) {
+            return (number, Outcome::Wait);
+        }
+        let spare = out.spare(lead);
+        let room = spare.get_mut(HEADROOM..);
+        let Some(len) = room.and_then(|room| packet.write(number, room)) else { return (number, Outcome::NoRoom) };
+        let whole = padded(len, mtu).saturating_add(HEADROOM.saturating_add(TAG));
+        let Some(region) = spare.get_mut(..whole) else { return (number, Outcome::NoRoom) };
+        if !session.seal(region, len) {
+            return (number, Outcome::NoRoom);
+        }
+        out.push(Some(id), endpoint, lead, whole);
+    }
+    (packet.count(), Outcome::Sealed(endpoint))
 }
 
 /// Seal `region` (header, `len` bytes of packet, padding, tag) with the peer's current session.

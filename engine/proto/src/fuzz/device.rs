@@ -3,9 +3,10 @@
 
 use super::input::Input;
 use super::world::{MTU, START, device as new_device, host, host_prefix, key, later, open, seal, transmits, udp};
+use crate::offload::VirtioHeader;
 use crate::{
     ConfigError, Device, Endpoint, HEADROOM, Incoming, Mode, Now, Owner, PeerConfig, PeerId, Prefix, PresharedKey,
-    PublicKey, Span, StampWindow, Unix, noise,
+    PublicKey, Span, StampWindow, Trains, Unix, noise,
 };
 
 /// More than any sequence needs to find something; a longer one only costs time.
@@ -108,12 +109,11 @@ fn batch_in(input: &mut Input<'_>, device: &mut Device, now: Now) {
     assert!(out.is_empty(), "nobody has a session to send packets in");
 }
 
-/// Packets at any place of an arena, also where header or tag have no room.
+/// A packet that the TUN describes in any way, also where header or tag have no room.
 fn batch_out(input: &mut Input<'_>, device: &mut Device, now: Now) {
-    let spans: Vec<Span> = (0..input.below(4)).map(|_| span(input)).collect();
-    let mut arena = input.some().to_vec();
-    let mut out = vec![];
-    device.seal_batch(now, &mut arena, &spans, &mut out);
+    let header = input.take(10).first_chunk().and_then(VirtioHeader::parse).unwrap_or_default();
+    let mut out = Trains::new(input.below(256), 4);
+    device.seal(now, &header, input.some(), &mut out);
     assert!(out.is_empty(), "there is no session to seal with");
 }
 

@@ -2,9 +2,11 @@
 
 use core::net::{IpAddr, Ipv4Addr};
 
+use crate::limits::RELAY_LEAD;
+use crate::offload::VirtioHeader;
 use crate::{
     Device, DeviceConfig, Endpoint, HEADROOM, Incoming, Instant, Now, Opened, PeerConfig, PeerId, Prefix, PrivateKey,
-    Random, Sealed, Span, TAILROOM, TRANSMIT_OVERHEAD, Unix,
+    Random, Span, TAILROOM, TRANSMIT_OVERHEAD, Trains, Unix,
 };
 
 pub(super) const MTU: usize = 1400;
@@ -78,12 +80,10 @@ pub(super) fn open(device: &mut Device, now: Now, source: Endpoint, bytes: &[u8]
 
 /// One packet to seal; what it became, if it could go at once.
 pub(super) fn seal(device: &mut Device, now: Now, inner: &[u8]) -> Option<(Endpoint, Vec<u8>)> {
-    let mut arena = vec![0xaa; HEADROOM + inner.len() + TAILROOM];
-    arena[HEADROOM..HEADROOM + inner.len()].copy_from_slice(inner);
-    let mut out: Vec<Sealed> = vec![];
-    device.seal_batch(now, &mut arena, &[Span { start: HEADROOM, len: inner.len() }], &mut out);
-    assert!(out.len() <= 1);
-    out.first().map(|sealed| (sealed.endpoint, arena[sealed.span.start..sealed.span.start + sealed.span.len].to_vec()))
+    let mut out = Trains::new(HEADROOM + inner.len() + TAILROOM + RELAY_LEAD, 1);
+    device.seal(now, &VirtioHeader::default(), inner, &mut out);
+    assert!(out.list().len() <= 1);
+    out.list().first().map(|train| (train.endpoint, out.get(train.span)[train.lead..].to_vec()))
 }
 
 /// Everything that the device sends by itself.

@@ -2,7 +2,8 @@
 
 use super::pair::{A, B, PEER, Pair, inner_packet, packet, prefix};
 use crate::message::INITIATION;
-use crate::{Event, HEADROOM, PeerConfig, PeerId, Sealed, Span};
+use crate::offload::VirtioHeader;
+use crate::{Event, PeerConfig, PeerId, Span, Train, Trains};
 
 #[test]
 fn a_gate_is_shut_at_first_and_then_handshakes_work_but_no_packet_passes() {
@@ -96,19 +97,31 @@ fn what_is_not_ip_or_longer_than_its_packet_is_dropped() {
 }
 
 #[test]
-fn a_packet_without_room_around_it_is_counted_and_the_batch_goes_on() {
+fn a_packet_without_room_is_counted_and_those_before_it_go() {
     let mut pair = Pair::new();
     pair.connect();
     let inner = packet(A, b"abc");
-    let mut arena = vec![0; 200];
-    arena[..inner.len()].copy_from_slice(&inner);
-    arena[HEADROOM + 40..HEADROOM + 40 + inner.len()].copy_from_slice(&inner);
-    arena[200 - inner.len()..].copy_from_slice(&inner);
-    let spans = [0, HEADROOM + 40, 200 - inner.len(), usize::MAX].map(|start| Span { start, len: inner.len() });
-    let mut out: Vec<Sealed> = vec![];
-    pair.hosts[A].device.seal_batch(pair.now, &mut arena, &spans, &mut out);
-    assert_eq!(out.iter().map(|sealed| sealed.span).collect::<Vec<_>>(), [Span { start: 40, len: 64 }]);
-    assert_eq!((pair.counters(A).drop_no_room, pair.counters(A).drop_not_ip), (2, 1));
+    let mut out = Trains::new(2 * 64 + 63, 9);
+    for _ in 0..4 {
+        pair.hosts[A].device.seal(pair.now, &VirtioHeader::default(), &inner, &mut out);
+    }
+    assert_eq!(
+        out.list().iter().flat_map(Train::datagrams).map(|one| (one.start, one.len)).collect::<Vec<_>>(),
+        [(0, 64), (64, 64)]
+    );
+    assert_eq!(pair.counters(A).drop_no_room, 2);
+}
+
+#[test]
+fn a_packet_longer_than_the_mtu_is_counted_and_dropped() {
+    let mut pair = Pair::new();
+    pair.connect();
+    pair.hosts[A].device.set_mtu(1300);
+    pair.send_packet(A, &packet(A, &[7; 1280]));
+    pair.send_packet(A, &packet(A, &[7; 1281]));
+    pair.run_ms(50);
+    assert_eq!(pair.texts(B).len(), 1);
+    assert_eq!(pair.counters(A).drop_packet_too_long, 1);
 }
 
 #[test]
@@ -187,19 +200,11 @@ fn a_batch_to_several_peers_is_sealed_in_order_and_arms_each() {
     device.set_endpoint(pair.now, PeerId(9), Some(super::pair::udp(9, 9))).unwrap();
     let to_other = inner_packet([10, 0, 0, 0], [10, 0, 9, 1], b"x");
     let nowhere = inner_packet([10, 0, 0, 0], [10, 1, 0, 0], b"x");
-    let mut arena = vec![];
-    let mut spans = vec![];
+    let mut out = Trains::new(4096, 9);
     for inner in [&packet(A, b"1"), &to_other, &packet(A, b"2"), &nowhere, &to_other] {
-        arena.extend([0; HEADROOM]);
-        spans.push(Span { start: arena.len(), len: inner.len() });
-        arena.extend(inner);
-        arena.extend([0; crate::TAILROOM]);
+        device.seal(pair.now, &VirtioHeader::default(), inner, &mut out);
     }
-    let mut out = vec![];
-    device.seal_batch(pair.now, &mut arena, &spans, &mut out);
-    let starts: Vec<usize> = out.iter().map(|sealed| sealed.span.start + HEADROOM).collect();
-    assert_eq!(starts, [spans[0].start, spans[2].start]);
-    assert!(out.iter().all(|sealed| sealed.peer == PEER));
+    assert_eq!(out.list().iter().map(|train| (train.peer, train.count())).collect::<Vec<_>>(), [(Some(PEER), 2)]);
     let before = pair.messages(A, INITIATION).len();
     pair.drain(A);
     assert_eq!(pair.messages(A, INITIATION).len(), before + 1, "one for both packets that wait");

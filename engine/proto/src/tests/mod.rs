@@ -9,6 +9,7 @@
 
 mod defence;
 mod gate;
+mod offload;
 mod pair;
 mod paths;
 mod properties;

@@ -6,9 +6,10 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+use crate::offload::VirtioHeader;
 use crate::{
-    Counters, Device, DeviceConfig, Endpoint, Event, HEADROOM, Incoming, Instant, Mode, Now, Opened, PeerConfig,
-    PeerId, PeerStats, Prefix, PresharedKey, PrivateKey, Random, Sealed, Span, TAILROOM, Unix,
+    Counters, Device, DeviceConfig, Endpoint, Event, Incoming, Instant, Mode, Now, Opened, PeerConfig, PeerId,
+    PeerStats, Prefix, PresharedKey, PrivateKey, Random, Span, Trains, Unix,
 };
 
 pub(crate) const A: usize = 0;
@@ -166,14 +167,10 @@ impl Pair {
     }
 
     pub(crate) fn send_packet(&mut self, side: usize, inner: &[u8]) {
-        let mut arena = vec![0xaa; HEADROOM + inner.len() + TAILROOM];
-        arena[HEADROOM..HEADROOM + inner.len()].copy_from_slice(inner);
-        let mut out: Vec<Sealed> = vec![];
-        let span = Span { start: HEADROOM, len: inner.len() };
-        self.hosts[side].device.seal_batch(self.now, &mut arena, &[span], &mut out);
-        for sealed in out {
-            let Span { start, len } = sealed.span;
-            self.launch(side, sealed.endpoint, arena[start..start + len].to_vec());
+        let mut out = Trains::new(crate::HEADROOM + inner.len() + crate::TAILROOM + crate::limits::RELAY_LEAD, 1);
+        self.hosts[side].device.seal(self.now, &VirtioHeader::default(), inner, &mut out);
+        for train in out.list() {
+            self.launch(side, train.endpoint, out.get(train.span)[train.lead..].to_vec());
         }
         self.drain(side);
     }
