@@ -68,6 +68,7 @@ impl Sum {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "tests stop at the first surprise")]
 mod tests {
     use proptest::prelude::*;
 
