@@ -62,6 +62,12 @@ def control_messages() -> dict[str, m.Message]:
             prefixes=("100.96.0.0/16", "fd00:1234::/64"),
         ),
         "resume": m.Resume(identity=NODE.public, signature=NODE.sign(statement)),
+        "resume of who knows more": m.Resume(
+            identity=NODE.public,
+            signature=NODE.sign(statement),
+            membership=b"membership",
+            heads=(b"root's head", b"registrar's head"),
+        ),
         "join": m.Join(
             identity=NODE.public,
             signature=NODE.sign(statement),
@@ -89,6 +95,9 @@ def control_messages() -> dict[str, m.Message]:
             presence=(m.Presence(identity=PEER.public, online=False, last_seen=1_790_000_060),),
         ),
         "publish": m.PublishRecord(id=1, document=b"record"),
+        "tell": m.Tell(),
+        "told, a part": m.Told(documents=(b"one", b"two")),
+        "told, the last part": m.Told(documents=(b"three",), last=True),
         "leave": m.Leave(id=2),
         "done": m.Done(id=1),
         "failed": m.Failed(id=2, code="E_CONFLICT", text="older than the one held"),

@@ -21,6 +21,18 @@ SESSION_DECIDE_MAX_S = 20.0  # what the other side may take to admit: a slow dis
 SESSION_IDLE_S = 20.0  # silence before a ping: below the 30 s at which home routers forget a quiet connection
 SESSION_DEAD_S = 50.0  # two pings lost, and room for a third to be late
 SESSION_FROM_NODE_MAX_BYTES = 128 * 1024  # one frame: a record of the largest size and its envelope, twice over
+TOLD_PART_BYTES = (
+    60 * 1024
+)  # of documents in one frame of a node that tells all it holds: with a large one it still fits
+RESUME_MEMBERSHIP_MAX_BYTES = (
+    1024  # what a node shows of itself with its proof, within a stranger's budget; ours have 300
+)
+RESTORED_LISTEN_S = (
+    2.0  # a server brought back from a copy waits so long for nodes that know more before it serves maps
+)
+RESTORED_LISTEN_MAX_S = 8.0  # and at most so long for those that it asked: 10 s in all, with their return
+RESTORED_ASK_S = 3600.0  # whoever comes back within this is asked too; by then every node's back-off has ended
+RESTORED_TELLERS_MAX = 64  # nodes asked: policy shows each a part, and a few of them know the whole
 SESSION_FROM_SERVER_MAX_BYTES = 8 * 1024 * 1024  # one frame: a whole map of 10,000 members at 800 bytes each
 SESSION_OUTBOX_MAX = 256  # frames waiting for a slow reader (the map waits in its own slot); then the session ends
 SESSION_SIGNALS_MAX = 64  # signals among them; the oldest is dropped, its sender asks again

@@ -122,7 +122,12 @@ class ServerMachine(Machine):
             services = await app._construct(settings, self.folder, database, group)
             self._metrics = Metrics()
             self._admission = Admission(
-                services.networks, services.invites, services.devices, self._metrics, certificate_sha256=b""
+                services.networks,
+                services.invites,
+                services.devices,
+                services.restored,
+                self._metrics,
+                certificate_sha256=b"",
             )
             rounds = Housekeeping(
                 networks=services.networks, devices=services.devices, hub=services.hub, clock=self.wall

@@ -54,7 +54,7 @@ from warren.node.storage import Store
 from warren.node.trouble import Trouble, Troubles, keyed
 from warren.protocol.control.messages import MapUpdate
 from warren.trust.clock import SignedClock
-from warren.trust.documents import Right
+from warren.trust.documents import Kind, Right
 
 log = Log("network")
 
@@ -240,6 +240,21 @@ class Network:
         if settings is not None and settings.servers:
             return [server.key for server in settings.servers]
         return [self.parts.membership.server_key]
+
+    def own_membership(self) -> bytes:
+        """The document by which this node is a member; empty where there is none."""
+        held = self.held
+        mine = (
+            (one for one in held.view.documents if one.kind == Kind.MEMBERSHIP and one.subject == self.me)
+            if held
+            else ()
+        )
+        return next((one.raw for one in mine), b"")
+
+    def documents(self) -> Sequence[bytes]:
+        """Everything in force but the genesis, which every server of the network has."""
+        held = self.held
+        return [one.raw for one in held.view.documents if one.kind != Kind.GENESIS] if held is not None else []
 
     async def handle_admitted(self, membership: bytes) -> None:
         """The session is open; our membership document is one like any other."""

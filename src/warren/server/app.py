@@ -27,6 +27,7 @@ from warren.server.invites.service import Invites
 from warren.server.metrics import GaugeReader, Metrics
 from warren.server.networks.service import Networks
 from warren.server.registrar import LocalRegistrar
+from warren.server.restored.service import Restored
 from warren.server.services import Services
 from warren.server.serving import Application, Listener, bind_tcp, bind_unix
 from warren.server.sessions.admission import Admission
@@ -88,9 +89,18 @@ async def _construct(settings: Settings, folder: Folder, database: Database, gro
         log.warning(
             "this machine's clock is behind what this server signed before: set it", seconds=int(clock.behind_s)
         )
+    restored = Restored(
+        database=database,
+        networks=networks,
+        completions=completions,
+        group=group,
+        clock=clock,
+        on_removed=hub.removed,
+        on_served=hub.changed,
+    )
     invites = Invites(database, server_key.public, clock)
     accounts = Accounts(database, clock)
-    return Services(networks, accounts, invites, devices, hub, Health(database), server_key)
+    return Services(networks, accounts, invites, devices, restored, hub, Health(database), server_key)
 
 
 async def _serve(
@@ -145,7 +155,9 @@ async def _listening(
         return metrics.text()
 
     node = NodeEndpoint(
-        admission=Admission(services.networks, services.invites, services.devices, metrics, certificate_sha256),
+        admission=Admission(
+            services.networks, services.invites, services.devices, services.restored, metrics, certificate_sha256
+        ),
         hub=services.hub,
         metrics=metrics,
         server_key=services.server_key,

@@ -15,6 +15,7 @@ from warren.server.devices.service import Devices
 from warren.server.health import Health
 from warren.server.invites.service import Invites
 from warren.server.networks.service import Networks
+from warren.server.restored.service import Restored
 from warren.server.sessions.hub import Hub
 
 STATE_KEY = "services"
@@ -29,6 +30,7 @@ class Services:
     accounts: Accounts
     invites: Invites
     devices: Devices
+    restored: Restored
     hub: Hub
     health: Health
     server_key: SigningKeyPair

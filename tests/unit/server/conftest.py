@@ -24,6 +24,7 @@ from warren.server.invites.service import Invites
 from warren.server.networks.live import LiveNetwork
 from warren.server.networks.service import Networks
 from warren.server.registrar import LocalRegistrar
+from warren.server.restored.service import Restored
 from warren.server.sessions.hub import Hub
 from warren.trust import admission_key
 from warren.trust.documents import NodeRecord, ServerPlace
@@ -61,6 +62,7 @@ class Features:
     networks: Networks
     invites: Invites
     devices: Devices
+    restored: Restored
     hub: Hub
     housekeeping: Housekeeping
     clock: list[float]
@@ -138,5 +140,14 @@ async def features(tmp_path: Path, url: str | URL) -> AsyncIterator[Features]:
         )
         housekeeping = Housekeeping(networks=networks, devices=devices, hub=hub, clock=lambda: clock[0])
         invites = Invites(database, server.public, lambda: clock[0])
-        yield Features(database, networks, invites, devices, hub, housekeeping, clock)
+        restored = Restored(
+            database=database,
+            networks=networks,
+            completions=completions,
+            group=group,
+            clock=lambda: clock[0],
+            on_removed=hub.removed,
+            on_served=hub.changed,
+        )
+        yield Features(database, networks, invites, devices, restored, hub, housekeeping, clock)
     await database.close()

@@ -7,6 +7,7 @@ from tests.unit.server.conftest import Ended, Features
 from warren.errors import Code
 from warren.limits import EPHEMERAL_GRACE_S, EPHEMERAL_LIFETIME_S, EXPIRED_KEPT_S, HEAD_REDATE_S
 from warren.model.ids import Identity
+from warren.protocol.control.events import ResumeWanted
 from warren.server.metrics import Metrics
 from warren.server.networks.store import read_document
 from warren.server.sessions.admission import Admission
@@ -54,8 +55,10 @@ async def test_a_member_that_comes_back_after_its_time_is_renewed_before_it_is_i
     """Found by tests/model, seed 10: a clock that was ahead let a membership run out, and the next round was far."""
     late = await features.join(await features.key(ephemeral=True), "late")
     features.clock[0] += EPHEMERAL_LIFETIME_S + 1
-    admission = Admission(features.networks, features.invites, features.devices, Metrics(), certificate_sha256=b"")
-    membership = await admission.resume(features.network, late)
+    admission = Admission(
+        features.networks, features.invites, features.devices, features.restored, Metrics(), certificate_sha256=b""
+    )
+    membership = await admission.resume(features.network, ResumeWanted(late))
     assert expires_of(features, late) == int(features.clock[0]) + EPHEMERAL_LIFETIME_S
     assert membership == features.network.state.document("membership", late)
 

@@ -14,7 +14,7 @@ import hashlib
 import os
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -83,9 +83,15 @@ class Connection:
         """Answer `Challenged` with a key; the arguments are those of `NodeSession.join`."""
         self.session.join(identity, now=time.monotonic(), **proof)  # type: ignore[arg-type] # passed on as they are
 
-    def resume(self, identity: SigningKeyPair) -> None:
-        """Answer `Challenged` as a member."""
-        self.session.resume(identity, time.monotonic())
+    def resume(self, identity: SigningKeyPair, membership: bytes, heads: Sequence[bytes]) -> None:
+        """Answer `Challenged` as a member that holds these documents."""
+        self.session.resume(identity, time.monotonic(), membership=membership, heads=heads)
+
+    def tell(self, documents: Sequence[bytes]) -> None:
+        """Answer `TellWanted`, if the session is still open."""
+        if self.session.is_open:
+            self.session.tell(documents)
+            self._wake.set()
 
     def publish(self, record: bytes) -> int:
         """Send a node record; returns the request's number, which `Answered` names. UnreachableError once closed."""

@@ -26,7 +26,15 @@ from warren.node.control.connection import Connection, UnreachableError, open_co
 from warren.node.control.joining import closed_error
 from warren.node.control.place import ServerPlace
 from warren.node.host.linux.source import source_toward
-from warren.protocol.control.events import AdmittedAs, Answered, Challenged, Closed, MapChanged, SignalArrived
+from warren.protocol.control.events import (
+    AdmittedAs,
+    Answered,
+    Challenged,
+    Closed,
+    MapChanged,
+    SignalArrived,
+    TellWanted,
+)
 from warren.protocol.control.messages import MapUpdate
 
 log = Log("link")
@@ -49,6 +57,15 @@ class Owner(Protocol):
 
     def server_keys(self) -> Sequence[bytes]:
         """The keys that the right server may prove."""
+
+    def own_membership(self) -> bytes:
+        """The document by which this node is a member; empty where there is none."""
+
+    def own_heads(self) -> tuple[bytes, ...]:
+        """The authorities' heads that this node holds."""
+
+    def documents(self) -> Sequence[bytes]:
+        """Everything in force that this node holds, for a server that was brought back from a copy."""
 
     async def handle_admitted(self, membership: bytes) -> None:
         """The session is open."""
@@ -224,7 +241,7 @@ class Link:
                 f"the server at {self.place.url} is not the one that this network names",
                 "somebody may stand between you and it, or the server lost its keys",
             )
-        connection.resume(self._identity)
+        connection.resume(self._identity, self._owner.own_membership(), self._owner.own_heads())
         event = await connection.event()
         if not isinstance(event, AdmittedAs):
             raise closed_error(event, self.place)
@@ -244,6 +261,9 @@ class Link:
                         waiting.set_result(event)
                 case Closed():
                     return event
+                case TellWanted():
+                    log.info("the server was brought back from a copy: it is told what this node holds")
+                    connection.tell(self._owner.documents())
                 case Challenged() | AdmittedAs():
                     log.warning("the server repeated what is said once")
 

@@ -77,6 +77,11 @@ class Answered:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class TellWanted:
+    """The server was brought back from a copy and wants to know what this node holds. Answer: `tell`."""
+
+
 # --- at the server ---
 
 
@@ -92,9 +97,13 @@ class Greeted:
 
 @dataclass(frozen=True, slots=True)
 class ResumeWanted:
-    """The node proved this identity. Answer: `admit` or `refuse`."""
+    """The node proved this identity; `membership` and `heads` are what it holds, not verified. Answer: `admit` or
+    `refuse`.
+    """
 
     identity: bytes
+    membership: bytes = b""
+    heads: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,5 +139,15 @@ class SignalWanted:
     sealed: bytes
 
 
-NodeEvent = Challenged | AdmittedAs | MapChanged | SignalArrived | Answered | Closed
-ServerEvent = Greeted | ResumeWanted | JoinWanted | RecordPublished | LeaveWanted | SignalWanted | Closed
+@dataclass(frozen=True, slots=True)
+class DocumentsTold:
+    """What the node holds, not verified; it was asked to tell. `last`: it has told all."""
+
+    documents: tuple[bytes, ...]
+    last: bool
+
+
+NodeEvent = Challenged | AdmittedAs | MapChanged | SignalArrived | Answered | TellWanted | Closed
+ServerEvent = (
+    Greeted | ResumeWanted | JoinWanted | RecordPublished | LeaveWanted | SignalWanted | DocumentsTold | Closed
+)

@@ -12,8 +12,10 @@ from msgspec import Meta
 
 from warren.limits import (
     DOCUMENT_MAX_BYTES,
+    HEAD_MAX_BYTES,
     MAP_MAX_DOCUMENTS,
     MEMBER_MAX_TAGS,
+    RESUME_MEMBERSHIP_MAX_BYTES,
     SEALED_MAX_BYTES,
     TEXT_MAX_CHARS,
 )
@@ -60,10 +62,13 @@ class Challenge(Message, frozen=True, kw_only=True, tag="challenge"):
 
 
 class Resume(Message, frozen=True, kw_only=True, tag="resume"):
-    """Node, third, when it is a member already."""
+    """Node, third, when it is a member already. `membership` and `heads` are what it holds: a server that was brought
+    back from a copy sees by them that it knows less than its nodes."""
 
     identity: Key
     signature: Signature
+    membership: Annotated[bytes, Meta(max_length=RESUME_MEMBERSHIP_MAX_BYTES)] = b""
+    heads: Annotated[tuple[Annotated[bytes, Meta(max_length=HEAD_MAX_BYTES)], ...], Meta(max_length=2)] = ()
 
 
 class Join(Message, frozen=True, kw_only=True, tag="join"):
@@ -114,6 +119,17 @@ class MapUpdate(Message, frozen=True, kw_only=True, tag="map"):
     documents: Annotated[tuple[Document, ...], Meta(max_length=MAP_MAX_DOCUMENTS)] = ()
     gone: Annotated[tuple[tuple[str, bytes], ...], Meta(max_length=MAP_MAX_DOCUMENTS)] = ()
     presence: Annotated[tuple[Presence, ...], Meta(max_length=MAP_MAX_DOCUMENTS)] = ()
+
+
+class Tell(Message, frozen=True, kw_only=True, tag="tell"):
+    """Server: it was brought back from a copy; tell it every document that you hold. Answered with `Told`."""
+
+
+class Told(Message, frozen=True, kw_only=True, tag="told"):
+    """Node: documents that it holds, in as many of these as they take; the `last` one ends it."""
+
+    documents: Annotated[tuple[Document, ...], Meta(max_length=MAP_MAX_DOCUMENTS)] = ()
+    last: bool = False
 
 
 class PublishRecord(Message, frozen=True, kw_only=True, tag="publish"):
@@ -195,5 +211,5 @@ class VersionsOnly(msgspec.Struct, frozen=True, kw_only=True):
     versions: tuple[Count, Count]
 
 
-FromNode = Hello | Resume | Join | Refused | PublishRecord | Leave | Signal | Ping | Pong | Unsupported
-FromServer = Challenge | Refused | Admitted | MapUpdate | Signalled | Done | Failed | Unsupported | Ping | Pong
+FromNode = Hello | Resume | Join | Refused | PublishRecord | Leave | Signal | Ping | Pong | Unsupported | Told
+FromServer = Challenge | Refused | Admitted | MapUpdate | Signalled | Done | Failed | Unsupported | Ping | Pong | Tell

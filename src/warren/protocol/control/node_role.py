@@ -5,12 +5,12 @@ Whether it is the *right* server (pin, or the key that verified settings name) t
 `trust`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, assert_never
 
 from warren.errors import Code
-from warren.limits import SESSION_FROM_SERVER_MAX_BYTES
+from warren.limits import HEAD_MAX_BYTES, RESUME_MEMBERSHIP_MAX_BYTES, SESSION_FROM_SERVER_MAX_BYTES, TOLD_PART_BYTES
 from warren.model.keys import SigningKeyPair
 from warren.protocol import version
 from warren.protocol.control import frames
@@ -22,6 +22,7 @@ from warren.protocol.control.events import (
     MapChanged,
     NodeEvent,
     SignalArrived,
+    TellWanted,
 )
 from warren.protocol.control.session import LocalError, Session
 from warren.protocol.control.states import Role
@@ -87,12 +88,23 @@ class NodeSession(Session[NodeEvent]):
 
     # --- the owner's words ---
 
-    def resume(self, identity: SigningKeyPair, now: float) -> None:
-        """Answer `Challenged`: prove a membership that exists."""
+    def resume(
+        self, identity: SigningKeyPair, now: float, *, membership: bytes = b"", heads: Sequence[bytes] = ()
+    ) -> None:
+        """Answer `Challenged`: prove a membership that exists. `membership` and `heads` are documents that this node
+        holds; what is larger than the server takes from a stranger is left out."""
         if self.is_closed:
             return
         shown = self._accepted()
-        self._say(m.Resume(identity=identity.public, signature=identity.sign(shown.statement)), now)
+        self._say(
+            m.Resume(
+                identity=identity.public,
+                signature=identity.sign(shown.statement),
+                membership=membership if len(membership) <= RESUME_MEMBERSHIP_MAX_BYTES else b"",
+                heads=tuple(head for head in heads if len(head) <= HEAD_MAX_BYTES)[:2],
+            ),
+            now,
+        )
 
     def join(
         self,
@@ -131,6 +143,18 @@ class NodeSession(Session[NodeEvent]):
         self._send(m.PublishRecord(id=self._next_id(), document=document))
         return self._last_id
 
+    def tell(self, documents: Sequence[bytes]) -> None:
+        """Answer `TellWanted`, in as many frames as it takes."""
+        part: list[bytes] = []
+        size = 0
+        for document in documents:
+            if part and size + len(document) > TOLD_PART_BYTES:
+                self._send(m.Told(documents=tuple(part)))
+                part, size = [], 0
+            part.append(document)
+            size += len(document)
+        self._send(m.Told(documents=tuple(part), last=True))
+
     def leave(self) -> int:
         """Ask to end the membership; `Answered` with the returned id says how it went."""
         self._send(m.Leave(id=self._next_id()))
@@ -155,6 +179,8 @@ class NodeSession(Session[NodeEvent]):
             self._emit(MapChanged(message))
         elif isinstance(message, m.Signalled):
             self._emit(SignalArrived(message.sender, message.sealed))
+        elif isinstance(message, m.Tell):
+            self._emit(TellWanted())
         elif isinstance(message, m.Done | m.Failed | m.Unsupported):
             self._emit(_answered(message))
 

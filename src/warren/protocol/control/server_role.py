@@ -13,6 +13,7 @@ from warren.protocol import version
 from warren.protocol.control import frames
 from warren.protocol.control import messages as m
 from warren.protocol.control.events import (
+    DocumentsTold,
     Greeted,
     JoinWanted,
     LeaveWanted,
@@ -100,6 +101,10 @@ class ServerSession(Session[ServerEvent]):
         """Hand over sealed bytes from another node; the oldest that waits is dropped where too many do."""
         self._send(m.Signalled(sender=sender, sealed=sealed))
 
+    def ask_to_tell(self) -> None:
+        """Ask for every document that the node holds; `DocumentsTold` brings them."""
+        self._answer(m.Tell())
+
     def done(self, request: int) -> None:
         """Answer a request: carried out."""
         self._answer(m.Done(id=request))
@@ -151,6 +156,8 @@ class ServerSession(Session[ServerEvent]):
             self._emit(LeaveWanted(message.id))
         elif isinstance(message, m.Signal):
             self._emit(SignalWanted(message.to, message.sealed))
+        elif isinstance(message, m.Told):
+            self._emit(DocumentsTold(message.documents, message.last))
 
     def _handle_proof(self, proof: m.Resume | m.Join, now: float) -> None:
         if not self._verify(proof.identity, self._statement, proof.signature):
@@ -160,7 +167,7 @@ class ServerSession(Session[ServerEvent]):
         if isinstance(proof, m.Join):
             self._emit(JoinWanted(proof, key_challenge(self._statement)))
         else:
-            self._emit(ResumeWanted(proof.identity))
+            self._emit(ResumeWanted(proof.identity, proof.membership, proof.heads))
 
     def _fill_outbox(self) -> None:
         if self._state is not State.OPEN or self._source is None:

@@ -20,6 +20,7 @@ class Action(StrEnum):
     NETWORK_RENAMED = "network.renamed"
     NETWORK_DELETED = "network.deleted"
     SETTINGS_CHANGED = "network.settings"
+    NETWORK_RESTORED = "network.restored"
     KEY_CREATED = "key.created"
     KEY_REVOKED = "key.revoked"
     MEMBER_JOINED = "member.joined"

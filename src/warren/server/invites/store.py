@@ -103,6 +103,22 @@ async def consume(connection: AsyncConnection, key_id: str, network: NetworkId, 
     return None if row is None else KeyRow(*row)
 
 
+async def revoke_unused(connection: AsyncConnection, network: NetworkId, *, made_before: int, now: int) -> int:
+    """Revoke keys for one use that were never used and are older than `made_before` (Unix seconds); how many."""
+    statement = (
+        update(join_keys)
+        .where(
+            join_keys.c.network == network,
+            join_keys.c.reusable.is_(False),
+            join_keys.c.uses == 0,
+            join_keys.c.created_at < made_before,
+            join_keys.c.revoked_at.is_(None),
+        )
+        .values(revoked_at=now)
+    )
+    return int((await connection.execute(statement)).rowcount)
+
+
 async def revoke(connection: AsyncConnection, key_id: str, network: NetworkId, now: int) -> KeyRow | None:
     """Revoke; None where it is unknown. Revoking again keeps the first date."""
     statement = (

@@ -43,10 +43,13 @@ class LiveNetwork:
         self._key_owners: dict[bytes, Identity] = {}
         self._removed: set[bytes] = set()
         self._keys_of: dict[Identity, tuple[bytes, ...]] = {}
+        self._heads_since: dict[bytes, tuple[int, int]] = {}
         documents = list(documents)
         self.state = NetworkState(row.id, row.genesis, ((one.kind, one.subject, one.raw) for one in documents))
         for one in documents:
             self._take(one.kind, one.subject, one.raw)
+        self._loaded_heads = self._heads_since
+        self._heads_since = {}
 
     @property
     def prefix4(self) -> IPv4Network:
@@ -88,6 +91,12 @@ class LiveNetwork:
     def heads(self) -> list[Head]:
         """Every head in force."""
         return list(self._heads.values())
+
+    def is_lost(self, authority: bytes, order: tuple[int, int]) -> bool:
+        """Whether a head of this order was signed after what this process found on disk and before the first one since:
+        then the disk is an older copy, for every head is stored before it is told."""
+        first = self._heads_since.get(authority)
+        return order > self._loaded_heads.get(authority, order) and (first is None or order < first)
 
     def newest_date(self) -> int:
         """When something of this network was signed last, Unix seconds."""
@@ -161,7 +170,8 @@ class LiveNetwork:
                 rule.members == "reach-each-other" and not rule.unknown for rule in self.policy.rules
             )
         elif kind == Kind.HEAD and raw is not None:
-            self._heads[subject] = read_body(raw, Head)
+            self._heads[subject] = head = read_body(raw, Head)
+            self._heads_since.setdefault(subject, (head.epoch, head.counter))
         elif kind == Kind.REMOVAL and raw is not None:
             removal = read_body(raw, Removal)
             if removal.of == "membership":

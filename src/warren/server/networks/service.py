@@ -202,9 +202,10 @@ class Networks:
         async with self._database.read() as connection:
             return await member_store.count(connection)
 
-    async def advance(self, connection: AsyncConnection, network: LiveNetwork) -> NetworkRow:
-        """Within a transaction: take the next sequence number. Raises WarrenError NETWORK_UNKNOWN."""
-        row = await store.advance(connection, network.id, int(self._clock()) - SEQUENCE_BEGAN_AT)
+    async def advance(self, connection: AsyncConnection, network: LiveNetwork, *, beyond: int = 0) -> NetworkRow:
+        """Within a transaction: take the next sequence number, greater than `beyond`. Raises NETWORK_UNKNOWN."""
+        at_least = max(int(self._clock()) - SEQUENCE_BEGAN_AT, beyond + 1)
+        row = await store.advance(connection, network.id, at_least)
         if row is None:
             raise WarrenError(Code.NETWORK_UNKNOWN, "this network was deleted")
         return row

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 from warren.errors import Code, WarrenError
 from warren.model.ids import Identity, show_identity
-from warren.protocol.control.events import Greeted, JoinWanted
+from warren.protocol.control.events import Greeted, JoinWanted, ResumeWanted
 from warren.protocol.control.server_role import ServerSession
 from warren.server.devices.service import Devices, removed_error
 from warren.server.invites.service import Invites, unknown_key
 from warren.server.metrics import Metrics
 from warren.server.networks.live import LiveNetwork
 from warren.server.networks.service import Networks
+from warren.server.restored.service import Restored
 from warren.trust.documents import Kind
 
 NONCE_BYTES = 32
@@ -32,6 +33,7 @@ class Admission:
     networks: Networks
     invites: Invites
     devices: Devices
+    restored: Restored
     metrics: Metrics
     certificate_sha256: bytes
 
@@ -52,13 +54,15 @@ class Admission:
 
         return network, challenge
 
-    async def resume(self, network: LiveNetwork, identity: Identity) -> bytes:
+    async def resume(self, network: LiveNetwork, wanted: ResumeWanted) -> bytes:
         """The membership of a node that proved its identity. Raises REMOVED, NOT_A_MEMBER or NETWORK_UNKNOWN.
 
         One that is about to run out (or did, while nobody looked) is renewed first, if the database lets us.
         """
         self._still_here(network)
+        identity = Identity(wanted.identity)
         with contextlib.suppress(WarrenError):
+            await self.restored.look(network, identity, wanted.membership, wanted.heads)
             await self.devices.renew_ephemeral(network, identity)
         self._still_here(network)
         membership = network.state.document(Kind.MEMBERSHIP, identity)
@@ -72,6 +76,7 @@ class Admission:
 
     async def join(self, network: LiveNetwork, wanted: JoinWanted) -> bytes:
         """Admit; see Devices.join."""
+        await self.restored.served(network.id)  # names and addresses may be others', of whom nodes are telling
         self._still_here(network)
         began = time.monotonic()
         try:

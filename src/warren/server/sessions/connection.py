@@ -16,6 +16,7 @@ from warren.log import Log
 from warren.model.ids import Identity
 from warren.protocol.control.events import (
     Closed,
+    DocumentsTold,
     Greeted,
     JoinWanted,
     LeaveWanted,
@@ -24,6 +25,7 @@ from warren.protocol.control.events import (
     ServerEvent,
     SignalWanted,
 )
+from warren.protocol.control.messages import MapUpdate
 from warren.protocol.control.server_role import ServerSession
 from warren.server.metrics import Metrics
 from warren.server.networks.live import LiveNetwork
@@ -160,7 +162,7 @@ class Connection:
                 if not self._machine.is_closed:
                     challenge(self._machine, self._clock())
             case ResumeWanted():
-                membership = await self._admission.resume(self._known_network(), Identity(event.identity))
+                membership = await self._admission.resume(self._known_network(), event)
                 self._open(Identity(event.identity), membership)
             case JoinWanted():
                 membership = await self._admission.join(self._known_network(), event)
@@ -173,6 +175,10 @@ class Connection:
                 await self._leave(event.id)
             case SignalWanted():
                 self._forward(Identity(event.to), event.sealed)
+            case DocumentsTold():
+                await self._admission.restored.take_told(
+                    self._known_network(), self._me(), event.documents, last=event.last
+                )
             case Closed():
                 self._forget()
                 self._metrics.sessions_ended.labels(event.code.value).inc()
@@ -186,13 +192,20 @@ class Connection:
         self._identity = identity
         self._machine.admit(membership, self._clock())
         self._maps = PacedMaps(
-            lambda since: network.state.difference(since, network.sight_of(identity)),
+            lambda since: self._difference(network, identity, since),
             lambda: self._hub.online(network.id),
             self._clock,
         )
         self._machine.stream(self._maps)
         self._hub.attach(network.id, identity, self)
+        if self._admission.restored.should_tell(network.id, identity):
+            self._machine.ask_to_tell()
         self._metrics.sessions.set(self._hub.count)
+
+    def _difference(self, network: LiveNetwork, identity: Identity, since: int) -> MapUpdate | None:
+        if self._admission.restored.is_listening(network.id):
+            return None
+        return network.state.difference(since, network.sight_of(identity))
 
     async def _request(self, request: int, work: Awaitable[None]) -> None:
         """Carry out a request and answer it."""
@@ -235,6 +248,7 @@ class Connection:
     def _forget(self) -> None:
         if self._network is not None and self._identity is not None:
             self._hub.detach(self._network.id, self._identity, self)
+            self._admission.restored.forget(self._network.id, self._identity)
             self._identity = None
             self._metrics.sessions.set(self._hub.count)
 

@@ -38,6 +38,15 @@ class Owner:
     def server_keys(self) -> Sequence[bytes]:
         return self.keys
 
+    def own_membership(self) -> bytes:
+        return self.memberships[-1] if self.memberships else b""
+
+    def own_heads(self) -> tuple[bytes, ...]:
+        return (b"a head",)
+
+    def documents(self) -> Sequence[bytes]:
+        return [b"one", b"two"]
+
     async def handle_admitted(self, membership: bytes) -> None:
         self.memberships.append(membership)
 

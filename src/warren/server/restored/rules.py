@@ -1,0 +1,106 @@
+"""Whether nodes know more of a network than this server does, and what follows from what they tell. Pure.
+
+Decides by signatures only. A head that one of the network's authorities signed and that is missing here shows that this
+server once knew more: it stores a head with every change before any node hears of it. So does a membership. Of the
+documents that nodes tell counts what `verify` makes of all of them together with those held, so a node can bring back
+what an authority signed and nothing else; a membership that was ended stays so if anybody knows of its end. Must not know the
+database or sessions.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from warren.model.ids import Identity, NetworkId
+from warren.policy.language import is_readable
+from warren.server.networks.live import Change, LiveNetwork
+from warren.trust.authenticate import Authentic, authenticate
+from warren.trust.documents import Head, Kind, Membership
+from warren.trust.floors import Floors
+from warren.trust.verify import verify
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A member that the copy did not know; `offset` is its address's place in the network's prefix."""
+
+    identity: Identity
+    membership: Membership
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What nodes told and this server did not know. `counter`: the greatest one among it."""
+
+    changes: tuple[Change, ...]
+    returned: tuple[Returned, ...]
+    removed: tuple[Identity, ...]
+    counter: int
+
+
+def shows_more(network: LiveNetwork, identity: Identity, membership: bytes, heads: Iterable[bytes]) -> bool:
+    """Whether a node shows what this server must have known once: a head that is missing here, or a membership of its
+    own that an authority signed and nobody ended."""
+    authorities = {head.authority for head in network.heads()}
+    for raw in heads:
+        document = authenticate(network.id, raw)
+        if isinstance(document, Authentic) and isinstance(document.body, Head) and document.signer in authorities:
+            body = document.body
+            if document.subject == document.signer and network.is_lost(body.authority, (body.epoch, body.counter)):
+                return True
+    if not membership or network.state.is_member(identity) or network.is_removed(identity):
+        return False
+    document = authenticate(network.id, membership)
+    return (
+        isinstance(document, Authentic)
+        and document.kind == Kind.MEMBERSHIP
+        and document.subject == identity
+        and document.signer in authorities
+    )
+
+
+def learn(network: NetworkId, held: Iterable[bytes], told: Iterable[bytes], now: int) -> tuple[Authentic, ...]:
+    """The documents in force of both together. `held` has the genesis; `now`: Unix seconds."""
+    found = (authenticate(network, raw) for raw in {*held, *told})
+    documents = [one for one in found if isinstance(one, Authentic)]
+    return verify(network, documents, floors=Floors(), now=now, readable=is_readable).documents
+
+
+def compare(network: LiveNetwork, in_force: Iterable[Authentic]) -> Learned:
+    """What of these documents is news for this server."""
+    news = [
+        one for one in in_force if one.kind != Kind.GENESIS and network.state.document(one.kind, one.subject) != one.raw
+    ]
+    ended = {Identity(one.body.subject) for one in news if _ends_membership(one)}  # type: ignore[union-attr]
+    removed = tuple(sorted(one for one in ended if network.state.is_member(one)))
+    changes: list[Change] = [(one.kind.value, one.subject, one.raw) for one in news]
+    for identity in removed:
+        changes += [(Kind.MEMBERSHIP.value, identity, None), (Kind.RECORD.value, identity, None)]
+    returned = [
+        Returned(Identity(one.subject), one.body, _offset(network, one.body))
+        for one in news
+        if isinstance(one.body, Membership) and not network.state.is_member(Identity(one.subject))
+    ]
+    counter = max((one.body.counter for one in news if hasattr(one.body, "counter")), default=0)
+    return Learned(tuple(changes), tuple(returned), removed, counter)
+
+
+def without(learned: Learned, left_out: Iterable[Identity]) -> Learned:
+    """The same but for members whose name or address another has by now."""
+    out = set(left_out)
+    about = {Kind.MEMBERSHIP.value, Kind.RECORD.value}
+    return Learned(
+        tuple(change for change in learned.changes if not (change[0] in about and change[1] in out)),
+        tuple(one for one in learned.returned if one.identity not in out),
+        learned.removed,
+        learned.counter,
+    )
+
+
+def _ends_membership(document: Authentic) -> bool:
+    return document.kind == Kind.REMOVAL and getattr(document.body, "of", "") == "membership"
+
+
+def _offset(network: LiveNetwork, body: Membership) -> int:
+    return int(IPv4Address(body.ipv4)) - int(network.prefix4.network_address) if body.ipv4 else 0
