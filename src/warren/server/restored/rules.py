@@ -3,8 +3,8 @@
 Decides by signatures only. A head that one of the network's authorities signed and that is missing here shows that this
 server once knew more: it stores a head with every change before any node hears of it. So does a membership. Of the
 documents that nodes tell counts what `verify` makes of all of them together with those held, so a node can bring back
-what an authority signed and nothing else; a membership that was ended stays so if anybody knows of its end. Must not know the
-database or sessions.
+what an authority signed and nothing else; a membership that was ended stays so if anybody knows of its end. Must not
+know the database or sessions.
 """
 
 from collections.abc import Iterable
