@@ -48,6 +48,7 @@ from warren.node.paths.portmap.service import PortMapping
 from warren.node.paths.prober import Prober
 from warren.node.paths.signals import Envelopes
 from warren.node.paths.silence import watch_silence
+from warren.node.paths.translators import Translators
 from warren.node.records import newer_record
 from warren.node.stamps import reserve
 from warren.node.storage import Store
@@ -101,6 +102,7 @@ class Network:
         self.link = Link(parse_server(parts.membership.server), self.id, parts.keys.identity, self, _jitter)
         self.prober = Prober(self.id, envelopes, self.book, self.link.signal, self)
         self.portmap = PortMapping(parts.store, self.prober.set_mappings, self._seen)
+        self._translators = Translators(self.prober.set_translators)
         self._surroundings = Surroundings()
         self.prober.set_force_relay(forced=parts.membership.force_relay)
         self._troubles = Troubles()
@@ -155,6 +157,7 @@ class Network:
                 tasks.create_task(self.book.run())
                 tasks.create_task(self._reverify())
                 tasks.create_task(self._compare_heads())
+                tasks.create_task(self._translators.run())
                 tasks.create_task(watch_silence(lambda: self.tunnel, self.prober))
                 tasks.create_task(self.portmap.run())
         finally:
@@ -343,6 +346,8 @@ class Network:
         before, self._surroundings = self._surroundings, surroundings
         changed = differences(before, surroundings)
         self.prober.set_addresses(surroundings.addresses)
+        if (before.uplink4, before.uplink6) != (surroundings.uplink4, surroundings.uplink6):
+            self._translators.set_wanted(wanted=surroundings.uplink4 is None and surroundings.uplink6 is not None)
         if surroundings.addresses:
             self.link.handle_addresses(surroundings.addresses)
         if not changed or not before.addresses:
