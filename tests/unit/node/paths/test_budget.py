@@ -2,7 +2,14 @@
 
 from tests.unit.node.paths.links import endpoint
 
-from warren.limits import PROBE_BUDGET_ENTRIES_MAX, PROBE_WINDOW_S, PROBES_ADDRESS_MAX, PROBES_UNANSWERED_MAX
+from warren.limits import (
+    MAPPING_LIFETIME_S,
+    MAPPINGS_OPEN_MAX,
+    PROBE_BUDGET_ENTRIES_MAX,
+    PROBE_WINDOW_S,
+    PROBES_ADDRESS_MAX,
+    PROBES_UNANSWERED_MAX,
+)
 from warren.node.paths.budget import ProbeBudget
 
 STRANGER = endpoint("198.51.100.9")
@@ -38,3 +45,15 @@ def test_a_full_table_grants_nothing_until_windows_are_over() -> None:
         budget.take(endpoint(f"10.{number // 65536}.{number // 256 % 256}.{number % 256}"), 0.0)
     assert granted(budget, 1.0) == 0
     assert granted(budget, PROBE_WINDOW_S) == PROBES_UNANSWERED_MAX
+
+
+def test_no_more_endpoints_are_on_trial_than_a_router_bears() -> None:
+    budget = ProbeBudget()
+    addresses = [f"203.0.{number // 250}.{number % 250 + 1}" for number in range(2 * MAPPINGS_OPEN_MAX)]
+    granted = [address for address in addresses if budget.take(endpoint(address), 0.0)]
+    assert len(granted) == MAPPINGS_OPEN_MAX == budget.open_mappings(0.0)
+    budget.clear(endpoint(granted[0]))
+    assert budget.take(endpoint(addresses[-1]), 1.0), "who answered is no trial any more"
+    assert not budget.take(endpoint(addresses[-2]), 1.0)
+    assert budget.take(endpoint(addresses[-2]), MAPPING_LIFETIME_S + 2.0), "routers forgot the others"
+    assert budget.open_mappings(MAPPING_LIFETIME_S + 2.0) == 1
