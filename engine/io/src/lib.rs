@@ -18,6 +18,7 @@ mod outbox;
 mod poll;
 pub mod tun;
 mod tunnel;
+pub mod turn;
 pub mod udp;
 pub mod values;
 mod wake;

@@ -84,3 +84,40 @@ pub const SEND_FAILED_REMEMBERED: usize = 8;
 
 /// Largest datagram that a caller may send from the tunnel's port: one packet of the usual Ethernet.
 pub const CALLER_DATAGRAM_MAX_BYTES: usize = 1_500;
+
+/// Datagrams of one relayed socket that one system call brings: 2 MiB of address space, and what one client's peers
+/// may delay the others.
+pub const TURN_BATCH: usize = 32;
+
+/// Each buffer of a relayed socket: 20 ms at 100 Mbit/s. Thousands of sockets share the kernel's memory.
+pub const TURN_SOCKET_BUFFER_BYTES: i32 = 256 << 10;
+
+/// Clients over TCP and TLS, in all. When it is full the oldest one that proved nothing goes.
+pub const TURN_STREAMS_MAX: usize = 2_048;
+
+/// Such clients of one address that have no allocation (IPv6: one /64): an office behind one NAT.
+pub const TURN_UNPROVEN_AN_ADDRESS_MAX: usize = 64;
+
+/// How long such a client may be without an allocation (SECURITY.md, rule 33).
+pub const TURN_UNPROVEN_S: u64 = 10;
+
+/// The largest message of such a client (rule 33).
+pub const TURN_UNPROVEN_MESSAGE_MAX_BYTES: usize = 4 << 10;
+
+/// What may wait for a client that does not read: 20 ms at 100 Mbit/s; then its data is dropped, as UDP would.
+pub const TURN_STREAM_OUTPUT_MAX_BYTES: usize = 256 << 10;
+
+/// Answers may exceed it by this much; a client that reads none of them is closed.
+pub const TURN_STREAM_ANSWERS_MAX_BYTES: usize = 16 << 10;
+
+/// Taken from one stream in one turn.
+pub const TURN_STREAM_READ_BYTES: usize = 64 << 10;
+
+/// Connections accepted in one turn.
+pub const TURN_ACCEPTS_PER_TURN: usize = 16;
+
+/// Between two looks at streams that proved nothing, and at counters.
+pub const TURN_SWEEP_S: u64 = 1;
+
+/// Between two looks at what this machine calls itself.
+pub const TURN_OWN_ADDRESSES_S: u64 = 10;

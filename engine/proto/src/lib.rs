@@ -51,6 +51,7 @@ mod time;
 mod timers;
 mod trains;
 mod transport;
+pub mod turn;
 mod wakeups;
 
 pub use batch::{HEADROOM, Incoming, Opened, Reason, Span, TAILROOM, TRANSMIT_MIN, TRANSMIT_OVERHEAD, Transmit};

@@ -95,3 +95,45 @@ pub const RUN_BYTES: usize = 65_535;
 pub const RUN_PIECES: usize = 128;
 /// Flows of one batch that may grow at the same time; with more, the oldest one's run ends early.
 pub const OPEN_RUNS: usize = 16;
+
+// --- STUN and TURN ---
+/// Attributes of one message; the longest of the RFCs have a dozen.
+pub const STUN_ATTRIBUTES: usize = 64;
+/// Unknown attributes that a refusal names.
+pub const STUN_UNKNOWN_NAMED: usize = 8;
+/// Sources whose unanswered bytes are remembered; one that was displaced asks once more.
+pub const STUN_SOURCES: usize = 8_192;
+/// Bytes that a source may have unanswered: one packet. More would only be saved up.
+pub const STUN_CREDIT: u32 = 1_500;
+/// For how long: a transaction is repeated for 39.5 s (RFC 8489, 6.2.1).
+pub const STUN_CREDIT_LIFETIME: Duration = Duration::from_secs(40);
+/// Requests of one source, a second and in a burst: an office behind one NAT that starts at once.
+pub const STUN_SOURCE_REQUESTS: (u32, u32) = (100, 200);
+/// A nonce is good for so long; a client is told when it is not, and repeats (RFC 8489, 9.2).
+pub const TURN_NONCE_LIFETIME: Duration = Duration::from_secs(600);
+/// Bytes of a user name: a time and an id; the RFC allows 508, nobody needs them.
+pub const TURN_USERNAME: usize = 256;
+/// Prefixes that an operator may allow beyond the internet.
+pub const TURN_ALLOWED_PREFIXES: usize = 64;
+/// Addresses of the machine itself that are denied: more than any host has.
+pub const TURN_OWN_ADDRESSES: usize = 1_024;
+/// Lifetime of an allocation, and at most (RFC 8656, 7.2).
+pub const TURN_LIFETIME: (Duration, Duration) = (Duration::from_secs(600), Duration::from_secs(3_600));
+/// Lifetime of a permission (RFC 8656, 9).
+pub const TURN_PERMISSION_LIFETIME: Duration = Duration::from_secs(300);
+/// Lifetime of a channel (RFC 8656, 12).
+pub const TURN_CHANNEL_LIFETIME: Duration = Duration::from_secs(600);
+/// A reserved port waits so long for its allocation (RFC 8656, 7.2).
+pub const TURN_RESERVATION_LIFETIME: Duration = Duration::from_secs(30);
+/// Permissions of one allocation: a conference's peers with every address of each.
+pub const TURN_PERMISSIONS: usize = 256;
+/// Channels of one allocation.
+pub const TURN_CHANNELS: usize = 256;
+/// Ports tried for one allocation; with the range a tenth used, 16 fail once in 10^16.
+pub const TURN_PORT_TRIES: usize = 16;
+/// Ports reserved for later, of all clients; beyond, asking for one is refused.
+pub const TURN_RESERVATIONS: usize = 1_024;
+/// Largest payload that is relayed: the largest UDP datagram under IPv4.
+pub const TURN_PAYLOAD: usize = 65_507;
+/// Bytes that a client's header takes before a peer's payload at most: a Data indication to IPv6 (20 + 24 + 4).
+pub const TURN_HEADROOM: usize = 64;

@@ -27,6 +27,12 @@ impl Prefix {
         Some(Self { address: masked, length })
     }
 
+    /// Is this address one of them?
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.address.is_ipv4() == address.is_ipv4() && Self::new(address, self.length) == Some(*self)
+    }
+
     /// The first address.
     #[must_use]
     pub fn address(&self) -> IpAddr {

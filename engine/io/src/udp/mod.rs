@@ -12,12 +12,12 @@ use crate::offloads::Ladder;
 
 mod linux;
 mod memory;
-mod open;
+pub(crate) mod open;
 mod receive;
 mod segments;
 mod selftest;
 mod send;
-mod sockaddr;
+pub(crate) mod sockaddr;
 
 pub use linux::LinuxUdp;
 pub use memory::{MemoryNet, MemoryUdp};

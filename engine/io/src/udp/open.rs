@@ -56,7 +56,7 @@ pub fn open(address: SocketAddr) -> io::Result<OwnedFd> {
 
 /// setsockopt(2) with a number.
 pub fn set_option(
-    socket: &OwnedFd,
+    socket: &impl AsRawFd,
     level: libc::c_int,
     name: libc::c_int,
     value: libc::c_int,

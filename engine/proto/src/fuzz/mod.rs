@@ -23,6 +23,7 @@ mod replay;
 mod routes;
 mod sessions;
 mod strangers;
+mod turn;
 mod world;
 
 /// Takes any bytes; panics where something is not as it must be.
@@ -42,4 +43,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("strangers", strangers::strangers),
     ("device", device::device),
     ("pair", pair::pair),
+    ("turn_message", turn::turn_message),
+    ("turn_stranger", turn::turn_stranger),
+    ("turn_server", turn::turn_server),
 ];
