@@ -215,6 +215,11 @@ PASSWORD_HASHES_AT_ONCE = 2  # each takes 64 MiB and 50 ms of a core
 TOKENS_A_USER_MAX = 64  # live ones: a token a script
 TOKEN_LIFETIME_MAX_S = 366 * 86400  # what nobody renews for a year is forgotten somewhere
 
+DEVICE_REQUESTS_AN_ADDRESS_MAX = 20  # programs of one address that wait to be approved: a class room behind one NAT
+DEVICE_REQUESTS_MAX = 10_000  # of all: a row of 300 bytes each
+DEVICE_TOKEN_LIFETIME_S = 90 * 86400  # of a program that a person approved; then it asks again
+FORM_MAX_FIELDS = 32  # the longest form of ours has five
+
 # --- cli ---
 CLIENT_ANSWER_MAX_BYTES = 32 * 1024 * 1024  # a status of 20,000 peers at 1.5 KB each
 DAEMON_START_MAX_S = 20.0  # a cold disk on a small board; the usual start takes under half a second

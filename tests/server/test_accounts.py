@@ -69,14 +69,19 @@ def test_whoever_makes_a_network_owns_it_and_others_do_not_see_it(server: Runnin
     assert alice.call("DELETE", f"/api/v1/networks/{made['name']}")[0] == 200
 
 
+@pytest.fixture(scope="module")
+def stranger(server: RunningServer) -> Person:
+    """A user who owns nothing."""
+    return Person(server)
+
+
 @pytest.mark.parametrize(("method", "path"), routes())
 def test_a_foreign_object_is_neither_shown_nor_changed_whatever_the_route(
-    server: RunningServer, method: str, path: str
+    server: RunningServer, stranger: Person, method: str, path: str
 ) -> None:
     own = {"/api/v1/me", "/api/v1/networks", "/api/v1/tokens"}
     if path in own:
         return
-    stranger = Person(server)
     bodies: tuple[object, ...] = (None, {}, {"name": "x"}, {"disabled": True})
     for body in bodies:
         status, problem = stranger.call(method, path, body)

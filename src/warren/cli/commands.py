@@ -227,6 +227,24 @@ _USER = Flag("user", "whose tokens are meant, on the server's own socket", Kind.
 
 _PEOPLE = (
     Command(
+        ("login",),
+        "sign on to a server: prints a link and a code to type there, in any browser",
+        "login:login",
+        flags=(
+            _SERVER,
+            Flag("token", "keep this API token instead: file:PATH, or - for standard input", Kind.SECRET, "WHERE"),
+        ),
+        examples=(("warren login --server https://vpn.example.org", "then: warren network list --server …"),),
+        text="What the server gives may manage your networks for 90 days; it cannot administer the server.",
+    ),
+    Command(
+        ("logout",),
+        "sign off: revoke this machine's token and forget it",
+        "login:logout",
+        flags=(_SERVER,),
+        examples=(("warren logout --server https://vpn.example.org", ""),),
+    ),
+    Command(
         ("user", "create"),
         "make a user of the server, who signs on with a name and password",
         "user:create",

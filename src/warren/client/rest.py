@@ -17,6 +17,7 @@ import msgspec
 from warren.client.credentials import token_for
 from warren.errors import Code, WarrenError
 from warren.limits import CLIENT_ANSWER_MAX_BYTES
+from warren.model.keys import Secret
 from warren.protocol.rest.problem import Problem, error_of
 
 Answer = TypeVar("Answer")
@@ -39,10 +40,12 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 class RestClient:
-    """Calls one server. `where` is a URL or a data folder; empty: the server of this machine."""
+    """Calls one server. `where` is a URL or a data folder; empty: the server of this machine. `token`: instead of
+    the one that the user has for this URL."""
 
-    def __init__(self, where: str = "", timeout_s: float = 30.0) -> None:
+    def __init__(self, where: str = "", timeout_s: float = 30.0, *, token: Secret[str] | None = None) -> None:
         self._timeout_s = timeout_s
+        self._token = token
         self._url = where if where.startswith(("http://", "https://")) else ""
         self._socket = (Path(where) if where else SYSTEM_DATA) / ADMIN_SOCKET
         self._is_named = bool(where)
@@ -88,7 +91,7 @@ class RestClient:
         )
         content = None if body is None else msgspec.json.encode(body)
         headers = {"accept": "application/json"} | ({} if content is None else {"content-type": "application/json"})
-        token = token_for(self._url) if self._url else None
+        token = self._token or (token_for(self._url) if self._url else None)
         if token is not None:
             headers["authorization"] = f"Bearer {token.reveal()}"
         with self._connection() as connection:

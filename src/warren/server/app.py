@@ -34,6 +34,7 @@ from warren.server.sessions.admission import Admission
 from warren.server.sessions.endpoint import NodeEndpoint
 from warren.server.sessions.hub import Hub
 from warren.server.settings import Settings, split_listen
+from warren.server.signon.service import SignOn
 from warren.server.web import build, door, metrics_only
 from warren.trust.clock import SignedClock
 from warren.trust.documents import ServerPlace
@@ -41,7 +42,7 @@ from warren.trust.documents import ServerPlace
 log = Log("app")
 
 
-async def run(settings: Settings, announce: Callable[[Networks], None], stop: asyncio.Event) -> None:
+async def run(settings: Settings, announce: Callable[[Networks, str | None], None], stop: asyncio.Event) -> None:
     """Serve until `stop` is set. `announce` is called once everything serves. Raises WarrenError where it cannot."""
     folder = Folder(settings.data)
     folder.prepare()
@@ -53,8 +54,9 @@ async def run(settings: Settings, announce: Callable[[Networks], None], stop: as
             await migrate(database)
             group = await stack.enter_async_context(asyncio.TaskGroup())
             services = await _construct(settings, folder, database, group)
+            first = await services.signon.offer_first_link()
             await _serve(
-                settings, folder, services, group=group, announce=lambda: announce(services.networks), stop=stop
+                settings, folder, services, group=group, announce=lambda: announce(services.networks, first), stop=stop
             )
 
 
@@ -100,7 +102,18 @@ async def _construct(settings: Settings, folder: Folder, database: Database, gro
     )
     invites = Invites(database, server_key.public, clock)
     accounts = Accounts(database, clock)
-    return Services(networks, accounts, invites, devices, restored, hub, Health(database), server_key)
+    return Services(
+        networks=networks,
+        accounts=accounts,
+        signon=SignOn(database, accounts, clock, time.monotonic),
+        invites=invites,
+        devices=devices,
+        restored=restored,
+        hub=hub,
+        health=Health(database),
+        server_key=server_key,
+        base_url=settings.base_url,
+    )
 
 
 async def _serve(

@@ -108,7 +108,7 @@ def _run(settings: Settings) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        await run(settings, lambda networks: _announce(settings, networks), stop)
+        await run(settings, lambda networks, first: _announce(settings, networks, first), stop)
 
     try:
         asyncio.run(until_told())
@@ -120,13 +120,16 @@ def _run(settings: Settings) -> int:
     return 0
 
 
-def _announce(settings: Settings, networks: "Networks") -> None:
+def _announce(settings: Settings, networks: "Networks", first: str | None) -> None:
+    """Say what is there. `first`: the secret of the first admin's link, where nobody is there yet."""
     data = printable(str(settings.data))
     lines = [f"warren server {__version__}, data in {data}"]
     lines += [
         f"network {network.row.name}: {network.settings.prefix4}, root key on {network.row.root}"
         for network in networks.all()
     ]
+    if first is not None:
+        lines += ["make the first admin, once and within a day:", f"  {settings.base_url}/first/{first}"]
     lines += [
         "add a machine:",
         f"  warren key create --server {data}      # here; prints a key",

@@ -17,6 +17,7 @@ from warren.server.invites.service import Invites
 from warren.server.networks.service import Networks
 from warren.server.restored.service import Restored
 from warren.server.sessions.hub import Hub
+from warren.server.signon.service import SignOn
 
 STATE_KEY = "services"
 CALLER_KEY = "warren_caller"
@@ -28,12 +29,14 @@ class Services:
 
     networks: Networks
     accounts: Accounts
+    signon: SignOn
     invites: Invites
     devices: Devices
     restored: Restored
     hub: Hub
     health: Health
     server_key: SigningKeyPair
+    base_url: str
 
 
 def services_of(request: Request[Any, Any, Any]) -> Services:

@@ -16,6 +16,7 @@ from litestar.openapi.config import OpenAPIConfig
 
 from warren import __version__
 from warren.limits import REQUEST_BODY_MAX_BYTES
+from warren.protocol.rest.device import DeviceAsk, DeviceAsked, DevicePoll, DevicePolled
 from warren.protocol.rest.keys import KeyCreate, KeyCreated, Keys
 from warren.protocol.rest.members import Kicked, Members
 from warren.protocol.rest.networks import Network, NetworkCreate, NetworkRename, Networks
@@ -46,6 +47,7 @@ from warren.server.rights import ADMIN_KEY, may_call
 from warren.server.services import STATE_KEY, Services, services_of
 from warren.server.serving import Application, Receive, Scope, Send
 from warren.server.sessions.endpoint import PATH as NODE_PATH
+from warren.server.signon.routes import PAGES, ask_device, poll_device
 
 API = "/api/v1"
 OPEN = {"open": True}
@@ -78,6 +80,8 @@ ROUTES: Final = (
     list_tokens,
     create_token,
     revoke_token,
+    ask_device,
+    poll_device,
 )
 
 
@@ -103,6 +107,7 @@ def build(services: Services, node: Application) -> Application:
             health,
             openapi,
             Router(API, route_handlers=list(ROUTES)),
+            *PAGES,
             asgi(NODE_PATH, opt=OPEN, copy_scope=False)(node),
         ],
         guards=[may_call],
@@ -127,6 +132,10 @@ STRUCTS: Final = (
     NetworkRename,
     Networks,
     Problem,
+    DeviceAsk,
+    DeviceAsked,
+    DevicePoll,
+    DevicePolled,
     Me,
     Token,
     TokenCreate,
@@ -177,7 +186,9 @@ def door(application: Application, metrics: Metrics, *, admin: bool, scrape: Scr
         async def send_counted(message: Any) -> None:
             if message["type"] == "http.response.start":
                 metrics.requests.labels(str(message["status"])).inc()
-                message["headers"] = [*message["headers"], *_NO_STORE]
+                named = {name.lower() for name, _ in message["headers"]}
+                own = (header for header in _NO_STORE if header[0] not in named)
+                message["headers"] = [*message["headers"], *own]
             try:
                 await send(message)
             except LocalProtocolError:  # what came behind the request was none, so uvicorn has hung up on it

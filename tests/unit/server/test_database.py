@@ -15,7 +15,8 @@ import warren.server.accounts.store
 import warren.server.audit.store
 import warren.server.devices.store
 import warren.server.invites.store
-import warren.server.networks.store  # noqa: F401  # each adds its tables
+import warren.server.networks.store
+import warren.server.signon.store  # noqa: F401  # each adds its tables
 from warren.errors import Code, WarrenError
 from warren.limits import DATABASE_CONNECTIONS_MAX
 from warren.server.db.engine import Database, database_url, sqlite_url

@@ -8,7 +8,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from warren.errors import Code, WarrenError
 from warren.protocol.rest.tokens import Token, TokenCreate, TokenCreated, Tokens
 from warren.protocol.rest.users import Me, User, UserChange, UserCreate, Users
-from warren.server.accounts.rules import Caller, Right, Scope
+from warren.server.accounts.rules import Caller, Right, Scope, may_revoke
 from warren.server.accounts.service import Accounts, is_live
 from warren.server.accounts.store import TokenRow, UserRow
 from warren.server.problems import refused
@@ -99,11 +99,13 @@ async def create_token(
     summary="Revoke an API token",
     status_code=200,
     responses=refused(403, 404),
-    opt={"right": Right.OWN_ACCOUNT_CHANGE},
+    opt={"right": Right.OWN_ACCOUNT},
 )
 async def revoke_token(request: HTTPRequest, token: FromPath[str], user: FromQuery[str | None] = None) -> Token:
-    """End a token."""
+    """End a token; one may always end itself."""
     accounts, caller = services_of(request).accounts, caller_of(request)
+    if not may_revoke(caller, token):
+        raise WarrenError(Code.FORBIDDEN, "this token ends no other", "use one that was made with --scope admin")
     owner = await _owner(accounts, caller, user)
     return _token(await accounts.revoke_token(token, owner.id, actor=caller.actor), accounts.now())
 

@@ -73,12 +73,13 @@ NEEDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls. The admin socket is a caller without an account who may do everything."""
+    """Who calls, by which token. The admin socket is a caller without an account who may do everything."""
 
     user: str | None
     name: str
     is_server_admin: bool
     scopes: frozenset[Scope]
+    token: str | None = None
 
     @property
     def actor(self) -> str:
@@ -110,6 +111,11 @@ def _of_role(role: Role | None, needed: Role) -> WarrenError | None:
     if role < needed:
         return WarrenError(Code.FORBIDDEN, f"this takes the network's {needed.name.lower()}", "ask one of them")
     return None
+
+
+def may_revoke(caller: Caller, token: str) -> bool:
+    """Whether a token of the caller's person may be ended by this call: a token may always end itself."""
+    return caller.token == token or Scope.ADMIN in caller.scopes
 
 
 def unknown_network() -> WarrenError:

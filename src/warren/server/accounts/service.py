@@ -8,10 +8,11 @@ import base64
 import hashlib
 import hmac
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from warren.errors import Code, WarrenError
 from warren.limits import TOKENS_A_USER_MAX
@@ -49,8 +50,19 @@ class Accounts:
         """Unix seconds, for the state of a token."""
         return int(self._clock())
 
-    async def create(self, name: str, password: str, *, is_admin: bool, actor: str) -> UserRow:
-        """Make a person of this server. Raises WarrenError INVALID_ARGUMENT, CONFLICT or STORE_UNAVAILABLE."""
+    async def create(
+        self,
+        name: str,
+        password: str,
+        *,
+        is_admin: bool,
+        actor: str,
+        within: Callable[[AsyncConnection], Awaitable[None]] | None = None,
+    ) -> UserRow:
+        """Make a person of this server. `within` is done in the same transaction, and may refuse.
+
+        Raises WarrenError INVALID_ARGUMENT, CONFLICT or STORE_UNAVAILABLE.
+        """
         name = rules.parse_user_name(name)
         rules.check_password(password, name)
         row = UserRow(
@@ -65,6 +77,8 @@ class Accounts:
         )
         try:
             async with self._database.write() as connection:
+                if within is not None:
+                    await within(connection)
                 await store.add_user(connection, row)
                 await record(
                     connection,
@@ -166,7 +180,7 @@ class Accounts:
         right = row is not None and hmac.compare_digest(row.digest, _digest(_from_text(text)))
         if row is None or user is None or not right or not is_live(row, self.now()) or user.disabled_at is not None:
             raise WarrenError(Code.UNAUTHENTICATED, "this token is not, or no longer, good", "sign on: warren login")
-        return Caller(user.id, user.name, user.is_admin, rules.parse_scopes((row.scope,)))
+        return Caller(user.id, user.name, user.is_admin, rules.parse_scopes((row.scope,)), row.id)
 
     async def roles(self, caller: Caller) -> Mapping[NetworkId, Role]:
         """What a caller is, by network."""

@@ -1,0 +1,79 @@
+"""`warren login` and `warren logout`: this user's token for a server.
+
+Decides how a person is brought to approve this machine: a link and a code for any browser, on any device (RFC 8628).
+The link is printed, never opened by itself with the code in it: who types the code has seen which machine asks."""
+
+import platform
+import time
+
+from warren.cli import output
+from warren.cli.grammar import Parsed, UsageError
+from warren.cli.secret import read_secret
+from warren.cli.server_call import acted_on, rest_client
+from warren.client import credentials
+from warren.client.rest import RestClient
+from warren.errors import Code, WarrenError
+from warren.model.keys import Secret
+from warren.model.names import printable
+from warren.protocol.rest.device import DeviceAsk, DeviceAsked, DevicePoll, DevicePolled
+from warren.protocol.rest.tokens import Token
+from warren.protocol.rest.users import Me
+
+
+def login(parsed: Parsed) -> int:
+    """Get a token and keep it."""
+    url, client = _server(parsed), rest_client(parsed)
+    given = parsed.text("token")
+    token = _approved(client, parsed) if given is None else Secret(read_secret(given, "token"))
+    me = RestClient(url, token=token).get("me", kind=Me)
+    file = credentials.keep(url, token)
+    if parsed.is_on("json"):
+        output.say_json(me)
+    acted_on(client, f"signed on as {me.name}, kept in {file}")
+    return output.DONE
+
+
+def logout(parsed: Parsed) -> int:
+    """Revoke the token where it may be, and forget it."""
+    url = _server(parsed)
+    token = credentials.token_for(url)
+    if token is None:
+        raise WarrenError(Code.NOT_FOUND, f"you are not signed on to {url}", "warren login signs on")
+    client = rest_client(parsed)
+    try:
+        client.delete("tokens", token.reveal().split(".")[1], kind=Token)
+        said = "signed off"
+    except (WarrenError, IndexError):
+        said = "forgotten here; the token itself stays good until an admin revokes it"
+    credentials.forget(url)
+    acted_on(client, said)
+    return output.DONE
+
+
+def _server(parsed: Parsed) -> str:
+    url = parsed.text("server") or ""
+    if not url.startswith(("http://", "https://")):
+        raise UsageError("--server takes the URL to sign on to")
+    if not credentials.is_protected(url):
+        raise WarrenError(Code.FORBIDDEN, f"{url} is without TLS: nobody signs on there", "use its https:// URL")
+    return url
+
+
+def _approved(client: RestClient, parsed: Parsed) -> Secret[str]:
+    """Ask, show link and code, wait for a person."""
+    ask = DeviceAsk(hostname=platform.node()[:255], system=f"{platform.system()} {platform.machine()}"[:255])
+    asked = client.post("device", body=ask, kind=DeviceAsked)
+    if parsed.is_on("json"):
+        output.say_json_line({"url": asked.url, "code": asked.code, "expires_s": asked.expires_s})
+    else:
+        output.note(f"open {printable(asked.url)} and type {printable(asked.code)}")
+        output.note(f"waiting up to {asked.expires_s // 60} minutes …")
+    deadline = time.monotonic() + asked.expires_s
+    while time.monotonic() < deadline:
+        polled = client.post("device", "poll", body=DevicePoll(secret=asked.secret), kind=DevicePolled)
+        if polled.state == "approved":
+            return Secret(polled.token)
+        if polled.state != "pending":
+            raise WarrenError(Code.FORBIDDEN, f"the request was {polled.state}", "warren login asks again")
+        time.sleep(max(1, asked.interval_s))
+    raise WarrenError(Code.TIMEOUT, "nobody approved this machine in time", "warren login asks again")

@@ -1,0 +1,273 @@
+"""The only door to sign-on: sessions of browsers, programs that a person approves, the first admin's link.
+
+Decides when a session is good, when guessing is stopped, and what an approved program gets: a token that manages
+networks and never administers (SECURITY.md rule 12). Must not know pages or HTTP. Secrets are 256 random bits; what is
+stored of them is SHA-256 under a word for each kind, so that one kind is never taken for another.
+"""
+
+import base64
+import hashlib
+import hmac
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from warren.errors import Code, WarrenError
+from warren.limits import DEVICE_REQUESTS_AN_ADDRESS_MAX, DEVICE_REQUESTS_MAX, DEVICE_TOKEN_LIFETIME_S
+from warren.protocol.rest.device import DeviceAsk
+from warren.server.accounts import store as account_store
+from warren.server.accounts.rules import Scope
+from warren.server.accounts.service import Accounts
+from warren.server.accounts.store import UserRow
+from warren.server.audit.service import Action, record
+from warren.server.db.engine import Database
+from warren.server.signon import rules, store
+from warren.server.signon.rules import Throttle
+from warren.server.signon.store import DeviceRow, SessionRow
+
+SECRET_BYTES = 32
+_CODE_ATTEMPTS = 5  # a code that another request has is drawn anew
+_SEEN_EVERY_S = 60  # how exactly the idle time of a session is kept
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A person signed on in a browser. `csrf` stands in each form, and only this session's forms have it."""
+
+    user: UserRow
+    csrf: str
+    digest: bytes
+
+    def is_own_form(self, csrf: str) -> bool:
+        """Whether a form is one that was shown in this session."""
+        return hmac.compare_digest(self.csrf.encode(), csrf.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A program's request as it is told to it."""
+
+    secret: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What became of it; `token` once, where it was approved."""
+
+    state: str
+    token: str = ""
+    name: str = ""
+
+
+class SignOn:
+    """Sign-on to one server. `clock`: Unix seconds; `monotonic`: seconds, for what is counted in memory."""
+
+    def __init__(
+        self, database: Database, accounts: Accounts, clock: Callable[[], float], monotonic: Callable[[], float]
+    ) -> None:
+        self._database = database
+        self._accounts = accounts
+        self._clock = clock
+        self._monotonic = monotonic
+        self._by_account = Throttle(rules.FAILURES_AN_ACCOUNT_MAX)
+        self._by_address = Throttle(rules.FAILURES_AN_ADDRESS_MAX)
+        self._codes = Throttle(rules.DEVICE_TRIES_MAX)
+
+    # --- browsers ---
+
+    async def sign_on(self, name: str, password: str, address: str) -> str:
+        """Return a new session's secret. Raises WarrenError UNAUTHENTICATED (one text for every reason) or BUSY."""
+        subject = name.strip().lower()[:255]
+        self._check_tries(self._by_account, subject)
+        self._check_tries(self._by_address, address)
+        user = await self._accounts.check_password(subject, password)
+        if user is None:
+            now = self._monotonic()
+            self._by_account.fail(subject, now)
+            self._by_address.fail(address, now)
+            raise WarrenError(Code.UNAUTHENTICATED, "that name and password do not belong together", "try again")
+        self._by_account.forgive(subject)
+        return await self.begin(user)
+
+    async def begin(self, user: UserRow) -> str:
+        """A new session of somebody who proved who they are; its secret goes into the cookie."""
+        secret, now = _new_secret(), int(self._clock())
+        row = SessionRow(_digest("session", secret), user.id, now, now, now + rules.SESSION_LIFETIME_S)
+        async with self._database.write() as connection:
+            await store.drop_expired(connection, now)
+            await store.add_session(connection, row)
+            await record(connection, Action.SIGNED_ON, actor=user.name, at=now, network=None, subject=user.id)
+        return secret
+
+    async def session(self, secret: str) -> Session | None:
+        """The session of a cookie; None where it is not, or no longer, good."""
+        if not secret:
+            return None
+        now, digest = int(self._clock()), _digest("session", secret)
+        async with self._database.read() as connection:
+            row = await store.read_session(connection, digest)
+            user = await account_store.read_user(connection, row.user) if row is not None else None
+        if row is None or user is None or user.disabled_at is not None:
+            return None
+        if row.expires_at <= now or row.seen_at + rules.SESSION_IDLE_S <= now:
+            return None
+        if now - row.seen_at >= _SEEN_EVERY_S:
+            async with self._database.write() as connection:
+                await store.see_session(connection, digest, now)
+        return Session(user, _digest("form", secret).hex(), digest)
+
+    async def sign_off(self, session: Session, *, everywhere: bool) -> None:
+        """End this session, or all of the person."""
+        now = int(self._clock())
+        async with self._database.write() as connection:
+            if everywhere:
+                await store.drop_sessions_of(connection, session.user.id)
+            else:
+                await store.drop_session(connection, session.digest)
+            user = session.user
+            detail = {"everywhere": everywhere}
+            await record(
+                connection, Action.SIGNED_OFF, actor=user.name, at=now, network=None, subject=user.id, detail=detail
+            )
+
+    # --- programs ---
+
+    async def ask(self, ask: DeviceAsk, address: str) -> Asked:
+        """A program wants to be approved. Raises WarrenError BUSY where too many wait."""
+        now, secret = int(self._clock()), _new_secret()
+        for _ in range(_CODE_ATTEMPTS):
+            code = rules.make_code(os.urandom(rules.CODE_LETTERS))
+            row = DeviceRow(
+                digest=_digest("device", secret),
+                code=code,
+                hostname=ask.hostname,
+                system=ask.system,
+                address=address[:64],
+                state="pending",
+                user=None,
+                created_at=now,
+                expires_at=now + rules.DEVICE_LIFETIME_S,
+            )
+            try:
+                async with self._database.write() as connection:
+                    await store.drop_expired(connection, now)
+                    if (
+                        await store.count_devices(connection, row.address) >= DEVICE_REQUESTS_AN_ADDRESS_MAX
+                        or await store.count_devices(connection, None) >= DEVICE_REQUESTS_MAX
+                    ):
+                        raise WarrenError(Code.BUSY, "too many programs wait to be approved", "try again in minutes")
+                    await store.add_device(connection, row)
+            except IntegrityError:
+                continue
+            return Asked(secret, code)
+        raise WarrenError(Code.BUSY, "no code is free", "try again")
+
+    async def poll(self, secret: str) -> Polled:
+        """What became of a program's request; an approved one gives its token, once."""
+        now, digest = int(self._clock()), _digest("device", secret)
+        async with self._database.write() as connection:
+            taken = await store.spend_device(connection, digest, now)
+            row = taken or await store.read_device(connection, digest)
+        if taken is not None and taken.user is not None:
+            user = await self._accounts.find(taken.user)
+            name = f"{taken.hostname or 'a program'} at {taken.address}"[:80]
+            made = await self._accounts.create_token(user, name, Scope.MANAGE, DEVICE_TOKEN_LIFETIME_S, actor=user.name)
+            return Polled("approved", made.secret.reveal(), user.name)
+        if row is None or row.expires_at <= now or row.state == "spent":
+            return Polled("expired")
+        return Polled("denied" if row.state == "denied" else "pending")
+
+    async def look(self, session: Session, typed: str) -> DeviceRow:
+        """Who asks under the code that a person typed. Raises WarrenError NOT_FOUND, or BUSY after too many tries."""
+        self._check_tries(self._codes, session.user.id)
+        code = rules.parse_code(typed)
+        async with self._database.read() as connection:
+            found = await store.find_device(connection, code, int(self._clock())) if code else None
+        if found is None:
+            self._codes.fail(session.user.id, self._monotonic())
+            raise WarrenError(Code.NOT_FOUND, "nothing waits under that code", "look at the program's screen again")
+        return found
+
+    async def decide(self, session: Session, code: str, *, approve: bool) -> DeviceRow:
+        """Approve or deny. Raises WarrenError NOT_FOUND where it waits no longer."""
+        now = int(self._clock())
+        self._check_tries(self._codes, session.user.id)
+        async with self._database.write() as connection:
+            state = "approved" if approve else "denied"
+            row = await store.decide_device(connection, rules.parse_code(code), session.user.id, state, now)
+            if row is not None:
+                await record(
+                    connection,
+                    Action.PROGRAM_APPROVED if approve else Action.PROGRAM_DENIED,
+                    actor=session.user.name,
+                    at=now,
+                    network=None,
+                    subject=session.user.id,
+                    detail={"hostname": row.hostname, "system": row.system, "address": row.address},
+                )
+        if row is None:
+            self._codes.fail(session.user.id, self._monotonic())
+            raise WarrenError(Code.NOT_FOUND, "nothing waits under that code any more", "start the program again")
+        return row
+
+    # --- the first admin ---
+
+    async def offer_first_link(self) -> str | None:
+        """The secret of a link by which the first admin comes in; None where there are users."""
+        async with self._database.read() as connection:
+            if await account_store.read_users(connection):
+                return None
+        secret = _new_secret()
+        async with self._database.write() as connection:
+            expires_at = int(self._clock()) + rules.FIRST_LINK_LIFETIME_S
+            await store.put_first_link(connection, _digest("first", secret), expires_at)
+        return secret
+
+    async def is_first_link(self, secret: str) -> bool:
+        """Whether the link is good."""
+        async with self._database.read() as connection:
+            return await store.is_first_link(connection, _digest("first", secret), int(self._clock()))
+
+    async def use_first_link(self, secret: str, name: str, password: str) -> str:
+        """Make the first admin; returns their session's secret. Raises WarrenError NOT_FOUND or what a name refuses."""
+        digest = _digest("first", secret)
+        if not await self.is_first_link(secret):
+            raise _no_link()
+        made = await self._accounts.create(
+            name,
+            password,
+            is_admin=True,
+            actor="first link",
+            within=lambda connection: _used(connection, digest, int(self._clock())),
+        )
+        return await self.begin(made)
+
+    def _check_tries(self, throttle: Throttle, subject: str) -> None:
+        wait_s = throttle.wait_s(subject, self._monotonic())
+        if wait_s > 0:
+            raise WarrenError(Code.BUSY, "too many wrong tries", f"try again in {int(wait_s / 60) + 1} minutes")
+
+
+async def _used(connection: AsyncConnection, digest: bytes, now: int) -> None:
+    if not await store.use_first_link(connection, digest, now):
+        raise _no_link()
+
+
+def _no_link() -> WarrenError:
+    return WarrenError(
+        Code.NOT_FOUND,
+        "this link was used, or is too old",
+        "restart the server: it prints another while it has no users",
+    )
+
+
+def _new_secret() -> str:
+    return base64.urlsafe_b64encode(os.urandom(SECRET_BYTES)).rstrip(b"=").decode()
+
+
+def _digest(kind: str, secret: str) -> bytes:
+    return hashlib.sha256(f"warren/{kind}/v1\0{secret}".encode("utf-8", "surrogatepass")).digest()

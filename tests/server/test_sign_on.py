@@ -1,0 +1,186 @@
+"""Sign-on in a browser, programs that are approved, the first admin; and whoever tries to get in otherwise."""
+
+import asyncio
+import itertools
+from pathlib import Path
+
+import pytest
+from tests.server.browser import Browser
+from tests.server.running import RunningServer
+from tests.server.test_accounts import PASSWORD, Person
+
+from warren.client.rest import RestClient
+from warren.errors import Code, WarrenError
+from warren.limits import DEVICE_REQUESTS_AN_ADDRESS_MAX
+from warren.model.keys import Secret
+from warren.protocol.rest.device import DeviceAsk, DeviceAsked, DevicePoll, DevicePolled
+from warren.protocol.rest.users import Me, User, UserChange, Users
+
+_addresses = itertools.count(1)
+
+
+@pytest.fixture(name="server", scope="module")
+def _server(on_each_database: RunningServer) -> RunningServer:
+    return on_each_database
+
+
+def ask(server: RunningServer, hostname: str = "cam") -> DeviceAsked:
+    return RestClient(server.url).post("device", body=DeviceAsk(hostname=hostname, system="Linux"), kind=DeviceAsked)
+
+
+def poll(server: RunningServer, asked: DeviceAsked) -> DevicePolled:
+    return RestClient(server.url).post("device", "poll", body=DevicePoll(secret=asked.secret), kind=DevicePolled)
+
+
+def signed_on(server: RunningServer) -> tuple[Browser, Person]:
+    person, browser = Person(server), Browser(server)
+    page = browser.sign_on(person.name, PASSWORD)
+    assert (page.status, page.location) == (303, "/device")
+    return browser, person
+
+
+def csrf(browser: Browser) -> str:
+    return browser.get("/device").hidden("csrf")
+
+
+def test_a_program_is_approved_by_a_person_who_types_its_code_and_sees_who_asks(server: RunningServer) -> None:
+    browser, person = signed_on(server)
+    asked = ask(server, hostname="<b>cam</b>")
+    assert poll(server, asked).state == "pending"
+    shown = browser.post("/device", {"csrf": csrf(browser), "code": asked.code.lower().replace("-", " ")})
+    assert "&lt;b&gt;cam&lt;/b&gt;" in shown.text
+    assert "127.0.0.1" in shown.text
+    done = browser.post(
+        "/device/decide", {"csrf": shown.hidden("csrf"), "code": shown.hidden("code"), "answer": "approve"}
+    )
+    assert done.status == 200
+    polled = poll(server, asked)
+    assert (polled.state, polled.name) == ("approved", person.name)
+    me = RestClient(server.url, token=Secret(polled.token)).get("me", kind=Me)
+    assert me.scopes == ("read", "manage")
+    assert poll(server, asked).state == "expired"  # the token is given once
+
+
+def test_a_program_that_is_denied_gets_nothing(server: RunningServer) -> None:
+    browser, _ = signed_on(server)
+    asked = ask(server)
+    browser.post("/device/decide", {"csrf": csrf(browser), "code": asked.code, "answer": "deny"})
+    assert poll(server, asked) == DevicePolled(state="denied")
+
+
+async def test_of_many_who_take_what_was_approved_one_gets_it(server: RunningServer) -> None:
+    browser, _ = signed_on(server)
+    asked = ask(server)
+    browser.post("/device/decide", {"csrf": csrf(browser), "code": asked.code, "answer": "approve"})
+    polled = await asyncio.gather(*(asyncio.to_thread(poll, server, asked) for _ in range(20)))
+    assert sorted(one.state for one in polled) == ["approved"] + ["expired"] * 19
+
+
+def test_codes_are_not_guessed(server: RunningServer) -> None:
+    browser, _ = signed_on(server)
+    form = csrf(browser)
+    answers = [browser.post("/device", {"csrf": form, "code": "BBBB-BBBB"}).status for _ in range(11)]
+    assert answers == [404] * 10 + [429]
+    right = ask(server)
+    assert browser.post("/device", {"csrf": form, "code": right.code}).status == 429
+
+
+def test_passwords_are_not_guessed_and_a_wrong_name_is_told_like_a_wrong_password(server: RunningServer) -> None:
+    person, browser = Person(server), Browser(server)
+    wrong = browser.sign_on(person.name, "not the password")
+    unknown = browser.sign_on("nobody-of-that-name", "not the password")
+    assert (wrong.status, unknown.status) == (401, 401)
+    assert wrong.text.replace(person.name, "") == unknown.text.replace("nobody-of-that-name", "")
+    for _ in range(9):
+        browser.sign_on(person.name, "not the password")
+    assert browser.sign_on(person.name, PASSWORD).status == 429
+    assert "warren" not in browser.cookies
+
+
+@pytest.mark.parametrize(
+    "asked", ["https://evil.example", "//evil.example", "/\\evil.example", "/first/x", "javascript:1"]
+)
+def test_nobody_is_sent_elsewhere_after_sign_on(server: RunningServer, asked: str) -> None:
+    person = Person(server)
+    assert Browser(server).sign_on(person.name, PASSWORD, asked).location == "/account"
+
+
+def test_a_form_of_another_site_is_refused_and_so_is_one_of_another_session(server: RunningServer) -> None:
+    browser, _ = signed_on(server)
+    other, _ = signed_on(server)
+    asked, form = ask(server), csrf(browser)
+    decide = {"code": asked.code, "answer": "approve"}
+    for site in ("cross-site", "same-site", "none"):
+        assert browser.post("/device/decide", decide | {"csrf": form}, site=site).status == 403
+    assert browser.post("/device/decide", decide | {"csrf": form}, site=None).status == 403
+    assert (
+        browser.post("/device/decide", decide | {"csrf": form}, site=None, origin="http://evil.example").status == 403
+    )
+    assert browser.post("/device/decide", decide).status == 403
+    assert browser.post("/device/decide", decide | {"csrf": csrf(other)}).status == 403
+    assert poll(server, asked).state == "pending"
+    assert browser.post("/device/decide", decide | {"csrf": form}, site=None, origin=server.url).status == 200
+
+
+def test_a_session_is_the_servers_choice_never_the_visitors(server: RunningServer) -> None:
+    person, browser = Person(server), Browser(server)
+    browser.cookies["warren"] = "chosen-by-somebody-else"
+    page = browser.sign_on(person.name, PASSWORD)
+    assert browser.cookies["warren"] != "chosen-by-somebody-else"
+    assert {"httponly", "samesite=lax", "path=/"} <= {
+        part.strip().lower() for part in page.headers["set-cookie"].split(";")
+    }
+
+
+def test_a_person_who_is_shut_out_is_signed_off_everywhere(server: RunningServer) -> None:
+    browser, person = signed_on(server)
+    assert browser.get("/account").status == 200
+    server.rest.patch("users", person.name, body=UserChange(disabled=True), kind=User)
+    assert browser.get("/account").location == "/sign-on?next=/account"
+    assert Browser(server).sign_on(person.name, PASSWORD).status == 401
+
+
+def test_sign_off_everywhere_ends_the_other_browser_too(server: RunningServer) -> None:
+    browser, person = signed_on(server)
+    other = Browser(server)
+    other.sign_on(person.name, PASSWORD)
+    form = browser.get("/account").hidden("csrf")
+    assert browser.post("/sign-off", {"csrf": form, "everywhere": "yes"}).status == 303
+    assert other.get("/account").status == 303
+
+
+def test_a_page_keeps_to_itself(server: RunningServer) -> None:
+    headers = Browser(server).get("/sign-on").headers
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert headers["cache-control"] == "no-store"
+    assert headers["referrer-policy"] == "no-referrer"
+
+
+def test_one_address_cannot_fill_the_list_of_programs_that_wait(tmp_path: Path) -> None:
+    server = RunningServer(tmp_path / "data").start()
+    try:
+        for _ in range(DEVICE_REQUESTS_AN_ADDRESS_MAX):
+            ask(server)
+        with pytest.raises(WarrenError) as caught:
+            ask(server)
+        assert caught.value.code is Code.BUSY
+    finally:
+        server.stop()
+
+
+def test_the_first_admin_comes_in_once_by_the_printed_link(tmp_path: Path) -> None:
+    server = RunningServer(tmp_path / "data").start()
+    try:
+        link = next(line.strip() for line in server.printed if "/first/" in line)
+        path, browser = link.removeprefix(server.url), Browser(server)
+        assert "administers" in browser.get(path).text
+        assert browser.post(path, {"name": "alice", "password": "short"}).status == 400
+        assert browser.post(path, {"name": "alice", "password": PASSWORD}).location == "/account"
+        assert "You are alice" in browser.get("/account").text
+        assert Browser(server).post(path, {"name": "mallory", "password": PASSWORD}).status == 404
+        assert [one.name for one in server.rest.get("users", kind=Users).users if one.admin] == ["alice"]
+        server.restart()
+        assert not [line for line in server.printed if "/first/" in line]
+    finally:
+        server.stop()
