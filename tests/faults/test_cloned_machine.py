@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.faults.figures import FULL, note
+from tests.faults.figures import FULL, note, within
 from tests.netlab.lab import Lab
 from tests.netlab.machines import Machine, Server
 from tests.netlab.until import until
@@ -16,6 +16,7 @@ pytestmark = pytest.mark.netlab
 
 MAPS_A_SECOND = 0.1  # that a third machine hears because of the two
 WATCHED_S = 300.0
+REIDENTIFIED_S = 10.0
 MARKED_S = 45.0  # both, from the second one's start: one wait of a machine that was taken over (13 to 20 s), and room
 
 
@@ -43,8 +44,41 @@ def test_a_machine_and_its_copy_are_both_marked_and_do_not_fight(lab: Lab) -> No
     assert is_marked(a)
     assert is_marked(copy)
     (entry,) = (entry for entry in a.status()["health"] if entry["code"] == "duplicate")
-    assert "join with a new key" in entry["fix"]
+    assert "warren reidentify" in entry["fix"]
     assert b.status()["health"] == []
+
+    identity = a.status()["self"]["identity"]
+    with within(REIDENTIFIED_S, "a copy becomes a machine of its own"):
+        copy.run("reidentify", "--auth-key", key, "--hostname", "copy", "--yes")
+        until(lambda: b.run("ping", "copy", "-c", "1", "--timeout", "1s", check=False).returncode == 0, "b reaches it")
+    assert copy.status()["self"]["identity"] != identity
+    assert copy.status()["health"] == []
+    until(
+        lambda: b.run("ping", "a", "-c", "1", "--timeout", "1s", check=False).returncode == 0, "b reaches a as before"
+    )
+    assert a.status()["self"]["identity"] == identity
+    copy.run("down")
+    copy.run("up")
+    assert copy.status()["self"]["name"] == "copy"
+
+
+def test_a_key_that_does_not_admit_leaves_the_machine_what_it_was(lab: Lab) -> None:
+    lan = lab.switch("lan")
+    server = Server(lab.host("server", lan), lab.folder)
+    a, b = (Machine(lab.host(name, lan), lab.folder) for name in ("a", "b"))
+    server.start()
+    used = server.key()
+    a.up(server, server.key())
+    b.up(server, used)
+    before = a.status()["self"]
+    for refused, words in (("E_KEY_USED", (used,)), ("E_HOSTNAME_TAKEN", (server.key(), "--hostname", "b"))):
+        done = a.run("reidentify", "--auth-key", *words, "--yes", check=False)
+        assert (done.returncode, refused in done.stderr) == (1, True), done.stderr
+        until(lambda: a.status()["self"] == before, "it is what it was")
+    until(lambda: b.run("ping", "a", "-c", "1", "--timeout", "1s", check=False).returncode == 0, "b reaches it")
+    a.run("reidentify", "--yes")
+    assert a.status()["self"] is None
+    assert server.key().startswith("wk.")
 
 
 def is_marked(machine: Machine) -> bool:

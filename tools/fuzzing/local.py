@@ -18,6 +18,7 @@ from warren.protocol.local.config import Config
 from warren.protocol.local.down import LeaveRequest
 from warren.protocol.local.host import HostPlan
 from warren.protocol.local.ping import PingLine, PingRequest
+from warren.protocol.local.reidentify import ReidentifyRequest
 from warren.protocol.local.rights import Right
 from warren.protocol.local.status import Status
 from warren.protocol.local.up import UpLine, UpRequest
@@ -153,6 +154,7 @@ PARSERS = (
     _parser("body_up", (b'{"server":"https://a","auth_key":"wk.a","tags":["a"],"port":1}',), _body_of(UpRequest)),
     _parser("body_ping", (b'{"host":"a","count":3,"timeout_s":1.5,"until_direct":false}',), _body_of(PingRequest)),
     _parser("body_leave", (b'{"network":"n"}',), _body_of(LeaveRequest)),
+    _parser("body_reidentify", (b'{"network":"n","auth_key":"wk.x","hostname":"a"}',), _body_of(ReidentifyRequest)),
     _parser(
         "body_key_create", (b'{"reusable":true,"ephemeral":false,"tags":["a"],"expires_s":60}',), _body_of(KeyCreate)
     ),

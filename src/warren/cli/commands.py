@@ -67,6 +67,20 @@ _ON = (
         examples=(("warren leave default", ""), ("warren leave --yes", "without being asked")),
     ),
     Command(
+        ("reidentify",),
+        "be another machine: for one whose disk was cloned",
+        "reidentify:reidentify",
+        flags=(
+            Flag(
+                "auth-key", "pre-auth key for the new identity, file:PATH, or - for standard input", Kind.SECRET, "KEY"
+            ),
+            Flag("hostname", "this node's new name; the machine's own name if not given", Kind.TEXT, "NAME"),
+        ),
+        examples=(("warren reidentify --auth-key file:key --hostname web2", "new keys, name and addresses"),),
+        text="The old identity is forgotten here only: the machine that this one is a copy of keeps it.\n"
+        "Without a key nothing is joined in its place.",
+    ),
+    Command(
         ("status",),
         "show this node and its peers: how each is reached, how fast, and what is wrong",
         "status:status",

@@ -459,7 +459,7 @@ def _duplicate(name: str, now: float) -> tuple[str, float, str]:
     return (
         f"{name}: another machine runs with this one's identity and took over its session",
         now,
-        "one of them is a copy: there, `warren down`, delete the state folder, and join with a new key",
+        "one of them is a copy: there, `warren reidentify --auth-key KEY` makes it a machine of its own",
     )
 
 

@@ -26,7 +26,7 @@ from warren.node import keys as node_keys
 from warren.node import membership as memberships
 from warren.node.control.connection import Connection, UnreachableError
 from warren.node.control.joining import Entry, Introduced, enter, introduce, retract
-from warren.node.control.place import ServerPlace
+from warren.node.control.place import ServerPlace, parse_server
 from warren.node.health import Health
 from warren.node.ledger import GENESIS_FILE, open_ledger
 from warren.node.membership import Membership
@@ -37,6 +37,7 @@ from warren.trust.admission_key import AdmissionKey
 
 log = Log("roster")
 _LEFT = ".gone"  # ends the name of a folder that is being deleted
+_FORMER = ".former"  # ends the name of a folder whose identity is being given up for another one
 _UNFINISHED = ".new"  # ends the name of a folder that is being written; the server was not asked yet
 
 
@@ -112,11 +113,13 @@ class Roster:
         """Start every network that is on disk and is not running."""
         if not self._folder.is_dir():
             return
+        for former in self._folder.glob(f"*{_FORMER}"):  # a kill came between the two identities
+            self._put_back(former)
         folders = list(self._folder.iterdir())
         for folder in folders:
             if folder.suffix == _LEFT:  # a kill cut its deletion short
                 shutil.rmtree(folder, ignore_errors=True)
-        whole = [folder for folder in folders if folder.suffix not in {_LEFT, _UNFINISHED}]
+        whole = [folder for folder in folders if folder.suffix not in {_LEFT, _UNFINISHED, _FORMER}]
         for folder in sorted(whole)[:NETWORKS_MAX]:
             if folder.is_dir() and folder.name not in {_folder_name(network) for network in self._running}:
                 self._load_one(folder)
@@ -169,6 +172,47 @@ class Roster:
             await self._end(network)
             await asyncio.to_thread(_delete, network.parts.store.folder)
             return told
+
+    async def reidentify(self, network: Network, key: AdmissionKey, entry: Entry) -> Network:
+        """Be another machine in this network: a new identity joins with the key, the old one is forgotten without a
+        word to the server, where the machine that this one is a copy of goes on with it. WarrenError; then this machine
+        is what it was."""
+        async with self._one_change:
+            before = network.parts
+            if self._running.get(network.id) is not network:
+                raise WarrenError(Code.NETWORK_UNKNOWN, "this network was left meanwhile")
+            introduced = await introduce(parse_server(before.membership.server), key)
+            if introduced.network != network.id:
+                await introduced.connection.close(Code.CONFLICT, "the key is of another network")
+                raise WarrenError(Code.INVALID_ARGUMENT, f"this key is of another network than {network.name}")
+            folder = before.store.folder
+            former = folder.with_suffix(_FORMER)
+            await self._end(network)
+            try:
+                await asyncio.to_thread(put_in_place, folder, former)
+                parts = await asyncio.to_thread(self._begin, introduced, entry, before.membership.port)
+                joined = await self._enter(introduced, key, parts)
+            except BaseException:
+                introduced.connection.abort()
+                self._put_back(former)
+                if folder.is_dir():
+                    self._load_one(folder)
+                raise
+            await asyncio.to_thread(_delete, former)
+            return joined
+
+    def _put_back(self, former: Path) -> None:
+        """The identity from before, where another one has not become a member in its place."""
+        folder = former.with_suffix("")
+        with contextlib.suppress(WarrenError):  # a disk that refuses: the next start tries again
+            if not former.is_dir():
+                return
+            if folder.is_dir():
+                if memberships.load(self._store(folder)).state == "member":
+                    _delete(former)
+                    return
+                _delete(folder)
+            put_in_place(former, folder)
 
     async def stop_all(self) -> None:
         """Say goodbye everywhere; the folders stay."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from warren.node.api import config, down, host, leave, ping, status, up, whoami
+from warren.node.api import config, down, host, leave, ping, reidentify, status, up, whoami
 from warren.node.api.http import Handler, Reply, Request, Routes
 from warren.node.api.scope import Scope
 from warren.protocol.local import rights
@@ -28,4 +28,5 @@ def routes(scope: Scope) -> Routes:
         ("POST", rights.UP): bound(up.answer),
         ("POST", rights.DOWN): bound(down.answer),
         ("POST", rights.LEAVE): bound(leave.answer),
+        ("POST", rights.REIDENTIFY): bound(reidentify.answer),
     }

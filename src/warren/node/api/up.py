@@ -58,7 +58,7 @@ async def answer(scope: Scope, request: Request, reply: Reply) -> None:
         if scope.convergence is not None:
             scope.convergence.request()
         for network in networks:
-            await _in_force(network, deadline - loop.time())
+            await in_force(network, deadline - loop.time())
     except WarrenError:
         if joined is not None:
             await scope.roster.leave(joined)
@@ -68,7 +68,7 @@ async def answer(scope: Scope, request: Request, reply: Reply) -> None:
     warnings = [_plain_warning(wish.place), *kept, *map(_refused_warning, networks)]
     await reply.line(
         UpResult(
-            networks=tuple(_result(network, joined=network is joined) for network in networks),
+            networks=tuple(result_of(network, joined=network is joined) for network in networks),
             warnings=tuple(warning for warning in warnings if warning),
             survives_reboot=scope.survives_reboot,
         )
@@ -147,7 +147,7 @@ async def _networks(scope: Scope, wish: _Wish, reply: Reply) -> tuple[tuple[Netw
     return (found.network,), found.network if found.is_new else None
 
 
-async def _in_force(network: Network, within_s: float) -> None:
+async def in_force(network: Network, within_s: float) -> None:
     """Wait until the network carries packets, and for a moment longer until its session is open."""
     if not await network.until(lambda: network.tunnel is not None or network.failure is not None, max(within_s, 0.1)):
         raise _why_not(network)
@@ -165,7 +165,8 @@ def _why_not(network: Network) -> WarrenError:
     return WarrenError(Code.TIMEOUT, f"{network.name} did not come up in time", "see `warren status`")
 
 
-def _result(network: Network, *, joined: bool) -> UpNetwork:
+def result_of(network: Network, *, joined: bool) -> UpNetwork:
+    """A network that is in force, as the user is told of it."""
     me = network.map.me if network.map is not None else None
     return UpNetwork(
         network=network.name,

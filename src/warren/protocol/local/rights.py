@@ -21,6 +21,7 @@ STATUS: Final = "/v1/status"
 UP: Final = "/v1/up"
 DOWN: Final = "/v1/down"
 LEAVE: Final = "/v1/leave"
+REIDENTIFY: Final = "/v1/reidentify"
 PING: Final = "/v1/ping"
 WHOAMI: Final = "/v1/whoami"
 CONFIG: Final = "/v1/config"
@@ -36,6 +37,7 @@ NEEDED: Final = MappingProxyType(
         ("POST", UP): Right.OPERATOR,
         ("POST", DOWN): Right.OPERATOR,
         ("POST", LEAVE): Right.OPERATOR,
+        ("POST", REIDENTIFY): Right.OPERATOR,
     }
 )
 """(HTTP method, path) -> the least right. What is not in the table does not exist."""
