@@ -85,7 +85,7 @@ def control_messages() -> dict[str, m.Message]:
             version=7,
             full=True,
             documents=(b"one", b"two"),
-            presence=(m.Presence(identity=PEER.public, online=True, last_seen=1_790_000_000),),
+            presence=(m.Presence(identity=PEER.public, online=True, last_seen=1_790_000_000, relay=7),),
         ),
         "map, difference": m.MapUpdate(
             version=8,
@@ -94,6 +94,21 @@ def control_messages() -> dict[str, m.Message]:
             gone=(("membership", PEER.public),),
             presence=(m.Presence(identity=PEER.public, online=False, last_seen=1_790_000_060),),
         ),
+        "relays": m.Relays(
+            relays=(
+                m.RelayPlace(
+                    number=7,
+                    name="fra",
+                    key=bytes([0x99]) * 32,
+                    udp=("203.0.113.7:3478", "[2001:db8::7]:3478"),
+                    url="https://fra.example.org",
+                ),
+                m.RelayPlace(number=2**63 - 1, name="ams", key=bytes([0xAA]) * 32, udp=("ams.example.org:3478",)),
+            ),
+            grant=b"grant",
+        ),
+        "relays, none": m.Relays(),
+        "home": m.HomeRelay(id=4, relay=7),
         "publish": m.PublishRecord(id=1, document=b"record"),
         "tell": m.Tell(),
         "told, a part": m.Told(documents=(b"one", b"two")),

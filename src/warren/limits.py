@@ -45,6 +45,9 @@ SEALED_MAX_BYTES = 4 * 1024  # 32 endpoints and the seal take under 1 KiB; two M
 CANDIDATES_MAX = 32  # endpoints of one node: every interface of a busy machine, never an amplifier's list
 PROBE_MAX_BYTES = 1_452  # padded to full size it still fits one Ethernet frame under IPv6
 RELAY_GRANT_RELAYS_MAX = 32  # with it a grant has 444 bytes and fits a datagram beside the session certificate
+RELAYS_MAX = 32  # of one network: more regions than any provider has
+RELAY_ENDPOINTS_MAX = 8  # UDP addresses of one relay: both families of a few uplinks
+RELAY_GRANT_MAX_BYTES = 512  # the layout's own bound (protocol/relay)
 KEY_LIFETIME_MAX_S = 365 * 24 * 3600  # a pre-auth key is for admission; who needs a longer one makes a new one
 
 # --- wire ---
@@ -79,6 +82,10 @@ EPHEMERAL_SWEEP_S = 30.0  # how often the server looks for such members
 CLOCK_OFF_S = 300.0  # by which a wall clock may be behind signed dates before a person is told (the node too)
 HEAD_REDATE_S = 24 * 3600  # heads older than this are dated again: well below the 7 days at which nodes raise an alarm
 HOUSEKEEPING_S = 3600.0  # how often the server looks whether a head is that old
+RELAY_GRANT_LIFE_S = 7 * 24 * 3600  # a server that is away for a week cuts nobody off; renewed at half
+RELAY_GRANTS_LOOK_S = 60.0  # how often the server looks whose grant is due
+HOME_CHANGES_BURST = 4  # times that a node may move its home at once, then once in HOME_CHANGE_EVERY_S
+HOME_CHANGE_EVERY_S = 10.0  # each is told to all its peers
 CERTIFICATE_DAYS = 825  # of the self-signed certificate; made anew when CERTIFICATE_RENEW_DAYS are left at a start
 CERTIFICATE_RENEW_DAYS = 90
 LAST_SEEN_FLUSH_S = 5.0  # how often 'last seen' times are written: losing seconds of them harms nobody
@@ -214,6 +221,14 @@ TUNNEL_EVENTS_TAKE_MAX = 256  # events of the engine that one wake-up takes, so 
 PASSWORD_HASHES_AT_ONCE = 2  # each takes 64 MiB and 50 ms of a core
 TOKENS_A_USER_MAX = 64  # live ones: a token a script
 TOKEN_LIFETIME_MAX_S = 366 * 86400  # what nobody renews for a year is forgotten somewhere
+PROXY_MAX_CHARS = 512  # a proxy's URL with a long password
+RELAYS_HELD_MAX = 8  # relays that a node is connected to at once: its home, a standby, its peers' homes
+RELAY_SPARE_PEERS_MAX = 256  # up to so many peers a second channel stands by for each; above, 50 bytes a peer are many
+RELAY_CERTIFICATE_LIFE_S = 3600  # a relay takes up to two hours; renewed at half, so a stolen session key ends soon
+RELAY_RESOLVE_MAX_S = 5.0  # a relay's name; the addresses that it had last are used meanwhile
+RELAY_RESOLVE_EVERY_S = 600.0  # names are looked up again
+RELAY_LOOK_S = 20.0  # between looks at round trips and papers
+RELAY_SUSPECT_S = 30.0  # a channel that did not answer is the last choice for so long
 
 DEVICE_REQUESTS_AN_ADDRESS_MAX = 20  # programs of one address that wait to be approved: a class room behind one NAT
 DEVICE_REQUESTS_MAX = 10_000  # of all: a row of 300 bytes each

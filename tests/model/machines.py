@@ -128,9 +128,14 @@ class ServerMachine(Machine):
                 services.restored,
                 self._metrics,
                 certificate_sha256=b"",
+                relays=services.relays,
             )
             rounds = Housekeeping(
-                networks=services.networks, devices=services.devices, hub=services.hub, clock=self.wall
+                networks=services.networks,
+                devices=services.devices,
+                hub=services.hub,
+                clock=self.wall,
+                unix_time=self.wall,
             )
             group.create_task(rounds.run())
             self.services = services

@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use warren_proto::PeerId;
 
+use crate::carriage::RelayEvent;
 use crate::limits::EVENTS_MAX;
 use crate::wake::Wake;
 
@@ -17,6 +18,8 @@ use crate::wake::Wake;
 pub enum TunnelEvent {
     /// The pure engine says so.
     Engine(warren_proto::Event),
+    /// A relay's session or channel came or went.
+    Relay(RelayEvent),
     /// The kernel refused to send a datagram.
     SendFailed {
         /// For whom it was, if for a peer.

@@ -121,3 +121,35 @@ pub const TURN_SWEEP_S: u64 = 1;
 
 /// Between two looks at what this machine calls itself.
 pub const TURN_OWN_ADDRESSES_S: u64 = 10;
+
+// --- relays ---
+
+/// Relays of one tunnel: Python holds eight at most, and asks for none twice.
+pub const RELAYS: usize = 16;
+
+/// Largest frame that a relay's client makes by itself.
+pub const RELAY_OWN_FRAME_BYTES: usize = warren_proto::relay::limits::OWN_FRAME;
+
+/// Threads of one tunnel that dial at a time; each is gone within `DIAL_MAX_S` and what the resolver takes.
+pub const DIALS_MAX: usize = 4;
+
+/// One attempt to open a WebSocket, proxy, TLS and upgrade included: the client's own patience with it.
+pub const DIAL_MAX_S: u64 = warren_proto::relay::limits::STREAM_PATIENCE.as_secs();
+
+/// Of that, to one address: a name with a dead IPv6 address still has time for its IPv4 one.
+pub const DIAL_ADDRESS_S: u64 = 3;
+
+/// The head of an HTTP answer; those of proxies have cookies and reasons in them, and 2 KiB at most.
+pub const DIAL_HEAD_MAX_BYTES: usize = 16 * 1024;
+
+/// Bytes read from a stream at a time: four TLS records.
+pub const STREAM_INPUT_BYTES: usize = 64 * 1024;
+
+/// Bytes of frames in one message: one TLS record (RFC 8446, 5.1: 2^14) with the message's header.
+pub const STREAM_MESSAGE_BYTES: usize = (1 << 14) - 16;
+
+/// Frames that wait for a stream, then the oldest goes: 512 KB of full packets, 40 ms at 100 Mbit/s.
+pub const STREAM_FRAMES_MAX: usize = 384;
+
+/// What TCP may hold unsent (TCP_NOTSENT_LOWAT): enough that a fast line never waits for us, and no more.
+pub const STREAM_UNSENT_BYTES: i32 = 256 * 1024;

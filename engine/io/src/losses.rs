@@ -9,8 +9,10 @@ pub struct Losses {
     pub drop_datagram_unfit: u64,
     /// Packets that the TUN refused (it is down, or full).
     pub drop_tun_refused: u64,
-    /// Datagrams for a relay, which this device has not.
+    /// Datagrams for a relay that this tunnel has no session with.
     pub drop_no_relay: u64,
+    /// Datagrams for a relay that waited longest, where more came than its line took.
+    pub drop_relay_slow: u64,
 }
 
 impl Losses {
@@ -21,6 +23,7 @@ impl Losses {
             ("drop_datagram_unfit", self.drop_datagram_unfit),
             ("drop_tun_refused", self.drop_tun_refused),
             ("drop_no_relay", self.drop_no_relay),
+            ("drop_relay_slow", self.drop_relay_slow),
         ]
         .into_iter()
     }

@@ -45,6 +45,18 @@ pub fn parse_remote(bytes: &[u8]) -> Result<SocketAddr, Error> {
     }
 }
 
+/// An endpoint from bytes: 12 are a relay's channel.
+pub fn parse_endpoint(bytes: &[u8]) -> Result<Endpoint, Error> {
+    let Ok(hop) = <[u8; 12]>::try_from(bytes) else {
+        return parse_remote(bytes).map(|remote| Endpoint::Udp { remote });
+    };
+    let [a, b, c, d, e, f, g, h, rest @ ..] = hop;
+    Ok(Endpoint::Relay {
+        relay: u64::from_be_bytes([a, b, c, d, e, f, g, h]),
+        channel: u32::from_be_bytes(rest),
+    })
+}
+
 /// An allowed prefix from bytes.
 pub fn parse_prefix(bytes: &[u8]) -> Result<Prefix, Error> {
     let (length, address) = bytes

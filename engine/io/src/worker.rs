@@ -7,6 +7,7 @@
 //! queue's lock is taken for events only.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
@@ -14,16 +15,17 @@ use std::time::Duration;
 
 use warren_proto::limits::RELAY_LEAD;
 use warren_proto::offload::Coalescer;
-use warren_proto::{Device, Incoming, Now, Opened, TRANSMIT_MIN, TRANSMIT_OVERHEAD};
+use warren_proto::{Device, Endpoint, Incoming, Now, Opened, TRANSMIT_MIN, TRANSMIT_OVERHEAD};
 
 use crate::arena::Arena;
+use crate::carriage::{Outlet, RelayEvent, RelaySettings, Relays};
 use crate::clock;
 use crate::events::{EventQueue, TunnelEvent};
 use crate::failures::Failures;
 use crate::limits::{
     BATCH_SLOTS, BULK_BYTES, BULK_TRAINS, CALLER_DATAGRAM_MAX_BYTES, COMMANDS_PER_TURN,
-    RECEIVE_MOST_DATAGRAMS, RECEIVE_SLOT_BYTES, RECEIVE_TURN_BYTES, SEAL_TURN_BYTES, SEND_AT_BYTES,
-    SUPERPACKET_BYTES,
+    RECEIVE_MOST_DATAGRAMS, RECEIVE_SLOT_BYTES, RECEIVE_TURN_BYTES, RELAYS, SEAL_TURN_BYTES,
+    SEND_AT_BYTES, SUPERPACKET_BYTES,
 };
 use crate::losses::Losses;
 use crate::offloads::Ladder;
@@ -42,12 +44,37 @@ pub struct Desk<'a> {
     pub device: &'a mut Device,
     /// Datagrams of the caller's own.
     pub answers: &'a mut Outbox,
+    /// The relays.
+    pub relays: &'a mut Relays,
     /// What was lost outside the engine.
     pub losses: Losses,
     /// Which offloads are in use.
     pub ladder: Ladder,
     /// When this turn began.
     pub now: Now,
+}
+
+impl Desk<'_> {
+    /// One datagram of the caller's own, straight or through a relay; false if there is no room.
+    pub fn send(&mut self, endpoint: Endpoint, datagram: &[u8]) -> bool {
+        self.answers.trains.push_copy(None, endpoint, datagram)
+    }
+
+    /// Connect to a relay, or take its new papers and addresses.
+    ///
+    /// # Errors
+    /// See [`Relays::set`].
+    pub fn set_relay(&mut self, number: u64, settings: RelaySettings) -> Result<(), &'static str> {
+        self.relays.set(self.now, number, settings)
+    }
+
+    /// Say goodbye to a relay and forget it. Where there is no room for a goodbye, the relay notices the silence.
+    pub fn remove_relay(&mut self, number: u64) {
+        let answers = &mut self.answers;
+        self.relays.remove(self.now, number, &mut |remote, bytes| {
+            answers.push_copy(bytes, remote);
+        });
+    }
 }
 
 /// What the worker shares with its handle.
@@ -80,6 +107,8 @@ pub struct Worker<T, U> {
     answers: Outbox,
     /// Room for the longest of those.
     answer_bytes: usize,
+    relays: Relays,
+    interests: Vec<Interest>,
     blocked: Option<Family>,
     /// A source had more than a batch: do not sleep.
     has_more: bool,
@@ -91,6 +120,7 @@ pub struct Worker<T, U> {
 struct Ready {
     commands: bool,
     tun: bool,
+    streams: bool,
     families: [bool; FAMILIES.len()],
 }
 
@@ -108,6 +138,7 @@ impl<T: Tun, U: Udp> Worker<T, U> {
             + TRANSMIT_MIN
                 .max(mtu + TRANSMIT_OVERHEAD)
                 .max(CALLER_DATAGRAM_MAX_BYTES);
+        let relays = Relays::new(answer_bytes, Arc::clone(&shared));
         Self {
             tun,
             udp,
@@ -123,6 +154,8 @@ impl<T: Tun, U: Udp> Worker<T, U> {
             bulk: Outbox::new(BULK_BYTES, BULK_TRAINS),
             answers: Outbox::new(BATCH_SLOTS * answer_bytes, BATCH_SLOTS),
             answer_bytes,
+            relays,
+            interests: Vec::with_capacity(4 + RELAYS),
             blocked: None,
             has_more: false,
             losses: Losses::default(),
@@ -147,35 +180,46 @@ impl<T: Tun, U: Udp> Worker<T, U> {
                     self.receive(family)?;
                 }
             }
+            if ready.streams {
+                self.receive_streams()?;
+            }
             self.keep_time();
             self.answer();
             if ready.tun && self.bulk.is_empty() {
                 self.seal()?;
             }
+            self.drive_relays();
             self.flush();
             self.tell();
         }
     }
 
     /// Sleeps until a source is ready or the engine's deadline; not at all if the last turn left something behind.
-    fn wait(&self) -> io::Result<Ready> {
+    fn wait(&mut self) -> io::Result<Ready> {
+        let patience = self.patience();
         let socket = |family| Interest::new(self.udp.fd(family), self.blocked == Some(family));
         let tun = if self.bulk.is_empty() {
             self.tun.fd()
         } else {
             -1
         };
-        let mut interests = [
+        let own = [
             Interest::new(self.shared.wake.fd(), false),
             Interest::new(tun, false),
             socket(Family::V4),
             socket(Family::V6),
         ];
-        wait(&mut interests, self.patience())?;
-        let [commands, tun, v4, v6] = interests.map(Interest::is_readable);
+        self.interests.clear();
+        self.interests.extend(own);
+        self.relays.await_streams(&mut self.interests);
+        wait(&mut self.interests, patience)?;
+        let mut readable = self.interests.iter().copied().map(Interest::is_readable);
+        let [commands, tun, v4, v6] = own.map(|_| readable.next().unwrap_or(false));
         Ok(Ready {
             commands,
             tun,
+            // What a stream has read already shows in no descriptor.
+            streams: self.has_more || readable.any(|is_readable| is_readable),
             families: [v4, v6],
         })
     }
@@ -185,7 +229,9 @@ impl<T: Tun, U: Udp> Worker<T, U> {
         if self.has_more {
             return Some(Duration::ZERO);
         }
-        let (deadline, _) = self.device.poll_timeout()?;
+        let device = self.device.poll_timeout().map(|(deadline, _)| deadline);
+        let relays = self.relays.poll_timeout();
+        let deadline = [device, relays].into_iter().flatten().min()?;
         Some(deadline.since(clock::now().mono))
     }
 
@@ -198,6 +244,7 @@ impl<T: Tun, U: Udp> Worker<T, U> {
             command(&mut Desk {
                 device: &mut self.device,
                 answers: &mut self.answers,
+                relays: &mut self.relays,
                 losses: self.losses,
                 ladder: self.tun.ladder().with(&self.udp.ladder()),
                 now: self.now,
@@ -219,6 +266,25 @@ impl<T: Tun, U: Udp> Worker<T, U> {
         }
         let bytes: usize = self.incoming.iter().map(|datagram| datagram.span.len).sum();
         self.has_more |= self.incoming.len() >= BATCH_SLOTS || bytes >= RECEIVE_TURN_BYTES;
+        let arena = self.received.bytes_mut();
+        self.relays.unwrap(self.now, arena, &mut self.incoming);
+        self.open()
+    }
+
+    /// One batch from the relays' streams to the TUN.
+    fn receive_streams(&mut self) -> io::Result<()> {
+        self.incoming.clear();
+        self.opened.clear();
+        let arena = &mut self.received;
+        self.has_more |= self.relays.receive(self.now, arena, &mut self.incoming);
+        if self.incoming.is_empty() {
+            return Ok(());
+        }
+        self.open()
+    }
+
+    /// What was received, opened and handed to the TUN.
+    fn open(&mut self) -> io::Result<()> {
         let arena = self.received.bytes_mut();
         self.device
             .open_batch(self.now, arena, &self.incoming, &mut self.opened);
@@ -286,6 +352,8 @@ impl<T: Tun, U: Udp> Worker<T, U> {
     fn flush(&mut self) {
         self.blocked = None;
         for outbox in [&mut self.answers, &mut self.bulk] {
+            self.relays
+                .wrap(self.now, &mut outbox.trains, &mut self.losses);
             let failing = Failing {
                 losses: &mut self.losses,
                 failures: &mut self.failures,
@@ -299,9 +367,38 @@ impl<T: Tun, U: Udp> Worker<T, U> {
         }
     }
 
+    /// What is due about relays, and their own words.
+    fn drive_relays(&mut self) {
+        let mut outlet = Drain {
+            answers: &mut self.answers,
+            losses: &mut self.losses,
+            events: &self.shared.events,
+        };
+        self.relays.drive(self.now, &mut outlet);
+    }
+
     fn tell(&mut self) {
         while let Some(event) = self.device.poll_event() {
             self.shared.events.push(TunnelEvent::Engine(event));
         }
+    }
+}
+
+/// Where the relays' own frames and events go.
+struct Drain<'a> {
+    answers: &'a mut Outbox,
+    losses: &'a mut Losses,
+    events: &'a EventQueue,
+}
+
+impl Outlet for Drain<'_> {
+    fn send(&mut self, remote: SocketAddr, datagram: &[u8]) {
+        if !self.answers.push_copy(datagram, remote) {
+            self.losses.drop_relay_slow += 1;
+        }
+    }
+
+    fn tell(&mut self, event: RelayEvent) {
+        self.events.push(TunnelEvent::Relay(event));
     }
 }

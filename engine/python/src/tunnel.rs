@@ -4,17 +4,19 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
+use warren_io::carriage::RelaySettings;
 use warren_io::offloads::{State, Wanted};
 use warren_io::proto::{
-    ConfigError, DeviceConfig, Endpoint, Mode, PeerConfig, PeerId, StampWindow, Unix, limits,
+    ConfigError, DeviceConfig, Endpoint, Mode, PeerConfig, PeerId, PrivateKey, StampWindow, Unix,
+    limits,
 };
 use warren_io::{Desk, Error};
 
 use crate::errors::raise;
-use crate::events::{Tuple, show};
+use crate::events::{Tuple, show, show_carriage};
 use warren_io::values::{
-    array, parse_prefix, parse_preshared_keys, parse_private_keys, parse_public_keys, parse_remote,
-    show_endpoint,
+    array, parse_endpoint, parse_prefix, parse_preshared_keys, parse_private_keys,
+    parse_public_keys, parse_remote, show_endpoint,
 };
 
 const ENDPOINT_ROAM: u8 = 0;
@@ -221,17 +223,87 @@ impl Tunnel {
     }
 
     fn send(&self, py: Python<'_>, endpoint: &[u8], datagram: &[u8]) -> PyResult<()> {
-        let remote = parse_remote(endpoint).map_err(raise)?;
+        let endpoint = parse_endpoint(endpoint).map_err(raise)?;
         if datagram.len() > warren_io::limits::CALLER_DATAGRAM_MAX_BYTES {
             return Err(raise(Error::Argument("a datagram is at most 1500 bytes")));
         }
         let datagram = datagram.to_vec();
-        let had_room = self.call(py, move |desk| desk.answers.push_copy(&datagram, remote))?;
+        let had_room = self.call(py, move |desk| desk.send(endpoint, &datagram))?;
         if had_room {
             Ok(())
         } else {
             Err(raise(Error::Busy))
         }
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a relay is set as a whole; Python names each argument"
+    )]
+    fn set_relay(
+        &self,
+        py: Python<'_>,
+        relay: u64,
+        relay_key: &[u8],
+        session_key: &[u8],
+        certificate: &[u8],
+        grant: &[u8],
+        endpoints: Vec<Vec<u8>>,
+        url: &[u8],
+        proxy: &[u8],
+    ) -> PyResult<()> {
+        let remotes: Result<Vec<_>, Error> = endpoints
+            .iter()
+            .map(|remote| parse_remote(remote))
+            .collect();
+        let settings = RelaySettings {
+            relay_key: array(relay_key, "a relay's key is 32 bytes").map_err(raise)?,
+            session_key: PrivateKey::new(
+                array(session_key, "a session key is 32 bytes").map_err(raise)?,
+            ),
+            certificate: certificate.to_vec(),
+            grant: grant.to_vec(),
+            remotes: remotes.map_err(raise)?,
+            url: text(url)?,
+            proxy: text(proxy)?,
+        };
+        self.call(py, move |desk| desk.set_relay(relay, settings))?
+            .map_err(|sentence| raise(Error::Argument(sentence)))
+    }
+
+    fn remove_relay(&self, py: Python<'_>, relay: u64) -> PyResult<()> {
+        self.call(py, move |desk| desk.remove_relay(relay))
+    }
+
+    fn open_channel(&self, py: Python<'_>, relay: u64, identity: &[u8]) -> PyResult<()> {
+        let identity = array(identity, "an identity is 32 bytes").map_err(raise)?;
+        let is_known = self.call(py, move |desk| {
+            desk.relays.open_channel(desk.now, relay, identity)
+        })?;
+        if is_known {
+            Ok(())
+        } else {
+            Err(raise(Error::Argument(
+                "no such relay, or as many channels as may be",
+            )))
+        }
+    }
+
+    fn close_channel(&self, py: Python<'_>, relay: u64, identity: &[u8]) -> PyResult<()> {
+        let identity = array(identity, "an identity is 32 bytes").map_err(raise)?;
+        self.call(py, move |desk| {
+            desk.relays.close_channel(desk.now, relay, identity)
+        })
+    }
+
+    fn relay_stats(&self, py: Python<'_>, relay: u64) -> PyResult<(u64, u64, u64, u64)> {
+        let stats = self.call(py, move |desk| desk.relays.stats(relay))?;
+        Ok((
+            stats.carriage.map_or(0, show_carriage),
+            stats.round_trip_ns,
+            stats.rx_bytes,
+            stats.tx_bytes,
+        ))
     }
 
     fn peer_stats<'py>(&self, py: Python<'py>, peer: u64) -> PyResult<PeerStatsTuple<'py>> {
@@ -280,6 +352,10 @@ fn stamp_window(floor_s: u64, ceiling_s: u64) -> StampWindow {
         floor: Unix(floor_s.saturating_mul(SECOND_NS)),
         ceiling: Unix(ceiling_s.saturating_mul(SECOND_NS)),
     }
+}
+
+fn text(bytes: &[u8]) -> PyResult<String> {
+    String::from_utf8(bytes.to_vec()).map_err(|_| raise(Error::Argument("a URL is UTF-8")))
 }
 
 fn parse_mode(mode: u8) -> Result<Mode, Error> {

@@ -1,7 +1,7 @@
 """All that crosses between Python and Rust: bytes and integers, nothing else.
 
 Endpoints are bytes: 4 or 16 bytes of address, then 2 bytes of port, big-endian (IPv6 link-local: 4 more bytes of scope;
-in events and stats also 12 bytes: a relay's number and channel).
+or 12 bytes: a relay's number, 8 bytes, and a channel, 4 bytes).
 Allowed prefixes are bytes: 4 or 16 bytes of address, then 1 byte of prefix length.
 Keys are 32 bytes. Peers are named by a 64-bit number that the caller chose; 0 in an event is nobody. Times are
 nanoseconds unless said otherwise. Every call may raise ClosedError, BusyError, and InvalidError for bytes of a wrong
@@ -19,6 +19,10 @@ __all__ = [
     "EVENT_LOST",
     "EVENT_PONG",
     "EVENT_PROBE",
+    "EVENT_RELAY_CHANNEL",
+    "EVENT_RELAY_CHANNEL_GONE",
+    "EVENT_RELAY_CONNECTED",
+    "EVENT_RELAY_LOST",
     "EVENT_SEND_FAILED",
     "EVENT_STUN",
     "EVENT_UNKNOWN_INITIATOR",
@@ -29,6 +33,8 @@ __all__ = [
     "OFFLOAD_REFUSED",
     "OFFLOAD_TAKEN_DOWN",
     "OFFLOAD_UNWANTED",
+    "RELAY_OVER_UDP",
+    "RELAY_OVER_WEBSOCKET",
     "BusyError",
     "ClosedError",
     "EngineError",
@@ -50,6 +56,18 @@ EVENT_STUN: Final[int]  # data: the whole answer to a live transaction; endpoint
 EVENT_SEND_FAILED: Final[int]  # peer or 0; number: errno; endpoint (rate-limited; the counter has all)
 EVENT_WORKER_FAILED: Final[int]  # number: errno; the tunnel carries nothing any more
 EVENT_LOST: Final[int]  # number: how many events a bounded queue had to drop
+
+EVENT_RELAY_CONNECTED: Final[
+    int
+]  # number: relay; data: round trip in ns, 8 bytes big-endian, then the carriage, 1 byte
+EVENT_RELAY_LOST: Final[int]  # number: relay; data: why, in English; the engine goes on trying
+EVENT_RELAY_CHANNEL: Final[
+    int
+]  # number: relay; data: the identity at its other end; endpoint: 12 bytes; opened by either
+EVENT_RELAY_CHANNEL_GONE: Final[int]  # the same of a channel whose other end has no session there (any more)
+
+RELAY_OVER_UDP: Final[int]
+RELAY_OVER_WEBSOCKET: Final[int]
 
 ENDPOINT_ROAM: Final[int]
 ENDPOINT_MANAGED: Final[int]
@@ -125,7 +143,29 @@ class Tunnel:
     def remove_probe_key(self, hint: bytes) -> None: ...
     def expect_stun(self, transaction: bytes, for_ms: int) -> None: ...
     def send(self, endpoint: bytes, datagram: bytes) -> None:
-        """One datagram of at most 1500 bytes from the tunnel's own port (probes, STUN)."""
+        """One datagram of at most 1500 bytes from the tunnel's own port (probes, STUN), or by a relay's channel."""
+    def set_relay(
+        self,
+        relay: int,  # its number, from 1
+        relay_key: bytes,  # X25519, 32: proves the relay
+        session_key: bytes,  # X25519 private, 32: what the certificate is about
+        certificate: bytes,  # signed by the identity key (warren.protocol.relay)
+        grant: bytes,
+        endpoints: list[bytes],  # UDP addresses, the best first; empty: WebSocket only
+        url: bytes,  # http(s)://HOST[:PORT] of its WebSocket; empty: UDP only
+        proxy: bytes,  # http://[USER:PASSWORD@]HOST:PORT of an HTTP CONNECT proxy for the WebSocket; empty: none
+    ) -> None:
+        """Connect to a relay and stay connected: over UDP, where that gives no answer over the WebSocket, and back.
+
+        Given again: the new certificate, grant and addresses; a session with the same key goes on.
+        """
+    def remove_relay(self, relay: int) -> None:
+        """End the session and forget the relay with its channels; nothing happens if it is not known."""
+    def open_channel(self, relay: int, identity: bytes) -> None:
+        """Want a channel to this identity (32 bytes) at this relay; asked for again with every session."""
+    def close_channel(self, relay: int, identity: bytes) -> None: ...
+    def relay_stats(self, relay: int) -> tuple[int, int, int, int]:
+        """(carriage, 0: not connected; smoothed round trip in ns, 0: none; bytes received, bytes sent)."""
     def peer_stats(self, peer: int) -> tuple[int, int, int, int, int, bytes]:
         """(rx bytes, tx bytes, last handshake, last authenticated packet, session alive 0/1, endpoint).
 

@@ -5,11 +5,12 @@ Pure mapping; what to do about an event is the node's. Peers are the numbers tha
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import NewType
 
 from warren.engine import _native
 from warren.engine.places import parse_place
-from warren.model.addresses import Hop
+from warren.model.addresses import Hop, RelayHop
 
 PeerNumber = NewType("PeerNumber", int)
 RawEvent = tuple[int, int, int, bytes, bytes]  # kind, peer, number, data, endpoint
@@ -86,6 +87,46 @@ class SendFailed:
     place: Hop | None
 
 
+class Carriage(IntEnum):
+    """What carries the frames of a relay's session."""
+
+    UDP = _native.RELAY_OVER_UDP
+    WEBSOCKET = _native.RELAY_OVER_WEBSOCKET
+
+
+@dataclass(frozen=True, slots=True)
+class RelayConnected:
+    """A session with a relay stands, the relay has proved its key; told again when the carriage changed."""
+
+    relay: int
+    rtt_s: float
+    carriage: Carriage
+
+
+@dataclass(frozen=True, slots=True)
+class RelayLost:
+    """The session with a relay ended, or none came about; the engine goes on trying."""
+
+    relay: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelOpened:
+    """A channel of a relay leads to this identity, whoever asked for it."""
+
+    hop: RelayHop
+    identity: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelGone:
+    """The other end of this channel has no session with the relay (any more)."""
+
+    hop: RelayHop
+    identity: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerFailed:
     """The tunnel carries nothing any more: its link was deleted, or the engine has a bug (EIO)."""
@@ -109,6 +150,10 @@ Event = (
     | Probe
     | StunAnswer
     | SendFailed
+    | RelayConnected
+    | RelayLost
+    | ChannelOpened
+    | ChannelGone
     | WorkerFailed
     | EventsLost
 )
@@ -124,9 +169,21 @@ _DECODERS: dict[int, Callable[[PeerNumber, int, bytes, Hop | None], Event]] = {
     _native.EVENT_PROBE: lambda peer, _number, data, place: Probe(peer, data, place),
     _native.EVENT_STUN: lambda _peer, _number, data, place: StunAnswer(data, place),
     _native.EVENT_SEND_FAILED: lambda peer, number, _data, place: SendFailed(peer or None, number, place),
+    _native.EVENT_RELAY_CONNECTED: lambda _peer, number, data, _place: RelayConnected(
+        number, int.from_bytes(data[:8], "big") / 1e9, Carriage(data[8])
+    ),
+    _native.EVENT_RELAY_LOST: lambda _peer, number, data, _place: RelayLost(number, data.decode("ascii", "replace")),
+    _native.EVENT_RELAY_CHANNEL: lambda _peer, _number, data, place: ChannelOpened(_relay_hop(place), data),
+    _native.EVENT_RELAY_CHANNEL_GONE: lambda _peer, _number, data, place: ChannelGone(_relay_hop(place), data),
     _native.EVENT_WORKER_FAILED: lambda _peer, number, _data, _place: WorkerFailed(number),
     _native.EVENT_LOST: lambda _peer, number, _data, _place: EventsLost(number),
 }
+
+
+def _relay_hop(place: Hop | None) -> RelayHop:
+    if not isinstance(place, RelayHop):
+        raise TypeError("the engine gives every event of a channel its hop")
+    return place
 
 
 def decode(raw: RawEvent) -> Event:

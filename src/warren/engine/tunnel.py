@@ -12,9 +12,10 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Self, final
 
 from warren.engine import _native
-from warren.engine.events import Event, PeerNumber, decode
+from warren.engine.events import Carriage, Event, PeerNumber, decode
 from warren.engine.offloads import ALL, describe
 from warren.engine.places import parse_place, show_endpoint, show_place, show_prefix
+from warren.engine.relay_place import RelaySession
 from warren.model.addresses import Endpoint, Hop, RelayHop
 from warren.model.keys import ExchangeKeyPair, Secret
 
@@ -41,6 +42,16 @@ class PeerStats:
     last_received_s: float | None
     session_alive: bool
     place: Hop | None
+
+
+@dataclass(frozen=True, slots=True)
+class RelayStats:
+    """How a relay's session is. `carriage` None: not connected; `rtt_s` None: not measured."""
+
+    carriage: Carriage | None
+    rtt_s: float | None
+    rx_bytes: int
+    tx_bytes: int
 
 
 @final
@@ -155,6 +166,39 @@ class Tunnel:
         A failure comes as `events.SendFailed`.
         """
         self._native.send(show_place(place), datagram)
+
+    def set_relay(self, session: RelaySession) -> None:
+        """Connect to a relay and stay connected, or take the new papers and addresses of one that is known.
+
+        `events.RelayConnected` and `RelayLost` say how it goes.
+        """
+        self._native.set_relay(
+            session.relay,
+            session.relay_key,
+            session.session_key.private_bytes().reveal(),
+            session.certificate,
+            session.grant,
+            [show_endpoint(endpoint) for endpoint in session.endpoints],
+            session.url.encode(),
+            session.proxy.encode(),
+        )
+
+    def remove_relay(self, relay: int) -> None:
+        """Say goodbye to a relay and forget it with its channels; nothing happens if it is not known."""
+        self._native.remove_relay(relay)
+
+    def open_channel(self, relay: int, identity: bytes) -> None:
+        """Want a channel to this identity (32 bytes) at a relay that was set; `events.ChannelOpened` answers."""
+        self._native.open_channel(relay, identity)
+
+    def close_channel(self, relay: int, identity: bytes) -> None:
+        """The channel is not wanted any more; what the other side sends still comes."""
+        self._native.close_channel(relay, identity)
+
+    def relay_stats(self, relay: int) -> RelayStats:
+        """How the session with a relay is; that of an unknown relay is not connected."""
+        carriage, rtt_ns, rx_bytes, tx_bytes = self._native.relay_stats(relay)
+        return RelayStats(Carriage(carriage) if carriage else None, _seconds(rtt_ns), rx_bytes, tx_bytes)
 
     def peer_stats(self, peer: PeerNumber) -> PeerStats:
         """What is known of one peer."""

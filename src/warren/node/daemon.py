@@ -50,7 +50,14 @@ class Daemon:
         self._lock = FolderLock(loaded.settings.state)
         self.wanted: Wanted = wanted_file.load(self._store)
         life = Life(self._start_network, self._stop_network, self._spawn)
-        self.roster = Roster(loaded.settings.state, self.health, self._converge, life, self._check_fits)
+        self.roster = Roster(
+            loaded.settings.state,
+            self.health,
+            self._converge,
+            life,
+            fits=self._check_fits,
+            proxy=loaded.settings.proxy,
+        )
         self._stop_asked = asyncio.Event()
         self._cleaned = asyncio.Event()
         self._down_call: asyncio.Task[object] | None = None

@@ -27,7 +27,7 @@ examples:
 def main(argv: Sequence[str]) -> int:
     """Run the daemon; returns the exit code."""
     if set(argv) & {"-h", "--help"}:
-        _say("usage: warren daemon [--state DIR] [--socket PATH] [--log-level LEVEL]\n")
+        _say("usage: warren daemon [--state DIR] [--socket PATH] [--proxy URL] [--log-level LEVEL]\n")
         for field in FIELDS:
             _say(f"  {field.flag:<12} {field.help} ({field.variable})")
         _say(EXAMPLES)

@@ -21,15 +21,19 @@ from warren.trust.view import VerifiedMember, View
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """Whether the server has a session with a member, and when it last had one (Unix seconds)."""
+    """Whether the server has a session with a member, when it last had one (Unix seconds), and the member's home relay
+    (0: not told)."""
 
     online: bool
     last_seen: float | None
+    relay: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Another member. `wireguard_keys`: the one in use, then the next one. `last_seen` in Unix seconds."""
+    """Another member. `wireguard_keys`: the one in use, then the next one. `last_seen` in Unix seconds. `home_relay` is
+    the number of the relay where it can be reached, 0: not told.
+    """
 
     identity: Identity
     name: HostLabel
@@ -43,6 +47,7 @@ class Peer:
     last_seen: float | None
     user: str
     tags: tuple[str, ...]
+    home_relay: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +137,7 @@ def _peer(
         last_seen=presence.last_seen if presence is not None else None,
         user=member.membership.user,
         tags=member.membership.tags,
+        home_relay=presence.relay if presence is not None else 0,
     )
 
 

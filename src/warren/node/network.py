@@ -27,12 +27,15 @@ from warren.limits import (
     SERVER_ANSWER_MAX_S,
 )
 from warren.log import Log
+from warren.model.addresses import Endpoint, RelayHop
 from warren.model.ids import Identity, NetworkId
 from warren.node import membership as memberships
 from warren.node.control.connection import Connection
 from warren.node.control.link import Link, LinkState
 from warren.node.control.place import parse_server
+from warren.node.control.proxy import DIRECT, Proxy
 from warren.node.dataplane.interface import PongReceived, Tunnel, TunnelFailed, TunnelSpec
+from warren.node.dataplane.relaying import RelayEvent
 from warren.node.heads import HeadWatch, own_heads
 from warren.node.health import Health
 from warren.node.host.pause import Pause
@@ -46,6 +49,9 @@ from warren.node.paths.endpoints import EndpointBook
 from warren.node.paths.interfaces import Surroundings, differences, has_moved
 from warren.node.paths.portmap.service import PortMapping
 from warren.node.paths.prober import Prober
+from warren.node.paths.relay_book import RelayBook
+from warren.node.paths.relay_papers import PaperDesk
+from warren.node.paths.relays import Relays
 from warren.node.paths.signals import Envelopes
 from warren.node.paths.silence import watch_silence
 from warren.node.paths.translators import Translators
@@ -54,6 +60,7 @@ from warren.node.stamps import reserve
 from warren.node.storage import Store
 from warren.node.trouble import Trouble, Troubles, keyed
 from warren.protocol.control.messages import MapUpdate
+from warren.protocol.control.messages import Relays as ToldRelays
 from warren.trust.clock import SignedClock
 from warren.trust.documents import Kind, Right
 
@@ -79,8 +86,11 @@ class Network:
         health: Health,
         on_change: Callable[[], None],
         on_stillborn: Callable[["Network"], None],
+        proxy: Proxy = DIRECT,
     ) -> None:
-        """`on_change`: the map changed, the host has to converge. `on_stillborn`: the join never took place."""
+        """`on_change`: the map changed, the host has to converge. `on_stillborn`: the join never took place. `proxy`:
+        the way outside, of the server's session and relays.
+        """
         self.parts = parts
         self.id: NetworkId = parts.ledger.network
         self.map: NetworkMap | None = None
@@ -99,12 +109,16 @@ class Network:
         self._clock = SignedClock(time.time, time.monotonic)
         me = parts.keys.identity.public
         envelopes = Envelopes(self.id, me, parts.keys.path_keys(time.time()))
-        self.link = Link(parse_server(parts.membership.server), self.id, parts.keys.identity, self, _jitter)
+        place = parse_server(parts.membership.server).through(proxy)
+        self.link = Link(place, self.id, parts.keys.identity, self, _jitter)
         self.prober = Prober(self.id, envelopes, self.book, self.link.signal, self)
         self.portmap = PortMapping(parts.store, self.prober.set_mappings, self._seen)
         self._translators = Translators(self.prober.set_translators)
         self._surroundings = Surroundings()
         self.prober.set_force_relay(forced=parts.membership.force_relay)
+        desk = PaperDesk(self.id, parts.keys.identity, os.urandom)
+        self.relays = Relays(desk, RelayBook(parts.store), self, unix_time=self._clock, proxy=proxy)
+        self.prober.on_relay_silent = self.relays.handle_silent
         self._troubles = Troubles()
         self._heads = HeadWatch()
         self._tasks: asyncio.TaskGroup | None = None
@@ -155,6 +169,7 @@ class Network:
                 self._tasks = tasks
                 tasks.create_task(self.link.run(first))
                 tasks.create_task(self.book.run())
+                tasks.create_task(self.relays.run())
                 tasks.create_task(self._reverify())
                 tasks.create_task(self._compare_heads())
                 tasks.create_task(self._translators.run())
@@ -171,6 +186,7 @@ class Network:
         self.book.write_soon()
         try:
             await asyncio.to_thread(self.book.write_now)
+            await asyncio.to_thread(self.relays.write_now)
         except WarrenError as error:
             log.warning("the endpoints cannot be kept", reason=error.text)
 
@@ -198,6 +214,7 @@ class Network:
         if tunnel is not self.tunnel:
             self.tunnel = tunnel
             self.prober.set_tunnel(tunnel)
+            self.relays.set_tunnel(tunnel)
             if self._pump is not None:
                 self._pump.cancel()
             if tunnel is not None and self._tasks is not None:
@@ -205,12 +222,14 @@ class Network:
                 self._pump = self._tasks.create_task(self._listen(tunnel))
         if tunnel is not None and self.map is not None:
             self.prober.set_map(self.map, prefixes)
+            self.relays.set_peers({peer.identity: peer.home_relay for peer in self.map.peers if peer.allowed})
         self.portmap.set_wanted(tunnel.port if tunnel is not None else None, surroundings)
         self._notify()
 
     def handle_pause(self, pause: Pause) -> None:
         """The machine slept or was stopped: what routers, the server and peers knew of us may be forgotten."""
         self.prober.handle_host_change(str(pause))
+        self.relays.handle_network_change()
         self.portmap.handle_resume()
         self.link.hurry()
         if pause.lasted_s >= PAUSE_SESSION_MAX_S:
@@ -272,11 +291,15 @@ class Network:
         if update.full:
             self._presence.clear()
         for one in update.presence:
-            self._presence[Identity(one.identity)] = Presence(one.online, float(one.last_seen) or None)
+            self._presence[Identity(one.identity)] = Presence(one.online, float(one.last_seen) or None, one.relay)
         await self._take(update.documents)
         self.parts.ledger.note_current(time.time())
         self.book.note_contact(time.time())
         self._publish_if_needed()
+
+    async def handle_relays(self, told: ToldRelays) -> None:
+        """For the relays."""
+        self.relays.handle_told(told)
 
     async def handle_signal(self, sender: Identity, sealed: bytes) -> None:
         """For the paths."""
@@ -290,6 +313,8 @@ class Network:
         if (state.state == "connected") != self._was_connected:
             self._was_connected = state.state == "connected"
             log.info("session with the server", state=state.state, code=state.code.value if state.code else "")
+            if self._was_connected:
+                self.relay_home(self.relays.home)
         if state.code is Code.NOT_A_MEMBER and self.parts.membership.state == "joining":
             self.failure = WarrenError(
                 Code.NOT_A_MEMBER,
@@ -329,7 +354,28 @@ class Network:
             self._heads.compare(self.held.view, peer.name, heads, time.monotonic())
             self._show_trouble()
 
+    # --- what the relays tell (paths.relays.Owner) ---
+
+    def relay_hop(self, peer: Identity, hop: RelayHop | None, reason: str) -> None:
+        """The way to a peer through relays."""
+        self.prober.handle_relay_hop(peer, hop, reason)
+
+    def relay_home(self, relay: int) -> None:
+        """Where this node is to be reached; the server tells the peers."""
+        if relay != 0 and self._tasks is not None and self.link.state.state == "connected":
+            self._tasks.create_task(self._state_home(relay))
+
+    def relay_endpoints(self, endpoints: Sequence[Endpoint]) -> None:
+        """Relays answer STUN too."""
+        self.prober.set_stun_servers(endpoints)
+
     # --- within ---
+
+    async def _state_home(self, relay: int) -> None:
+        try:
+            await self.link.state_home(relay, SERVER_ANSWER_MAX_S)
+        except WarrenError as error:
+            log.debug("the home relay was not told", code=error.code.value, reason=error.text)
 
     async def _take(self, documents: Sequence[bytes]) -> None:
         try:
@@ -357,6 +403,7 @@ class Network:
             self.link.handle_way_out()
         if before.addresses == surroundings.addresses:  # the prober sees other addresses by itself
             self.prober.handle_host_change(changed[0])
+        self.relays.handle_network_change()
         self.portmap.handle_resume()
 
     def _greet(self) -> None:
@@ -425,6 +472,8 @@ class Network:
                 log.warning("the tunnel failed", network=self.name, errno=event.errno)
                 tunnel.close()
                 self._on_change()
+            elif isinstance(event, RelayEvent):
+                self.relays.handle_event(event)
             else:
                 self.prober.handle_event(event)
 

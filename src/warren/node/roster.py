@@ -27,6 +27,7 @@ from warren.node import membership as memberships
 from warren.node.control.connection import Connection, UnreachableError
 from warren.node.control.joining import Entry, Introduced, enter, introduce, retract
 from warren.node.control.place import ServerPlace, parse_server
+from warren.node.control.proxy import DIRECT, Proxy
 from warren.node.health import Health
 from warren.node.ledger import GENESIS_FILE, open_ledger
 from warren.node.membership import Membership
@@ -71,14 +72,19 @@ class Roster:
         health: Health,
         on_change: Callable[[], None],
         life: Life,
+        *,
         fits: Fits | None = None,
+        proxy: Proxy = DIRECT,
     ) -> None:
-        """`fits` raises WarrenError where a network of these prefixes could not come up on this host."""
+        """`fits` raises WarrenError where a network of these prefixes could not come up on this host; `proxy` is the
+        way outside, of servers and relays.
+        """
         self._folder = folder / "networks"
         self._health = health
         self._on_change = on_change
         self._life = life
         self._fits = fits
+        self._proxy = proxy
         self._running: dict[NetworkId, Network] = {}
         self._refusals: dict[str, WarrenError] = {}
         self._one_change = asyncio.Lock()
@@ -131,6 +137,7 @@ class Roster:
     async def join(self, place: ServerPlace, key: AdmissionKey, entry: Entry, port: int | None) -> Joined:
         """Join the key's network, or find that this node is in it already. WarrenError; nothing is left then."""
         async with self._one_change:
+            place = place.through(self._proxy)
             introduced = await introduce(place, key)
             known = self._running.get(introduced.network)
             if known is not None and known.parts.membership.state == "joining":
@@ -291,7 +298,7 @@ class Roster:
         self._life.start(network, None)
 
     def _made(self, parts: Parts) -> Network:
-        return Network(parts, self._health, self._on_change, self._drop_stillborn)
+        return Network(parts, self._health, self._on_change, self._drop_stillborn, self._proxy)
 
     def _drop_stillborn(self, network: Network) -> None:
         """A join that a crash cut short, of which the server knows nothing."""

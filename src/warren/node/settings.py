@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from warren.errors import Code, WarrenError
+from warren.node.control.proxy import DIRECT, NO_PROXY_WORD, Proxy, parse_proxy
 
 SYSTEM_FILE = Path("/etc/warren/node.toml")
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -40,6 +41,7 @@ class Field:
 FIELDS = (
     Field("state", "folder of keys, documents and log; one daemon a folder"),
     Field("socket", "unix socket of the local API"),
+    Field("proxy", "HTTP proxy to the server and relays: http://HOST:PORT, or none; default: HTTPS_PROXY, if set"),
     Field("log_level", f"least severe line of the log: {', '.join(LOG_LEVELS)}"),
     Field("stay", "whether to run on where nothing is wanted of it: yes, or no as `warren up` starts it"),
 )
@@ -53,6 +55,7 @@ class Settings:
     socket: Path
     log_level: str
     stay: bool = True
+    proxy: Proxy = DIRECT
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +97,9 @@ def load(
         )
     if values["stay"] not in _SWITCH:
         raise WarrenError(Code.INVALID_CONFIG, f"stay '{values['stay'][:64]}' is not yes or no")
+    proxy = parse_proxy(values["proxy"], environment.get("NO_PROXY") or environment.get("no_proxy") or "")
     settings = Settings(
-        _absolute(values["state"]), _absolute(values["socket"]), values["log_level"], _SWITCH[values["stay"]]
+        _absolute(values["state"]), _absolute(values["socket"]), values["log_level"], _SWITCH[values["stay"]], proxy
     )
     return Loaded(settings, origins)
 
@@ -146,10 +150,15 @@ def _read_file(file: Path) -> dict[str, str]:
 
 def _defaults(environment: Mapping[str, str], *, is_root: bool) -> dict[str, str]:
     """The same places in which the CLI looks."""
+    common = {
+        "proxy": environment.get("HTTPS_PROXY") or environment.get("https_proxy") or NO_PROXY_WORD,
+        "log_level": "info",
+        "stay": "yes",
+    }
     if is_root:
-        return {"state": "/var/lib/warren", "socket": "/run/warren/warren.sock", "log_level": "info", "stay": "yes"}
+        return {"state": "/var/lib/warren", "socket": "/run/warren/warren.sock", **common}
     home = Path(environment.get("HOME", os.sep))
     state = Path(environment.get("XDG_STATE_HOME") or home / ".local" / "state") / "warren"
     runtime = environment.get("XDG_RUNTIME_DIR")
     socket = Path(runtime) / "warren" / "warren.sock" if runtime else state / "warren.sock"
-    return {"state": str(state), "socket": str(socket), "log_level": "info", "stay": "yes"}
+    return {"state": str(state), "socket": str(socket), **common}

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 ADDED: dict[int, str] = {
     1: "hello, challenge, resume, join, admitted, refused, map, publish, signal, leave, ping; "
-    "without a new number: prefixes in the challenge of who joins, membership and heads in resume, tell, told",
+    "without a new number: prefixes in the challenge of who joins, membership and heads in resume, tell, told; relays, "
+    "home, the home relay in presence",
 }
 """Version -> what it added. The highest key is what this program speaks; a change of the protocol adds a line."""
 

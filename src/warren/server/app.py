@@ -27,6 +27,8 @@ from warren.server.invites.service import Invites
 from warren.server.metrics import GaugeReader, Metrics
 from warren.server.networks.service import Networks
 from warren.server.registrar import LocalRegistrar
+from warren.server.relays.files import read_places
+from warren.server.relays.service import Relays
 from warren.server.restored.service import Restored
 from warren.server.services import Services
 from warren.server.serving import Application, Listener, bind_tcp, bind_unix
@@ -113,6 +115,7 @@ async def _construct(settings: Settings, folder: Folder, database: Database, gro
         health=Health(database),
         server_key=server_key,
         base_url=settings.base_url,
+        relays=Relays(keys.load_or_make(folder.grants_key), read_places(settings.relays), clock),
     )
 
 
@@ -137,7 +140,11 @@ async def _serve(
         )
     )
     housekeeping = Housekeeping(
-        networks=services.networks, devices=services.devices, hub=services.hub, clock=time.monotonic
+        networks=services.networks,
+        devices=services.devices,
+        hub=services.hub,
+        clock=time.monotonic,
+        unix_time=time.time,
     )
     async with _listening(settings, folder, services, certificate.sha256, front):
         await front.start()
@@ -169,7 +176,13 @@ async def _listening(
 
     node = NodeEndpoint(
         admission=Admission(
-            services.networks, services.invites, services.devices, services.restored, metrics, certificate_sha256
+            services.networks,
+            services.invites,
+            services.devices,
+            services.restored,
+            metrics,
+            certificate_sha256,
+            services.relays,
         ),
         hub=services.hub,
         metrics=metrics,

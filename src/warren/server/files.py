@@ -23,6 +23,8 @@ class Folder:
         self.keys = root / "keys"
         self.server_key = self.keys / "server.key"
         self.registrar_key = self.keys / "registrar.key"
+        self.relay_key = self.keys / "relay.key"
+        self.grants_key = self.keys / "relay-grants.key"
         self.tls = root / "tls"
         self.run = root / "run"
         self.web_socket = self.run / "web.sock"

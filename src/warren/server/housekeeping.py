@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from warren.errors import WarrenError
-from warren.limits import EPHEMERAL_GRACE_S, EPHEMERAL_SWEEP_S, HOUSEKEEPING_S, LAST_SEEN_FLUSH_S
+from warren.limits import EPHEMERAL_GRACE_S, EPHEMERAL_SWEEP_S, HOUSEKEEPING_S, LAST_SEEN_FLUSH_S, RELAY_GRANTS_LOOK_S
 from warren.log import Log
 from warren.model.ids import Identity, NetworkId
 from warren.server.devices.service import Devices
@@ -19,13 +19,23 @@ log = Log("housekeeping")
 
 
 class Housekeeping:
-    """The rounds. `clock`: seconds that only go on; a wall clock that jumps ends no membership."""
+    """The rounds. `clock`: seconds that only go on; a wall clock that jumps ends no membership. `unix_time`: for what
+    has a date."""
 
-    def __init__(self, *, networks: Networks, devices: Devices, hub: Hub, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        *,
+        networks: Networks,
+        devices: Devices,
+        hub: Hub,
+        clock: Callable[[], float],
+        unix_time: Callable[[], float],
+    ) -> None:
         self._networks = networks
         self._devices = devices
         self._hub = hub
         self._clock = clock
+        self._unix_time = unix_time
         self._away_since: dict[tuple[NetworkId, Identity], float] = {}  # ephemeral members only
 
     async def run(self) -> None:
@@ -34,6 +44,7 @@ class Housekeeping:
             group.create_task(_every(LAST_SEEN_FLUSH_S, self.store_last_seen))
             group.create_task(_every(EPHEMERAL_SWEEP_S, self.sweep_ephemeral))
             group.create_task(_every(HOUSEKEEPING_S, self._networks.redate_heads))
+            group.create_task(_every(RELAY_GRANTS_LOOK_S, self.renew_grants))
 
     async def store_last_seen(self) -> None:
         """Write the times that only memory knows. Raises WarrenError STORE_UNAVAILABLE; they are kept then."""
@@ -45,6 +56,10 @@ class Housekeeping:
         except BaseException:
             self._hub.remember_last_seen(seen)
             raise
+
+    async def renew_grants(self) -> None:
+        """Tell the nodes whose grant for relays is half over a new one."""
+        self._hub.tell_relays(due_by=self._unix_time())
 
     async def sweep_ephemeral(self) -> None:
         """Renew ephemeral members that are here, remove those that have been away for EPHEMERAL_GRACE_S.

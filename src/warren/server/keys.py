@@ -12,7 +12,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from warren.errors import Code, WarrenError
-from warren.model.keys import SigningKeyPair
+from warren.model.keys import ExchangeKeyPair, SigningKeyPair
 from warren.server.files import write_private
 
 KEY_BYTES = 32
@@ -36,6 +36,17 @@ def load_or_make(path: Path) -> SigningKeyPair:
         private = generate()
         write_private(path, private)
     return _checked(path, private)
+
+
+def load_or_make_exchange(path: Path) -> ExchangeKeyPair:
+    """Read the X25519 key of `path`, or make it: what proves this server's relay. Raises WarrenError STATE_DAMAGED."""
+    try:
+        private = _read(path)
+    except FileNotFoundError:
+        private = generate()
+        write_private(path, private)
+    _checked(path, private)
+    return ExchangeKeyPair(private)
 
 
 def load(path: Path) -> SigningKeyPair:

@@ -15,6 +15,7 @@ from warren.server.devices.service import Devices
 from warren.server.health import Health
 from warren.server.invites.service import Invites
 from warren.server.networks.service import Networks
+from warren.server.relays.service import Relays
 from warren.server.restored.service import Restored
 from warren.server.sessions.hub import Hub
 from warren.server.signon.service import SignOn
@@ -37,6 +38,7 @@ class Services:
     health: Health
     server_key: SigningKeyPair
     base_url: str
+    relays: Relays
 
 
 def services_of(request: Request[Any, Any, Any]) -> Services:

@@ -38,6 +38,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     database_url: Annotated[
         str, msgspec.Meta(description="PostgreSQL instead of the SQLite inside: its URL, or file:PATH of one")
     ] = ""
+    relays: Annotated[
+        str, msgspec.Meta(description="file of relays beside this server's own ([[relay]] tables); empty: none")
+    ] = ""
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], msgspec.Meta(description="least severe log line to print")
     ] = "info"

@@ -11,6 +11,7 @@ from warren.model.addresses import Hop
 from warren.model.ids import Identity
 from warren.model.keys import ExchangeKeyPair
 from warren.node.dataplane.interface import Event, PeerStats, StampWindow, Tunnel, TunnelSpec
+from warren.node.dataplane.relaying import RelaySession, RelayStats
 from warren.node.plan import PeerPlan
 
 NEVER = PeerStats(0, 0, None, None, session_alive=False, endpoint=None)
@@ -56,6 +57,9 @@ class MemoryTunnel:
         self.pings: list[tuple[Identity, int]] = []
         self.probe_keys: dict[bytes, tuple[Identity, bytes]] = {}
         self.peer_stats: dict[Identity, PeerStats] = {}
+        self.relays: dict[int, RelaySession] = {}
+        self.channels: set[tuple[int, Identity]] = set()
+        self.relay_stats_of: dict[int, RelayStats] = {}
         self.closed = False
         self._plans: dict[Identity, PeerPlan] = {}
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
@@ -79,6 +83,28 @@ class MemoryTunnel:
             self._host.before_change(peer)
             assert self._host.links[self.link].up, "peers come last"
         self._plans[peer.identity] = peer
+
+    def set_relay(self, session: RelaySession) -> None:
+        self._check()
+        self.relays[session.relay] = session
+
+    def remove_relay(self, relay: int) -> None:
+        self._check()
+        self.relays.pop(relay, None)
+        self.channels = {one for one in self.channels if one[0] != relay}
+
+    def open_channel(self, relay: int, peer: Identity) -> None:
+        self._check()
+        assert relay in self.relays, "a channel is asked of a relay that was set"
+        self.channels.add((relay, peer))
+
+    def close_channel(self, relay: int, peer: Identity) -> None:
+        self._check()
+        self.channels.discard((relay, peer))
+
+    def relay_stats(self, relay: int) -> RelayStats:
+        self._check()
+        return self.relay_stats_of.get(relay, RelayStats(None, None, 0, 0))
 
     def remove_peer(self, identity: Identity) -> None:
         self._check()

@@ -15,12 +15,23 @@ def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None
     assert (str(loaded.settings.state), str(loaded.settings.socket)) == ("/flag", "/env.sock")
     assert loaded.settings.log_level == "debug"
     assert loaded.origins == {
-        "state": "flag", "socket": "environment", "log_level": f"file {file}", "stay": "default",
+        "state": "flag", "socket": "environment", "proxy": "default", "log_level": f"file {file}", "stay": "default",
     }  # fmt: skip
     assert loaded.settings.stay
     assert not load(["--stay", "no"], {}, is_root=True, system_file=file).settings.stay
     with pytest.raises(WarrenError, match="yes or no"):
         load(["--stay", "perhaps"], {}, is_root=True, system_file=file)
+
+
+def test_the_proxy_of_the_environment_is_the_default_and_none_means_none(tmp_path: Path) -> None:
+    environment = {"HTTPS_PROXY": "http://proxy.example:3128", "NO_PROXY": "corp.example"}
+    proxy = load([], environment, is_root=True, system_file=tmp_path / "none").settings.proxy
+    assert proxy.of("vpn.example.org") == "http://proxy.example:3128"
+    assert proxy.of("git.corp.example") == ""
+    assert load(["--proxy", "none"], environment, is_root=True).settings.proxy.of("vpn.example.org") == ""
+    with pytest.raises(WarrenError) as refused:
+        load(["--proxy", "socks5://proxy.example:1080"], {}, is_root=True)
+    assert refused.value.code is Code.INVALID_CONFIG
 
 
 def test_the_socket_is_in_a_state_folder_that_was_named(tmp_path: Path) -> None:

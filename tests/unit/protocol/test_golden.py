@@ -7,6 +7,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tools.golden_protocol import NETWORK, NODE, PEER, SERVER, control_messages, vectors
 
@@ -94,10 +95,37 @@ def test_another_reader_finds_the_same_fields(name: str) -> None:
     for field, found in fields.items():
         wanted = getattr(message, field)
         if field == "presence":
-            wanted = [[one.identity, one.online, one.last_seen] for one in wanted]
+            wanted = [[one.identity, one.online, one.last_seen, one.relay] for one in wanted]
+        elif field == "relays":
+            wanted = [without_defaults(one) for one in wanted]
         elif isinstance(wanted, tuple):
             wanted = [list(one) if isinstance(one, tuple) else one for one in wanted]
         assert found == wanted
+
+
+def without_defaults(value: m.RelayPlace) -> dict[str, Any]:
+    """A map of what is not at its default."""
+    fields = {"number": value.number, "name": value.name, "key": value.key, "udp": list(value.udp), "url": value.url}
+    return {name: found for name, found in fields.items() if found}
+
+
+def test_presence_of_a_server_from_before_relays_is_still_read() -> None:
+    frame = canonical.encode({"t": "map", "version": 7, "full": True, "presence": [[PEER.public, True, 1_790_000_000]]})
+    told = frames.from_server(frame, 65536)
+    assert isinstance(told, m.MapUpdate)
+    assert told.presence == (m.Presence(identity=PEER.public, online=True, last_seen=1_790_000_000, relay=0),)
+
+
+class PresenceBeforeRelays(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    identity: bytes
+    online: bool
+    last_seen: int = 0
+
+
+def test_a_node_from_before_relays_reads_todays_presence() -> None:
+    told = m.Presence(identity=PEER.public, online=True, last_seen=9, relay=7)
+    seen = msgspec.msgpack.decode(msgspec.msgpack.encode(told), type=PresenceBeforeRelays)
+    assert (seen.identity, seen.online, seen.last_seen) == (PEER.public, True, 9)
 
 
 def test_the_keys_of_a_probe_are_hkdf_of_both_path_keys() -> None:

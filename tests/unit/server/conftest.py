@@ -43,9 +43,14 @@ class Ended:
     began_at: float = 0.0
     signals: list[tuple[bytes, bytes]] = field(default_factory=list)
     ended: list[Code] = field(default_factory=list)
+    relays_due_at: float = 0.0
+    relays_told: int = 0
 
     def wake(self) -> None:
         self.woken += 1
+
+    def tell_relays(self) -> None:
+        self.relays_told += 1
 
     def take_signal(self, sender: Identity, sealed: bytes) -> None:
         self.signals.append((sender, sealed))
@@ -138,7 +143,9 @@ async def features(tmp_path: Path, url: str | URL) -> AsyncIterator[Features]:
             clock=lambda: clock[0],
             on_removed=hub.removed,
         )
-        housekeeping = Housekeeping(networks=networks, devices=devices, hub=hub, clock=lambda: clock[0])
+        housekeeping = Housekeeping(
+            networks=networks, devices=devices, hub=hub, clock=lambda: clock[0], unix_time=lambda: clock[0]
+        )
         invites = Invites(database, server.public, lambda: clock[0])
         restored = Restored(
             database=database,

@@ -7,9 +7,11 @@ from tests.unit.server.conftest import Ended, Features
 from warren.errors import Code
 from warren.limits import EPHEMERAL_GRACE_S, EPHEMERAL_LIFETIME_S, EXPIRED_KEPT_S, HEAD_REDATE_S
 from warren.model.ids import Identity
+from warren.model.keys import SigningKeyPair
 from warren.protocol.control.events import ResumeWanted
 from warren.server.metrics import Metrics
 from warren.server.networks.store import read_document
+from warren.server.relays.service import Relays
 from warren.server.sessions.admission import Admission
 
 
@@ -55,8 +57,15 @@ async def test_a_member_that_comes_back_after_its_time_is_renewed_before_it_is_i
     """Found by tests/model, seed 10: a clock that was ahead let a membership run out, and the next round was far."""
     late = await features.join(await features.key(ephemeral=True), "late")
     features.clock[0] += EPHEMERAL_LIFETIME_S + 1
+    relays = Relays(SigningKeyPair(bytes(32)), (), lambda: features.clock[0])
     admission = Admission(
-        features.networks, features.invites, features.devices, features.restored, Metrics(), certificate_sha256=b""
+        features.networks,
+        features.invites,
+        features.devices,
+        features.restored,
+        Metrics(),
+        certificate_sha256=b"",
+        relays=relays,
     )
     membership = await admission.resume(features.network, ResumeWanted(late))
     assert expires_of(features, late) == int(features.clock[0]) + EPHEMERAL_LIFETIME_S

@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI, ProxyError
 
 from warren import __version__
 from warren.errors import Code, WarrenError
@@ -97,6 +97,14 @@ class Connection:
         """Send a node record; returns the request's number, which `Answered` names. UnreachableError once closed."""
         self._check_open()
         number = self.session.publish(record)
+        self._wake.set()
+        return number
+
+    def state_home(self, relay: int) -> int:
+        """Say at which relay this node can be reached (0: none); returns the request's number. UnreachableError once
+        closed."""
+        self._check_open()
+        number = self.session.state_home(relay)
         self._wake.set()
         return number
 
@@ -210,7 +218,7 @@ async def _connect(place: ServerPlace, context: ssl.SSLContext | None) -> Client
         place.websocket_url,
         ssl=context,
         compression=None,
-        proxy=None,
+        proxy=place.proxy or None,
         max_size=SESSION_FROM_SERVER_MAX_BYTES,
         max_queue=4,
         open_timeout=SERVER_CONNECT_MAX_S,
@@ -235,6 +243,8 @@ async def _reaching(place: ServerPlace, attempt: Callable[[], Awaitable[ClientCo
         raise UnreachableError(text, "is it the URL of a Warren server?", retry_after_s) from error
     except ssl.SSLError as error:
         raise UnreachableError(f"{place.url} does not speak TLS as it should: {error.reason}") from error
+    except ProxyError as error:
+        raise UnreachableError(f"{place.url} cannot be reached through the proxy: {error}") from error
     except (InvalidHandshake, InvalidURI, EOFError) as error:
         raise UnreachableError(f"{place.url} does not answer like a Warren server") from error
     except TimeoutError as error:

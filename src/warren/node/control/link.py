@@ -32,10 +32,12 @@ from warren.protocol.control.events import (
     Challenged,
     Closed,
     MapChanged,
+    RelaysTold,
     SignalArrived,
     TellWanted,
 )
 from warren.protocol.control.messages import MapUpdate
+from warren.protocol.control.messages import Relays as ToldRelays
 
 log = Log("link")
 
@@ -72,6 +74,9 @@ class Owner(Protocol):
 
     async def handle_map(self, update: MapUpdate) -> None:
         """What this node may see has changed."""
+
+    async def handle_relays(self, told: ToldRelays) -> None:
+        """The relays of the network and our grant."""
 
     async def handle_signal(self, sender: Identity, sealed: bytes) -> None:
         """Sealed bytes of a peer (so the server says)."""
@@ -164,6 +169,11 @@ class Link:
         """Give the server our newest record; WarrenError where it refuses, or there is no session."""
         await self._request(lambda connection: connection.publish(record), within_s)
 
+    async def state_home(self, relay: int, within_s: float) -> None:
+        """Say at which relay this node can be reached (0: none); WarrenError where the server refuses, does not know
+        relays (UNSUPPORTED), or there is no session."""
+        await self._request(lambda connection: connection.state_home(relay), within_s)
+
     async def leave(self, within_s: float) -> None:
         """End the membership; WarrenError where the server refuses, or cannot be told."""
         await self._request(lambda connection: connection.leave(), within_s)
@@ -253,6 +263,8 @@ class Link:
             match event:
                 case MapChanged():
                     await self._owner.handle_map(event.update)
+                case RelaysTold():
+                    await self._owner.handle_relays(event.told)
                 case SignalArrived():
                     await self._owner.handle_signal(Identity(event.sender), event.sealed)
                 case Answered():

@@ -4,12 +4,13 @@ Decides the one spelling of a server's URL. Must not know TLS: whether `http://`
 a pin or a known server key (DESIGN.md, Trust), which whoever joins or resumes has.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from warren.errors import Code, WarrenError
 from warren.model.names import printable
+from warren.node.control.proxy import Proxy
 
 NODE_PATH = "/node/v1"
 _FIX = "like https://vpn.example.org or http://192.0.2.1:8443"
@@ -17,11 +18,12 @@ _FIX = "like https://vpn.example.org or http://192.0.2.1:8443"
 
 @dataclass(frozen=True, slots=True)
 class ServerPlace:
-    """A server's address. `host` without brackets."""
+    """A server's address. `host` without brackets. `proxy`: the URL of the HTTP proxy on the way, empty: none."""
 
     secure: bool
     host: str
     port: int
+    proxy: str = ""
 
     @property
     def url(self) -> str:
@@ -34,6 +36,10 @@ class ServerPlace:
     def websocket_url(self) -> str:
         """Where the session is."""
         return "ws" + self.url.removeprefix("http") + NODE_PATH
+
+    def through(self, proxy: Proxy) -> "ServerPlace":
+        """The same server, reached through this proxy, unless it needs none."""
+        return replace(self, proxy=proxy.of(self.host))
 
     @property
     def is_loopback(self) -> bool:

@@ -17,6 +17,7 @@ from warren.errors import Code, WarrenError
 from warren.model.addresses import Endpoint, Hop
 from warren.model.ids import Identity
 from warren.model.keys import ExchangeKeyPair
+from warren.node.dataplane.relaying import RelayEvent, Relaying
 from warren.node.plan import PeerPlan
 
 
@@ -149,12 +150,13 @@ Event = (
     | UnknownInitiator
     | StunAnswered
     | SendFailed
+    | RelayEvent
     | TunnelFailed
     | EventsLost
 )
 
 
-class Tunnel(Protocol):
+class Tunnel(Relaying, Protocol):
     """One network's tunnel, up since it was made."""
 
     @property

@@ -23,9 +23,10 @@ from warren.node.dataplane.interface import (
     TunnelFailed,
     UnknownInitiator,
 )
+from warren.node.dataplane.relaying import ChannelGone, ChannelOpened, RelayConnected, RelayEvent, RelayLost
 
 
-def translate(event: raw.Event, identities: Mapping[int, Identity]) -> Event | None:
+def translate(event: raw.Event, identities: Mapping[int, Identity]) -> Event | None:  # noqa: PLR0911 - one a kind
     """The event, or None where it means nothing here."""
     match event:
         case raw.UnknownInitiator(key, place):
@@ -36,6 +37,8 @@ def translate(event: raw.Event, identities: Mapping[int, Identity]) -> Event | N
             return EventsLost(count)
         case raw.StunAnswer(datagram, server):
             return StunAnswered(datagram, server) if isinstance(server, Endpoint) else None
+        case raw.RelayConnected() | raw.RelayLost() | raw.ChannelOpened() | raw.ChannelGone():
+            return _of_relay(event)
     if event.peer is None or (peer := identities.get(event.peer)) is None:
         return None
     return _of_peer(event, peer)
@@ -57,6 +60,18 @@ def _of_peer(event: raw.Event, peer: Identity) -> Event | None:  # noqa: PLR0911
             return ProbeReceived(peer, datagram, place)
         case _:
             return None
+
+
+def _of_relay(event: raw.RelayConnected | raw.RelayLost | raw.ChannelOpened | raw.ChannelGone) -> RelayEvent:
+    match event:
+        case raw.RelayConnected(relay, rtt_s, carriage):
+            return RelayConnected(relay, rtt_s, carriage)
+        case raw.RelayLost(relay, reason):
+            return RelayLost(relay, reason)
+        case raw.ChannelOpened(hop, identity):
+            return ChannelOpened(Identity(identity), hop)
+        case raw.ChannelGone(hop, identity):
+            return ChannelGone(Identity(identity), hop)
 
 
 def translate_stats(stats: RawStats) -> PeerStats:

@@ -21,6 +21,7 @@ from warren.model.addresses import Hop
 from warren.model.ids import Identity
 from warren.model.keys import ExchangeKeyPair
 from warren.node.dataplane.interface import Event, PeerStats, StampWindow, Tunnel, TunnelSpec, no_rights
+from warren.node.dataplane.relaying import RelaySession, RelayStats
 from warren.node.dataplane.translate import translate, translate_stats
 from warren.node.plan import PeerPlan
 
@@ -133,6 +134,26 @@ class UserspaceTunnel:
         """One datagram from the tunnel's own port, or through a relay (probes); that it is refused is no error."""
         with contextlib.suppress(EngineError):
             self._open().send(endpoint, datagram)
+
+    def set_relay(self, session: RelaySession) -> None:
+        """Connect to a relay and stay connected, or take new papers and addresses."""
+        self._open().set_relay(session)
+
+    def remove_relay(self, relay: int) -> None:
+        """Forget a relay with its channels; nothing happens if it is not known."""
+        self._open().remove_relay(relay)
+
+    def open_channel(self, relay: int, peer: Identity) -> None:
+        """Want a channel to this peer at a relay that was set."""
+        self._open().open_channel(relay, peer)
+
+    def close_channel(self, relay: int, peer: Identity) -> None:
+        """The channel is not wanted any more."""
+        self._open().close_channel(relay, peer)
+
+    def relay_stats(self, relay: int) -> RelayStats:
+        """How the session with a relay is."""
+        return self._open().relay_stats(relay)
 
     def stats(self, identity: Identity) -> PeerStats:
         """Counters of one peer."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from warren.errors import Code
-from warren.protocol.control.messages import Join, MapUpdate
+from warren.protocol.control.messages import Join, MapUpdate, Relays
 
 
 class Side(Enum):
@@ -58,6 +58,13 @@ class MapChanged:
     """What this node may see has changed; `update.full` replaces all that was told before."""
 
     update: MapUpdate
+
+
+@dataclass(frozen=True, slots=True)
+class RelaysTold:
+    """The relays of the network and this node's grant; replaces what was told before."""
+
+    told: Relays
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +132,14 @@ class RecordPublished:
 
 
 @dataclass(frozen=True, slots=True)
+class HomeStated:
+    """The node can be reached at this relay (0: at none). Answer: `done` or `failed` with the id."""
+
+    id: int
+    relay: int
+
+
+@dataclass(frozen=True, slots=True)
 class LeaveWanted:
     """The node ends its membership. Answer: `done` (then `refuse` with REMOVED, or just close) or `failed`."""
 
@@ -147,7 +162,15 @@ class DocumentsTold:
     last: bool
 
 
-NodeEvent = Challenged | AdmittedAs | MapChanged | SignalArrived | Answered | TellWanted | Closed
+NodeEvent = Challenged | AdmittedAs | MapChanged | RelaysTold | SignalArrived | Answered | TellWanted | Closed
 ServerEvent = (
-    Greeted | ResumeWanted | JoinWanted | RecordPublished | LeaveWanted | SignalWanted | DocumentsTold | Closed
+    Greeted
+    | ResumeWanted
+    | JoinWanted
+    | RecordPublished
+    | HomeStated
+    | LeaveWanted
+    | SignalWanted
+    | DocumentsTold
+    | Closed
 )

@@ -15,6 +15,9 @@ from warren.limits import (
     HEAD_MAX_BYTES,
     MAP_MAX_DOCUMENTS,
     MEMBER_MAX_TAGS,
+    RELAY_ENDPOINTS_MAX,
+    RELAY_GRANT_MAX_BYTES,
+    RELAYS_MAX,
     RESUME_MEMBERSHIP_MAX_BYTES,
     SEALED_MAX_BYTES,
     TEXT_MAX_CHARS,
@@ -101,11 +104,14 @@ class Admitted(Message, frozen=True, kw_only=True, tag="admitted"):
 
 
 class Presence(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """Whether a member has a session, and when it last had one (Unix seconds, 0: never)."""
+    """Whether a member has a session, when it last had one (Unix seconds, 0: never), and the number of its home relay
+    (0: none, or an older server that does not tell).
+    """
 
     identity: Key
     online: bool
     last_seen: Count = 0
+    relay: Count = 0
 
 
 class MapUpdate(Message, frozen=True, kw_only=True, tag="map"):
@@ -130,6 +136,38 @@ class Told(Message, frozen=True, kw_only=True, tag="told"):
 
     documents: Annotated[tuple[Document, ...], Meta(max_length=MAP_MAX_DOCUMENTS)] = ()
     last: bool = False
+
+
+class RelayPlace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A relay: its number (from 1, stable, chosen by the server), name, and how it is reached.
+
+    `udp` are `HOST:PORT` texts, `url` is `http(s)://HOST[:PORT]` of its WebSocket (empty: none), `key` the X25519 key
+    that proves it.
+    """
+
+    number: Annotated[int, Meta(ge=1, le=2**63 - 1)]
+    name: Annotated[str, Meta(min_length=1, max_length=63)]
+    key: Key
+    udp: Annotated[tuple[Annotated[str, Meta(max_length=300)], ...], Meta(max_length=RELAY_ENDPOINTS_MAX)] = ()
+    url: Annotated[str, Meta(max_length=300)] = ""
+
+
+class Relays(Message, frozen=True, kw_only=True, tag="relays"):
+    """Server, a notice: every relay of the network and the grant that lets this node use them, both replacing what was
+    told before. Comes when the session is open, when something of it changed, and at half the grant's life.
+
+    `grant` is signed bytes for the relays (`protocol.relay`), empty where there are none.
+    """
+
+    relays: Annotated[tuple[RelayPlace, ...], Meta(max_length=RELAYS_MAX)] = ()
+    grant: Annotated[bytes, Meta(max_length=RELAY_GRANT_MAX_BYTES)] = b""
+
+
+class HomeRelay(Message, frozen=True, kw_only=True, tag="home"):
+    """Node, a request: at this relay I can be reached (0: at none). Told to its peers in `Presence.relay`."""
+
+    id: RequestId
+    relay: Count
 
 
 class PublishRecord(Message, frozen=True, kw_only=True, tag="publish"):
@@ -211,5 +249,9 @@ class VersionsOnly(msgspec.Struct, frozen=True, kw_only=True):
     versions: tuple[Count, Count]
 
 
-FromNode = Hello | Resume | Join | Refused | PublishRecord | Leave | Signal | Ping | Pong | Unsupported | Told
-FromServer = Challenge | Refused | Admitted | MapUpdate | Signalled | Done | Failed | Unsupported | Ping | Pong | Tell
+FromNode = (
+    Hello | Resume | Join | Refused | PublishRecord | HomeRelay | Leave | Signal | Ping | Pong | Unsupported | Told
+)
+FromServer = (
+    Challenge | Refused | Admitted | MapUpdate | Relays | Signalled | Done | Failed | Unsupported | Ping | Pong | Tell
+)

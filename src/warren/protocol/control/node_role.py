@@ -21,6 +21,7 @@ from warren.protocol.control.events import (
     Challenged,
     MapChanged,
     NodeEvent,
+    RelaysTold,
     SignalArrived,
     TellWanted,
 )
@@ -155,6 +156,12 @@ class NodeSession(Session[NodeEvent]):
             size += len(document)
         self._send(m.Told(documents=tuple(part), last=True))
 
+    def state_home(self, relay: int) -> int:
+        """Say at which relay this node can be reached (0: at none); `Answered` with the returned id says how it went,
+        UNSUPPORTED where the server is older than relays."""
+        self._send(m.HomeRelay(id=self._next_id(), relay=relay))
+        return self._last_id
+
     def leave(self) -> int:
         """Ask to end the membership; `Answered` with the returned id says how it went."""
         self._send(m.Leave(id=self._next_id()))
@@ -177,6 +184,8 @@ class NodeSession(Session[NodeEvent]):
             self._emit(AdmittedAs(message.membership))
         elif isinstance(message, m.MapUpdate):
             self._emit(MapChanged(message))
+        elif isinstance(message, m.Relays):
+            self._emit(RelaysTold(message))
         elif isinstance(message, m.Signalled):
             self._emit(SignalArrived(message.sender, message.sealed))
         elif isinstance(message, m.Tell):

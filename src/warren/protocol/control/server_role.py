@@ -15,6 +15,7 @@ from warren.protocol.control import messages as m
 from warren.protocol.control.events import (
     DocumentsTold,
     Greeted,
+    HomeStated,
     JoinWanted,
     LeaveWanted,
     RecordPublished,
@@ -97,6 +98,10 @@ class ServerSession(Session[ServerEvent]):
         free."""
         self._source = source
 
+    def tell_relays(self, relays: tuple[m.RelayPlace, ...], grant: bytes) -> None:
+        """Tell the node the relays of its network and its grant; harmless once the session is over."""
+        self._send(m.Relays(relays=relays, grant=grant))
+
     def signal(self, sender: bytes, sealed: bytes) -> None:
         """Hand over sealed bytes from another node; the oldest that waits is dropped where too many do."""
         self._send(m.Signalled(sender=sender, sealed=sealed))
@@ -152,6 +157,8 @@ class ServerSession(Session[ServerEvent]):
             self._handle_proof(message, now)
         elif isinstance(message, m.PublishRecord):
             self._emit(RecordPublished(message.id, message.document))
+        elif isinstance(message, m.HomeRelay):
+            self._emit(HomeStated(message.id, message.relay))
         elif isinstance(message, m.Leave):
             self._emit(LeaveWanted(message.id))
         elif isinstance(message, m.Signal):

@@ -77,8 +77,10 @@ TURNS: Final[Mapping[State, Turn]] = MappingProxyType(
 
 OPEN_LINE: Final[Mapping[Role, frozenset[type[m.Message]]]] = MappingProxyType(
     {
-        Role.NODE: frozenset({m.PublishRecord, m.Leave, m.Signal, m.Ping, m.Pong, m.Unsupported, m.Told}),
-        Role.SERVER: frozenset({m.MapUpdate, m.Signalled, m.Done, m.Failed, m.Unsupported, m.Ping, m.Pong, m.Tell}),
+        Role.NODE: frozenset({m.PublishRecord, m.HomeRelay, m.Leave, m.Signal, m.Ping, m.Pong, m.Unsupported, m.Told}),
+        Role.SERVER: frozenset(
+            {m.MapUpdate, m.Relays, m.Signalled, m.Done, m.Failed, m.Unsupported, m.Ping, m.Pong, m.Tell}
+        ),
     }
 )
 """What either side may say once the session is open, in any order."""

@@ -74,8 +74,18 @@ class LiveNetwork:
             self._take(kind, subject, raw)
 
     def set_presence(self, identity: Identity, *, online: bool, last_seen: int) -> None:
-        """Take whether a member has a session; `last_seen` in Unix seconds."""
-        self.state.put_presence(Presence(identity=identity, online=online, last_seen=last_seen))
+        """Take whether a member has a session; `last_seen` in Unix seconds. Its home relay stays as it was told."""
+        before = self.state.presence(identity)
+        relay = before.relay if before is not None else 0
+        self.state.put_presence(Presence(identity=identity, online=online, last_seen=last_seen, relay=relay))
+
+    def set_home(self, identity: Identity, relay: int) -> bool:
+        """Take at which relay a member can be reached (0: none); whether that is news."""
+        before = self.state.presence(identity)
+        if before is None or before.relay == relay:
+            return False
+        self.state.put_presence(msgspec.structs.replace(before, relay=relay))
+        return True
 
     def registrar_digest(self, changes: Iterable[Change]) -> bytes:
         """The digest for the registrar's next head, as it will be once these changes are in force."""

@@ -86,6 +86,11 @@ class NetworkState:
         self._entries[key] = _Entry(self._version, presence=presence)
         return self._version
 
+    def presence(self, identity: Identity) -> Presence | None:
+        """A member's presence as it was put last."""
+        entry = self._entries.get((_PRESENCE, identity))
+        return entry.presence if entry is not None else None
+
     def drop_presence(self, identity: Identity) -> None:
         """Forget the presence of a member that is gone; its removal tells the rest."""
         self._entries.pop((_PRESENCE, identity), None)

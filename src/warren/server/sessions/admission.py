@@ -19,6 +19,7 @@ from warren.server.invites.service import Invites, unknown_key
 from warren.server.metrics import Metrics
 from warren.server.networks.live import LiveNetwork
 from warren.server.networks.service import Networks
+from warren.server.relays.service import Relays
 from warren.server.restored.service import Restored
 from warren.trust.documents import Kind
 
@@ -36,6 +37,7 @@ class Admission:
     restored: Restored
     metrics: Metrics
     certificate_sha256: bytes
+    relays: Relays
 
     async def greet(self, hello: Greeted) -> tuple[LiveNetwork, Challenge]:
         """The network that a node means, and how to challenge it. Raises NETWORK_UNKNOWN or KEY_UNKNOWN."""

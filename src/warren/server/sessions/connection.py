@@ -11,13 +11,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from warren.errors import Code, WarrenError
-from warren.limits import SESSION_WRITE_MAX_S, SIGNALS_PER_S
+from warren.limits import HOME_CHANGE_EVERY_S, HOME_CHANGES_BURST, SESSION_WRITE_MAX_S, SIGNALS_PER_S
 from warren.log import Log
 from warren.model.ids import Identity
 from warren.protocol.control.events import (
     Closed,
     DocumentsTold,
     Greeted,
+    HomeStated,
     JoinWanted,
     LeaveWanted,
     RecordPublished,
@@ -69,6 +70,8 @@ class Connection:
         self._network: LiveNetwork | None = None
         self._identity: Identity | None = None
         self._signals_free_at = 0.0
+        self._homes_free_at = 0.0
+        self.relays_due_at = 0.0
 
     # --- what the hub calls ---
 
@@ -86,6 +89,14 @@ class Connection:
         """Refuse the session and close it."""
         self._machine.refuse(code, text, fix=fix)
         self._wake.set()
+
+    def tell_relays(self) -> None:
+        """Tell the node of relays and its grant, if its session is open."""
+        if self._machine.is_open and self._network is not None and self._identity is not None:
+            told = self._admission.relays.told(self._network, self._identity)
+            self._machine.tell_relays(told.relays, told.grant)
+            self.relays_due_at = told.renew_at_s
+            self._wake.set()
 
     # --- the two tasks ---
 
@@ -171,6 +182,8 @@ class Connection:
                 await self._request(
                     event.id, self._admission.publish(self._known_network(), self._me(), event.document)
                 )
+            case HomeStated():
+                self._state_home(event.id, event.relay)
             case LeaveWanted():
                 await self._leave(event.id)
             case SignalWanted():
@@ -197,6 +210,7 @@ class Connection:
             self._clock,
         )
         self._machine.stream(self._maps)
+        self.tell_relays()  # before the map: the relay is where the first packet goes
         self._hub.attach(network.id, identity, self)
         if self._admission.restored.should_tell(network.id, identity):
             self._machine.ask_to_tell()
@@ -229,6 +243,21 @@ class Connection:
         if self._machine.is_open:
             self._machine.done(request)
             self._machine.refuse(Code.REMOVED, "this machine left the network")
+
+    def _state_home(self, request: int, relay: int) -> None:
+        """Take the node's home relay, within its budget: each change is told to all its peers."""
+        now = self._clock()
+        if self._homes_free_at - now > (HOME_CHANGES_BURST - 1) * HOME_CHANGE_EVERY_S:
+            self._machine.failed(request, Code.BUSY, "the home relay changes too often")
+            return
+        self._homes_free_at = max(self._homes_free_at, now) + HOME_CHANGE_EVERY_S
+        try:
+            self._admission.relays.check(relay)
+        except WarrenError as error:
+            self._machine.failed(request, error.code, error.text)
+            return
+        self._hub.state_home(self._known_network().id, self._me(), relay)
+        self._machine.done(request)
 
     def _forward(self, receiver: Identity, sealed: bytes) -> None:
         """Hand a signal on within the sender's budget; who may not or cannot hear it costs the sender nothing else."""

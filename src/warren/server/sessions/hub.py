@@ -31,6 +31,13 @@ class Live(Protocol):
     def end(self, code: Code, text: str, fix: str = "") -> None:
         """Refuse the session and close it."""
 
+    def tell_relays(self) -> None:
+        """Relays, or this node's grant for them, are to be told anew."""
+
+    @property
+    def relays_due_at(self) -> float:
+        """When its grant is due for renewal, Unix seconds."""
+
 
 class Hub:
     """The open sessions. One owner, one event loop."""
@@ -104,6 +111,19 @@ class Hub:
         live = self._live.get(network, {}).get(identity)
         if live is not None:
             live.end(Code.REMOVED, "this machine was removed from the network")
+
+    def state_home(self, network: NetworkId, identity: Identity, relay: int) -> None:
+        """A member can be reached at this relay (0: none): its peers hear of it."""
+        found = None if self._networks is None else self._networks.get(network)
+        if found is not None and found.state.is_member(identity) and found.set_home(identity, relay):
+            self.changed(network)
+
+    def tell_relays(self, due_by: float | None = None) -> None:
+        """Tell every session of relays and its grant, or those whose grant is due by then (Unix seconds)."""
+        for sessions in list(self._live.values()):
+            for live in list(sessions.values()):
+                if due_by is None or live.relays_due_at <= due_by:
+                    live.tell_relays()
 
     def signal(self, network: NetworkId, sender: Identity, receiver: Identity, sealed: bytes) -> bool:
         """Hand sealed bytes on; False where the receiver is not here. Whether they may talk the caller has asked."""

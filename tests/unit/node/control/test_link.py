@@ -17,7 +17,7 @@ from warren.node.control.place import parse_server
 from warren.node.keys import NodeKeys
 from warren.node.records import first_record
 from warren.protocol.control.frames import encode
-from warren.protocol.control.messages import MapUpdate, Refused
+from warren.protocol.control.messages import MapUpdate, Refused, Relays
 from warren.trust.admission_key import AdmissionKey, make, verify_join
 
 ENTRY = Entry("me", (), ephemeral=False)
@@ -32,6 +32,7 @@ class Owner:
         self.memberships: list[bytes] = []
         self.maps: list[MapUpdate] = []
         self.signals: list[tuple[bytes, bytes]] = []
+        self.relays: list[Relays] = []
         self.states: list[LinkState] = []
         self.changed = asyncio.Event()
 
@@ -53,6 +54,9 @@ class Owner:
     async def handle_map(self, update: MapUpdate) -> None:
         self.maps.append(update)
         self.changed.set()
+
+    async def handle_relays(self, told: Relays) -> None:
+        self.relays.append(told)
 
     async def handle_signal(self, sender: Identity, sealed: bytes) -> None:
         self.signals.append((sender, sealed))

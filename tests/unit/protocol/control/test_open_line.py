@@ -4,6 +4,7 @@ from tests.unit.protocol.control.pair import IDENTITY, NETWORK, RECORD, make_pai
 
 from warren.errors import Code
 from warren.limits import (
+    RELAYS_MAX,
     SESSION_DEAD_S,
     SESSION_DECIDE_MAX_S,
     SESSION_FROM_NODE_MAX_BYTES,
@@ -16,9 +17,11 @@ from warren.protocol.control import frames
 from warren.protocol.control import messages as m
 from warren.protocol.control.events import (
     Answered,
+    HomeStated,
     LeaveWanted,
     MapChanged,
     RecordPublished,
+    RelaysTold,
     Side,
     SignalArrived,
     SignalWanted,
@@ -335,3 +338,36 @@ def test_words_after_the_end_are_dropped_because_the_end_may_have_come_meanwhile
     pair.server.challenge(network=NETWORK, genesis=b"late", nonce=bytes(32), now=pair.now + 60)
     assert pair.server.poll_transmit() is None
     assert (pair.node.is_closed, pair.server.is_closed) == (True, True)
+
+
+def test_a_node_hears_of_relays_and_states_its_home() -> None:
+    pair = make_pair()
+    pair.open()
+    place = m.RelayPlace(number=7, name="fra", key=PEER, udp=("192.0.2.1:3478",), url="https://fra.example.org")
+    pair.server.tell_relays((place,), b"grant")
+    pair.pump()
+    assert pair.node_event() == RelaysTold(m.Relays(relays=(place,), grant=b"grant"))
+    request = pair.node.state_home(7)
+    pair.pump()
+    assert pair.server_event() == HomeStated(request, 7)
+    pair.server.done(request)
+    pair.pump()
+    assert pair.node_event() == Answered(request, "", "")
+
+
+def test_a_server_from_before_relays_does_not_know_the_home() -> None:
+    pair = make_pair()
+    pair.open()
+    request = pair.node.state_home(7)
+    pair.to_server = lambda frame: frame.replace(b"\xa4home", b"\xa4hoMe")
+    pair.pump()
+    assert pair.node_event() == Answered(request, Code.UNSUPPORTED.value, "the server does not know this request")
+
+
+def test_relays_with_too_many_entries_break_the_rules() -> None:
+    pair = make_pair()
+    pair.open()
+    place = m.RelayPlace(number=7, name="fra", key=PEER)
+    pair.server.tell_relays((place,) * (RELAYS_MAX + 1), b"")
+    pair.pump()
+    assert pair.node_closed().code is Code.MALFORMED

@@ -1,0 +1,213 @@
+//! The way to a relay's WebSocket: name, TCP, an HTTP CONNECT proxy if there is one, TLS, upgrade.
+//!
+//! Blocking, with one deadline over all of it, in a thread of its own (`dial`): it happens where UDP is blocked, once in
+//! minutes. What comes out is a non-blocking stream. The certificate is not held to a name: TLS is here so that
+//! middleboxes let the bytes pass. Who the relay is, its key shows within (`warren_proto::relay`), as for UDP; so a
+//! relay with a self-signed certificate is as good as any, and a false one is none.
+
+use std::io::{self, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustls::ClientConnection;
+use rustls_pki_types::ServerName;
+
+use super::authority;
+use super::upgrade;
+use super::url::{Proxy, Url};
+use crate::limits::{DIAL_ADDRESS_S, DIAL_HEAD_MAX_BYTES, DIAL_MAX_S};
+
+/// An open WebSocket, and what the server sent behind its answer.
+pub struct Open {
+    /// Non-blocking.
+    pub tcp: TcpStream,
+    /// `None` for `http://`.
+    pub tls: Option<Box<ClientConnection>>,
+    /// Bytes of the stream that were read already.
+    pub early: Vec<u8>,
+}
+
+/// Everything that one attempt needs.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Where the WebSocket is.
+    pub url: Url,
+    /// Through whom.
+    pub proxy: Option<Proxy>,
+}
+
+/// A TCP connection that gives up at the attempt's end, with TLS or without.
+struct Line {
+    tcp: TcpStream,
+    tls: Option<Box<ClientConnection>>,
+    until: Instant,
+}
+
+/// Connects; what went wrong as an error whose text is for people.
+pub fn open(target: &Target, nonce: [u8; 16]) -> io::Result<Open> {
+    let until = Instant::now() + Duration::from_secs(DIAL_MAX_S);
+    let (host, port) = match &target.proxy {
+        Some(proxy) => (proxy.host.as_str(), proxy.port),
+        None => (target.url.host.as_str(), target.url.port),
+    };
+    let tcp = connect(host, port, until)?;
+    let mut line = Line {
+        tcp,
+        tls: None,
+        until,
+    };
+    if let Some(proxy) = &target.proxy {
+        line.tunnel(proxy, &target.url)?;
+    }
+    if target.url.is_tls {
+        line.begin_tls(&target.url.host)?;
+    }
+    let early = line.upgrade(&target.url, nonce)?;
+    line.tcp.set_read_timeout(None)?;
+    line.tcp.set_write_timeout(None)?;
+    line.tcp.set_nonblocking(true)?;
+    Ok(Open {
+        tcp: line.tcp,
+        tls: line.tls,
+        early,
+    })
+}
+
+/// The first address that answers.
+fn connect(host: &str, port: u16, until: Instant) -> io::Result<TcpStream> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in (host, port).to_socket_addrs()? {
+        let patience = left(until)?.min(Duration::from_secs(DIAL_ADDRESS_S));
+        match TcpStream::connect_timeout(&address, patience) {
+            Ok(tcp) => {
+                tcp.set_nodelay(true)?;
+                return Ok(tcp);
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+fn left(until: Instant) -> io::Result<Duration> {
+    let left = until.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(io::ErrorKind::TimedOut.into());
+    }
+    Ok(left)
+}
+
+impl Line {
+    /// RFC 9110, 9.3.6.
+    fn tunnel(&mut self, proxy: &Proxy, to: &Url) -> io::Result<()> {
+        let authority = to.authority();
+        let mut request =
+            format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n").into_bytes();
+        if let Some(credentials) = &proxy.credentials {
+            let encoded = upgrade::base64(credentials.as_bytes());
+            request.extend(format!("Proxy-Authorization: Basic {encoded}\r\n").into_bytes());
+        }
+        request.extend(b"\r\n");
+        self.write(&request)?;
+        let head = self.read_head()?;
+        match upgrade::status(&head.bytes) {
+            // The server does not speak first, so nothing may follow the proxy's answer.
+            Some(200..=299) if head.behind.is_empty() => Ok(()),
+            Some(code) => Err(refused("the proxy answered with HTTP status", code)),
+            None => Err(nonsense("the proxy does not answer like one")),
+        }
+    }
+
+    fn begin_tls(&mut self, host: &str) -> io::Result<()> {
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|_| nonsense("the relay's host is no name for TLS"))?;
+        let config = authority::client_config().map_err(io::Error::other)?;
+        let mut tls = ClientConnection::new(Arc::clone(&config), name).map_err(io::Error::other)?;
+        while tls.is_handshaking() {
+            self.arm()?;
+            tls.complete_io(&mut self.tcp).map_err(in_words)?;
+        }
+        self.tls = Some(Box::new(tls));
+        Ok(())
+    }
+
+    /// RFC 6455, section 4.1; gives the bytes behind the answer.
+    fn upgrade(&mut self, url: &Url, nonce: [u8; 16]) -> io::Result<Vec<u8>> {
+        let key = upgrade::base64(&nonce);
+        self.write(upgrade::request(&url.authority(), &key).as_bytes())?;
+        let head = self.read_head()?;
+        match upgrade::status(&head.bytes) {
+            Some(101) if upgrade::is_accepted(&head.bytes, &key) => Ok(head.behind),
+            Some(101) => Err(nonsense("the answer to the upgrade is not for us")),
+            Some(code) => Err(refused("the relay answered with HTTP status", code)),
+            None => Err(nonsense("the relay does not answer like a WebSocket")),
+        }
+    }
+
+    fn arm(&self) -> io::Result<()> {
+        let left = left(self.until)?;
+        self.tcp.set_read_timeout(Some(left))?;
+        self.tcp.set_write_timeout(Some(left))
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.arm()?;
+        match &mut self.tls {
+            Some(tls) => rustls::Stream::new(tls.as_mut(), &mut self.tcp).write_all(bytes),
+            None => self.tcp.write_all(bytes),
+        }
+        .map_err(in_words)
+    }
+
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.arm()?;
+        match &mut self.tls {
+            Some(tls) => rustls::Stream::new(tls.as_mut(), &mut self.tcp).read(into),
+            None => self.tcp.read(into),
+        }
+        .map_err(in_words)
+    }
+
+    /// Reads up to the empty line, and what came with it.
+    fn read_head(&mut self) -> io::Result<Head> {
+        let mut bytes = Vec::new();
+        let mut piece = [0; 2048];
+        loop {
+            let count = self.read(&mut piece)?;
+            if count == 0 {
+                return Err(nonsense("the other side ended the connection"));
+            }
+            bytes.extend_from_slice(piece.get(..count).unwrap_or_default());
+            if let Some(end) = upgrade::head_end(&bytes) {
+                let behind = bytes.split_off(end);
+                return Ok(Head { bytes, behind });
+            }
+            if bytes.len() > DIAL_HEAD_MAX_BYTES {
+                return Err(nonsense("the answer has no end"));
+            }
+        }
+    }
+}
+
+/// An HTTP answer up to its empty line, and what came behind it.
+struct Head {
+    bytes: Vec<u8>,
+    behind: Vec<u8>,
+}
+
+fn nonsense(text: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, text)
+}
+
+fn refused(text: &str, code: u16) -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionRefused, format!("{text} {code}"))
+}
+
+/// A socket's own timeout reads as EAGAIN (socket(7)).
+fn in_words(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::WouldBlock {
+        return io::Error::new(io::ErrorKind::TimedOut, "no answer in time");
+    }
+    error
+}
