@@ -188,7 +188,7 @@ class Roster:
             before = network.parts
             if self._running.get(network.id) is not network:
                 raise WarrenError(Code.NETWORK_UNKNOWN, "this network was left meanwhile")
-            introduced = await introduce(parse_server(before.membership.server), key)
+            introduced = await introduce(parse_server(before.membership.server).through(self._proxy), key)
             if introduced.network != network.id:
                 await introduced.connection.close(Code.CONFLICT, "the key is of another network")
                 raise WarrenError(Code.INVALID_ARGUMENT, f"this key is of another network than {network.name}")
