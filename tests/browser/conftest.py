@@ -1,0 +1,33 @@
+"""Debian's Chromium without a screen, driven by playwright; a page a test, closed with it."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, async_playwright
+from tests.server.running import RunningServer
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RunningServer]:
+    """A fresh server over plain HTTP on loopback, where browsers sign on without TLS too."""
+    running = RunningServer(tmp_path / "data").start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Page]:
+    """An empty page of a browser without history."""
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("Chromium is not installed (Debian: chromium)")
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=program, args=arguments)
+        try:
+            yield await browser.new_page()
+        finally:
+            await browser.close()
