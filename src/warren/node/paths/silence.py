@@ -56,13 +56,14 @@ async def watch_silence(tunnel: Callable[[], Tunnel | None], prober: Prober) -> 
             continue
         peers = prober.peers
         for peer in watch.chosen(peers):
-            _look(current, prober, peer, watch)
+            look(current, prober, peer, watch)
         for gone in watch.sent.keys() - set(peers):
             del watch.sent[gone]
             watch.busy.pop(gone, None)
 
 
-def _look(tunnel: Tunnel, prober: Prober, peer: Identity, watch: Watch) -> None:
+def look(tunnel: Tunnel, prober: Prober, peer: Identity, watch: Watch) -> None:
+    """Compare a peer's counters with those of the last look, and tell the prober what they mean."""
     try:
         stats = tunnel.stats(peer)
     except WarrenError:
