@@ -36,6 +36,7 @@ _PLACEHOLDERS = {
     "tls": "auto|CERT,KEY",
     "metrics_listen": "[HOST]:PORT",
     "database_url": "URL",
+    "relays": "FILE",
     "log_level": "LEVEL",
 }
 """What a setting looks like, for the help; a setting without one is a KeyError that every start meets."""
