@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from ipaddress import IPv4Interface, IPv6Interface
 from types import TracebackType
 from typing import Any, Self
@@ -27,19 +28,29 @@ class EngineRefusal(Exception):  # noqa: N818 - carries an exception of the othe
 class Engine:
     """One tunnel with one peer. `link` and `port` are what it got."""
 
-    def __init__(self, host: Host, link: str, private_key: bytes, *, port: int = 0, mtu: int | None = None) -> None:
-        """Open the tunnel; EngineRefusal as the engine says."""
+    def __init__(
+        self, host: Host, link: str, private_key: bytes, *, port: int = 0, mtu: int | None = None,
+        offloads: int | None = None, env: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        """Open the tunnel, with more in its environment; EngineRefusal as the engine says."""
         need_tun()
         self._host = host
         self._events: list[list[Any]] = []
         self._child = subprocess.Popen(
-            [*host.enter(), sys.executable, "-m", "tests.interop.engine_program"],
+            [
+                *host.enter(),
+                "env",
+                *(f"{name}={value}" for name, value in (env or {}).items()),
+                sys.executable,
+                "-m",
+                "tests.interop.engine_program",
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
         try:
-            named = {} if mtu is None else {"mtu": mtu}
+            named = {name: value for name, value in (("mtu", mtu), ("offloads", offloads)) if value is not None}
             about = self.ask("open", link, private_key.hex(), port, named)
         except EngineRefusal:
             self.end()

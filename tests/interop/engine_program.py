@@ -11,10 +11,10 @@ from select import select
 from typing import Any
 
 from warren.engine.events import PeerNumber
-from warren.engine.offloads import ALL
 from warren.engine.tunnel import Mode, Tunnel
 from warren.model.addresses import parse_endpoint
 from warren.model.keys import ExchangeKeyPair, Secret
+from warren.model.offloads import ALL
 
 PEER = PeerNumber(1)  # a test's one peer
 MTU = 1420  # wireguard-go's own, so that throughput compares

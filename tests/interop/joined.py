@@ -1,8 +1,8 @@
 """Our engine on one host and a stock wireguard-go on another, configured for each other."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_interface
 from pathlib import Path
@@ -11,6 +11,7 @@ from tests.interop.engine import Engine
 from tests.interop.wireguard_go import WireguardGo
 from tests.netlab.host import Host
 from tests.netlab.lab import Lab
+from tests.netlab.wire import Wire
 
 from warren.model.addresses import Endpoint
 from warren.model.keys import ExchangeKeyPair
@@ -33,16 +34,20 @@ class Joined:
 
 @contextmanager
 def join(
-    lab: Lab, program: Path, *, we_initiate: bool = True, with_preshared_key: bool = False, outer: int = 4
-) -> Iterator[Joined]:
-    """Only the side that is to initiate knows where the other is; the inner packets are of the outer's family."""
+    lab: Lab, program: Path, *, we_initiate: bool = True, with_preshared_key: bool = False, outer: int = 4,
+    inner: int | None = None, mtu: int | None = None, offloads: int | None = None, env: Mapping[str, str] | None = None,
+    behind_us: str = "", wire: Wire | None = None,
+) -> Iterator[Joined]:  # fmt: skip
+    """Only the side that is to initiate knows where the other is; the inner packets are of the outer's family, or of
+    `inner`. `behind_us`: one more prefix that the stock peer may reach through us.
+    """
     lan = lab.switch()
-    our_host, their_host = lab.host("ours", lan), lab.host("theirs", lan)
+    our_host, their_host = lab.host("ours", lan, wire=wire), lab.host("theirs", lan)
     ours, theirs = ExchangeKeyPair(os.urandom(32)), ExchangeKeyPair(os.urandom(32))
     preshared_key = os.urandom(32) if with_preshared_key else b""
-    our_inner, their_inner = map(ip_interface, _INNER[outer])
+    our_inner, their_inner = map(ip_interface, _INNER[inner or outer])
     stock = WireguardGo.start(program, their_host, "wgo", theirs.private_bytes().reveal(), STOCK_PORT)
-    with Engine(our_host, "ours%d", ours.private_bytes().reveal()) as engine:
+    with Engine(our_host, "ours%d", ours.private_bytes().reveal(), mtu=mtu, offloads=offloads, env=env) as engine:
         there = Endpoint(their_host.ip6 if outer == 6 else their_host.ip, STOCK_PORT)
         here = (our_host.ip6 if outer == 6 else our_host.ip, engine.port)
         engine.set_peer(
@@ -54,10 +59,38 @@ def join(
         )
         stock.set_peer(
             ours.public,
-            str(our_inner.network),
+            ",".join(filter(None, (str(our_inner.network), behind_us))),
             preshared_key=preshared_key or bytes(32),
             endpoint=None if we_initiate else here,
         )
         engine.up(our_inner)
         stock.up(their_inner)
         yield Joined(engine, stock, our_host, their_host, our_inner.ip, their_inner.ip)
+
+
+@dataclass(frozen=True, slots=True)
+class Twins:
+    """Two engines of ours, their hosts, and their addresses inside the tunnel."""
+
+    engines: tuple[Engine, Engine]
+    hosts: tuple[Host, Host]
+    addresses: tuple[IPv4Address | IPv6Address, IPv4Address | IPv6Address]
+
+
+@contextmanager
+def join_twins(lab: Lab, *, outer: int = 4, inner: int = 4, mtu: int | None = None) -> Iterator[Twins]:
+    """Both know where the other is."""
+    lan = lab.switch()
+    hosts = lab.host("one", lan), lab.host("two", lan)
+    keys = ExchangeKeyPair(os.urandom(32)), ExchangeKeyPair(os.urandom(32))
+    inside = tuple(map(ip_interface, _INNER[inner]))
+    with ExitStack() as stack:
+        engines = tuple(
+            stack.enter_context(Engine(host, "twin%d", key.private_bytes().reveal(), mtu=mtu))
+            for host, key in zip(hosts, keys, strict=True)
+        )
+        for me, you in ((0, 1), (1, 0)):
+            place = Endpoint(hosts[you].ip6 if outer == 6 else hosts[you].ip, engines[you].port)
+            engines[me].set_peer(keys[you].public, str(inside[me].network), endpoint=str(place))
+            engines[me].up(inside[me])
+        yield Twins((engines[0], engines[1]), hosts, (inside[0].ip, inside[1].ip))

@@ -76,7 +76,8 @@ class WireguardGo:
         endpoint: tuple[IPv4Address | IPv6Address, int] | None = None,
     ) -> None:  # fmt: skip
         """Add the one peer of a test; all zeros are no preshared key."""
-        lines = [f"public_key={public_key.hex()}", f"preshared_key={preshared_key.hex()}", f"allowed_ip={allowed}"]
+        lines = [f"public_key={public_key.hex()}", f"preshared_key={preshared_key.hex()}"]
+        lines += [f"allowed_ip={prefix}" for prefix in allowed.split(",")]
         if endpoint is not None:
             address, port = endpoint
             shown = f"{address}:{port}" if address.version == 4 else f"[{address}]:{port}"

@@ -13,11 +13,12 @@ from typing import Self, final
 
 from warren.engine import _native
 from warren.engine.events import Carriage, Event, PeerNumber, decode
-from warren.engine.offloads import ALL, describe
+from warren.engine.offloads import describe
 from warren.engine.places import parse_place, show_endpoint, show_place, show_prefix
 from warren.engine.relay_place import RelaySession
 from warren.model.addresses import Endpoint, Hop, RelayHop
 from warren.model.keys import ExchangeKeyPair, Secret
+from warren.model.offloads import ALL
 
 _NS_PER_S = 1_000_000_000
 
@@ -74,8 +75,8 @@ class Tunnel:
         """Make the link (`warren%d`: the kernel chooses the number) and bind the port (0: any).
 
         `keys`: the one in use, then the next one if there is one. TAI64N stamps stay within floor and ceiling (Unix
-        seconds). `offloads`: those that may be tried (offloads.py). TunError, PortError or InvalidError; then nothing
-        is left behind.
+        seconds). `offloads`: those that may be tried (model/offloads.py). TunError, PortError or InvalidError;
+        then nothing is left behind.
         """
         self._native = _native.Tunnel(
             link.encode(), mtu, port, _private_bytes(keys), stamp_floor_s, stamp_ceiling_s, offloads

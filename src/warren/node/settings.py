@@ -14,6 +14,7 @@ from pathlib import Path
 
 from warren.errors import Code, WarrenError
 from warren.node.control.proxy import DIRECT, NO_PROXY_WORD, Proxy, parse_proxy
+from warren.model import offloads
 
 SYSTEM_FILE = Path("/etc/warren/node.toml")
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -43,6 +44,7 @@ FIELDS = (
     Field("socket", "unix socket of the local API"),
     Field("proxy", "HTTP proxy to the server and relays: http://HOST:PORT, or none; default: HTTPS_PROXY, if set"),
     Field("log_level", f"least severe line of the log: {', '.join(LOG_LEVELS)}"),
+    Field("offloads", "what the kernel may do for packets: all, none, or what to leave out (-udp-send,-tun-udp)"),
     Field("stay", "whether to run on where nothing is wanted of it: yes, or no as `warren up` starts it"),
 )
 
@@ -56,6 +58,7 @@ class Settings:
     log_level: str
     stay: bool = True
     proxy: Proxy = DIRECT
+    offloads: int = offloads.ALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,12 @@ def load(
         raise WarrenError(Code.INVALID_CONFIG, f"stay '{values['stay'][:64]}' is not yes or no")
     proxy = parse_proxy(values["proxy"], environment.get("NO_PROXY") or environment.get("no_proxy") or "")
     settings = Settings(
-        _absolute(values["state"]), _absolute(values["socket"]), values["log_level"], _SWITCH[values["stay"]], proxy
+        _absolute(values["state"]),
+        _absolute(values["socket"]),
+        values["log_level"],
+        _SWITCH[values["stay"]],
+        proxy,
+        offloads.parse_allowed(values["offloads"]),
     )
     return Loaded(settings, origins)
 
@@ -154,6 +162,7 @@ def _defaults(environment: Mapping[str, str], *, is_root: bool) -> dict[str, str
         "proxy": environment.get("HTTPS_PROXY") or environment.get("https_proxy") or NO_PROXY_WORD,
         "log_level": "info",
         "stay": "yes",
+        "offloads": "all",
     }
     if is_root:
         return {"state": "/var/lib/warren", "socket": "/run/warren/warren.sock", **common}

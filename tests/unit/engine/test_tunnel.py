@@ -26,8 +26,8 @@ def _key() -> ExchangeKeyPair:
     return ExchangeKeyPair(os.urandom(32))
 
 
-def _open(host: Host, pair: ExchangeKeyPair, link: str = "warren%d", **named: int) -> Engine:
-    return Engine(host, link, pair.private_bytes().reveal(), **named)
+def _open(host: Host, pair: ExchangeKeyPair, link: str = "warren%d", port: int = 0) -> Engine:
+    return Engine(host, link, pair.private_bytes().reveal(), port=port)
 
 
 class _Two:

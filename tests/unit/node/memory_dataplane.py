@@ -150,6 +150,10 @@ class MemoryTunnel:
         self._check()
         return {}
 
+    def offloads(self) -> dict[str, str]:
+        self._check()
+        return {}
+
     async def events(self) -> AsyncIterator[Event]:
         while (event := await self._events.get()) is not None:
             yield event

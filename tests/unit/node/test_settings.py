@@ -16,6 +16,7 @@ def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None
     assert loaded.settings.log_level == "debug"
     assert loaded.origins == {
         "state": "flag", "socket": "environment", "proxy": "default", "log_level": f"file {file}", "stay": "default",
+        "offloads": "default",
     }  # fmt: skip
     assert loaded.settings.stay
     assert not load(["--stay", "no"], {}, is_root=True, system_file=file).settings.stay

@@ -87,7 +87,7 @@ fn run(merged: bool) -> Outcome {
 
 /// Datagrams that differ in every byte that a kernel could confuse.
 fn train(remote: SocketAddr, lens: [usize; 4]) -> Trains {
-    let mut trains = Trains::new(lens.iter().sum(), 1);
+    let mut trains = Trains::new(lens.iter().sum(), lens.len());
     for (number, len) in lens.into_iter().enumerate() {
         let bytes: Vec<u8> = (0..len).map(|at| (at * 7 + number * 31) as u8).collect();
         trains.push_copy(None, Endpoint::Udp { remote }, &bytes);

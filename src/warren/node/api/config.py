@@ -1,5 +1,6 @@
 """`GET /v1/config`: every setting with its value and origin, those remembered with networks included."""
 
+from warren.model.offloads import show_allowed
 from warren.node.api.caller import user_of_uid
 from warren.node.api.http import Reply, Request
 from warren.node.api.scope import Scope
@@ -13,6 +14,7 @@ async def answer(scope: Scope, _request: Request, reply: Reply) -> None:
     values = {"state": str(loaded.settings.state), "socket": str(loaded.settings.socket)}
     values |= {"log_level": loaded.settings.log_level, "stay": "yes" if loaded.settings.stay else "no"}
     values["proxy"] = loaded.settings.proxy.shown
+    values |= {"offloads": show_allowed(loaded.settings.offloads)}
     found = [
         Setting(name=f.name, value=values[f.name], origin=loaded.origins[f.name], variable=f.variable, help=f.help)
         for f in FIELDS

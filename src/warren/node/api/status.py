@@ -54,6 +54,13 @@ def _stats(network: Network) -> dict[Identity, PeerStats]:
     return found
 
 
+def _offloads(network: Network) -> dict[str, str]:
+    try:
+        return network.tunnel.offloads() if network.tunnel is not None else {}
+    except WarrenError:
+        return {}  # the tunnel went while we looked
+
+
 async def _refresh(networks: tuple[Network, ...], stats: dict[NetworkId, dict[Identity, PeerStats]]) -> None:
     """Ping the peers whose session lives and whose last answer is not fresh."""
     now = time.monotonic()
@@ -88,6 +95,7 @@ def _network(network: Network) -> words.Network:
         locked=network.is_locked,
         root="this server",  # networks whose root is elsewhere come with the issue that makes them
         version_at=network.as_of,
+        offloads=_offloads(network),
     )
 
 

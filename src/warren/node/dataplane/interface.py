@@ -209,6 +209,9 @@ class Tunnel(Relaying, Protocol):
     def counters(self) -> dict[str, int]:
         """Every counter of the device by name: packets, bytes, and one for each reason of a drop."""
 
+    def offloads(self) -> dict[str, str]:
+        """What the operating system does for our packets by name: `on`, or why not; empty where there is none."""
+
     def events(self) -> AsyncIterator[Event]:
         """What happens, from now on, until the tunnel is closed; one reader only."""
 

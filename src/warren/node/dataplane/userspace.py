@@ -20,6 +20,7 @@ from warren.limits import TUNNEL_EVENTS_TAKE_MAX
 from warren.model.addresses import Hop
 from warren.model.ids import Identity
 from warren.model.keys import ExchangeKeyPair
+from warren.model.offloads import ALL
 from warren.node.dataplane.interface import Event, PeerStats, StampWindow, Tunnel, TunnelSpec, no_rights
 from warren.node.dataplane.relaying import RelaySession, RelayStats
 from warren.node.dataplane.translate import translate, translate_stats
@@ -32,19 +33,29 @@ _NO_TUN = {errno.EPERM, errno.EACCES, errno.ENOENT, errno.ENODEV, errno.ENXIO}
 class UserspaceDataplane:
     """`interface.Dataplane` over the engine."""
 
+    def __init__(self, offloads: int = ALL) -> None:
+        """`offloads`: those that may be tried (model/offloads.py)."""
+        self._offloads = offloads
+
     def open(self, link: str, mtu: int, spec: TunnelSpec) -> Tunnel:
         """Bring up a tunnel under exactly that link name."""
         try:
-            return UserspaceTunnel(_make(link, mtu, spec, spec.port))
+            return UserspaceTunnel(self._make(link, mtu, spec, spec.port))
         except PortError as error:
             if error.errno != errno.EADDRINUSE or spec.port == 0 or spec.port_fixed:
                 raise _explain(error, link, spec.port) from error
         except TunError as error:
             raise _explain(error, link, spec.port) from error
         try:
-            return UserspaceTunnel(_make(link, mtu, spec, 0))
+            return UserspaceTunnel(self._make(link, mtu, spec, 0))
         except EngineError as error:
             raise _explain(error, link, 0) from error
+
+    def _make(self, link: str, mtu: int, spec: TunnelSpec, port: int) -> EngineTunnel:
+        return EngineTunnel(
+            link, mtu=mtu, port=port, keys=spec.keys, stamp_floor_s=spec.stamps.floor_s,
+            stamp_ceiling_s=spec.stamps.ceiling_s, offloads=self._offloads,
+        )  # fmt: skip
 
 
 class UserspaceTunnel:
@@ -163,6 +174,10 @@ class UserspaceTunnel:
         """Every counter of the device by name: packets, bytes, and one for each reason of a drop."""
         return self._open().counters()
 
+    def offloads(self) -> dict[str, str]:
+        """What the operating system does for our packets by name: `on`, or why not."""
+        return self._open().offloads()
+
     async def events(self) -> AsyncIterator[Event]:
         """What happens, from now on, until the tunnel is closed; one reader only."""
         while self._engine is not None:
@@ -210,13 +225,6 @@ class UserspaceTunnel:
 def _wake(waiting: "asyncio.Future[None]") -> None:
     if not waiting.done():
         waiting.set_result(None)
-
-
-def _make(link: str, mtu: int, spec: TunnelSpec, port: int) -> EngineTunnel:
-    stamps = spec.stamps
-    return EngineTunnel(
-        link, mtu=mtu, port=port, keys=spec.keys, stamp_floor_s=stamps.floor_s, stamp_ceiling_s=stamps.ceiling_s
-    )
 
 
 def _explain(error: EngineError, link: str, port: int) -> EngineError | WarrenError:

@@ -37,6 +37,8 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     server: ServerState
     locked: bool
     root: str
+    offloads: dict[str, str] = {}
+    """What the operating system does for this network's packets, by name: `on`, or why not."""
     version_at: float | None = None
     """Of when the map in force is; older than now where the server is away."""
 
