@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from warren.errors import Code, WarrenError
-from warren.node.control.proxy import DIRECT, NO_PROXY_WORD, Proxy, parse_proxy
 from warren.model import offloads
+from warren.node.control.proxy import DIRECT, NO_PROXY_WORD, Proxy, parse_proxy
 
 SYSTEM_FILE = Path("/etc/warren/node.toml")
 LOG_LEVELS = ("debug", "info", "warning", "error")
