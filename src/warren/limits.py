@@ -233,6 +233,7 @@ RELAY_SUSPECT_S = 30.0  # a channel that did not answer is the last choice for s
 DEVICE_REQUESTS_AN_ADDRESS_MAX = 20  # programs of one address that wait to be approved: a class room behind one NAT
 DEVICE_REQUESTS_MAX = 10_000  # of all: a row of 300 bytes each
 DEVICE_TOKEN_LIFETIME_S = 90 * 86400  # of a program that a person approved; then it asks again
+DEVICE_WAIT_MAX_S = 20  # a question that waits for a person: below the 60 s that the front gives an answer
 FORM_MAX_FIELDS = 32  # the longest form of ours has five
 
 # --- cli ---

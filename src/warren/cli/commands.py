@@ -46,6 +46,7 @@ _ON = (
                 "warren up --auth-key file:/run/secrets/key --hostname db",
                 "the key from a file; the server from WARREN_SERVER",
             ),
+            ("warren up --server https://vpn.example.org", "join by signing on: prints a link and a code"),
             ("warren up", "be on again, as before"),
         ),
         text="Running it again is harmless: earlier settings stay unless told otherwise, another server adds its\n"

@@ -19,6 +19,8 @@ from warren.protocol.rest.device import DeviceAsk, DeviceAsked, DevicePoll, Devi
 from warren.protocol.rest.tokens import Token
 from warren.protocol.rest.users import Me
 
+_WAIT_S = 10  # a question waits for the answer, so that a machine goes on at once
+
 
 def login(parsed: Parsed) -> int:
     """Get a token and keep it."""
@@ -60,8 +62,21 @@ def _server(parsed: Parsed) -> str:
 
 
 def _approved(client: RestClient, parsed: Parsed) -> Secret[str]:
-    """Ask, show link and code, wait for a person."""
-    ask = DeviceAsk(hostname=platform.node()[:255], system=f"{platform.system()} {platform.machine()}"[:255])
+    return Secret(approved(client, asking(), parsed).token)
+
+
+def asking(*, join: bytes | None = None, network: str = "", hostname: str = "") -> DeviceAsk:
+    """What this machine says of itself; `join`: the public half of a key of its own."""
+    return DeviceAsk(
+        hostname=(hostname or platform.node())[:255],
+        system=f"{platform.system()} {platform.machine()}"[:255],
+        join=None if join is None else join.hex(),
+        network=network,
+    )
+
+
+def approved(client: RestClient, ask: DeviceAsk, parsed: Parsed) -> DevicePolled:
+    """Ask, show link and code, wait for a person. Raises WarrenError FORBIDDEN or TIMEOUT."""
     asked = client.post("device", body=ask, kind=DeviceAsked)
     if parsed.is_on("json"):
         output.say_json_line({"url": asked.url, "code": asked.code, "expires_s": asked.expires_s})
@@ -69,11 +84,11 @@ def _approved(client: RestClient, parsed: Parsed) -> Secret[str]:
         output.note(f"open {printable(asked.url)} and type {printable(asked.code)}")
         output.note(f"waiting up to {asked.expires_s // 60} minutes …")
     deadline = time.monotonic() + asked.expires_s
-    while time.monotonic() < deadline:
-        polled = client.post("device", "poll", body=DevicePoll(secret=asked.secret), kind=DevicePolled)
+    while (left_s := deadline - time.monotonic()) > 0:
+        poll = DevicePoll(secret=asked.secret, wait_s=int(min(left_s, _WAIT_S)))
+        polled = client.post("device", "poll", body=poll, kind=DevicePolled)
         if polled.state == "approved":
-            return Secret(polled.token)
+            return polled
         if polled.state != "pending":
-            raise WarrenError(Code.FORBIDDEN, f"the request was {polled.state}", "warren login asks again")
-        time.sleep(max(1, asked.interval_s))
-    raise WarrenError(Code.TIMEOUT, "nobody approved this machine in time", "warren login asks again")
+            raise WarrenError(Code.FORBIDDEN, f"the request was {polled.state}", "run the command again")
+    raise WarrenError(Code.TIMEOUT, "nobody approved this machine in time", "run the command again")

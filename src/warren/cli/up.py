@@ -7,11 +7,15 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import msgspec
+
 from warren.cli import output
 from warren.cli.daemon_call import timeout_s
 from warren.cli.grammar import Parsed, UsageError
 from warren.cli.places import Places, places
 from warren.cli.secret import read_secret
+from warren.cli.sign_on import key_by_sign_on
+from warren.client.credentials import is_protected
 from warren.client.local import LocalClient
 from warren.client.process import Started, start, wait_until_ended
 from warren.errors import Code, WarrenError
@@ -35,12 +39,12 @@ def up(parsed: Parsed) -> int:
     started = None if client.is_answering() else start(client, where.state, is_system=where.is_system)
     try:
         try:
-            result = _ask(client, request, is_quiet=parsed.is_on("json"))
+            result = _joined(client, request, parsed)
         except WarrenError as error:
             if error.code is not Code.DAEMON_UNREACHABLE or started is not None or not _has_died(client):
                 raise
             started = start(client, where.state, is_system=where.is_system)
-            result = _ask(client, request, is_quiet=parsed.is_on("json"))
+            result = _joined(client, request, parsed)
     except BaseException:
         if started is not None:
             started.end()
@@ -52,6 +56,22 @@ def up(parsed: Parsed) -> int:
 def _has_died(client: LocalClient) -> bool:
     """Whether the daemon that was asked is gone, or goes while we wait: it was killed, and its socket outlived it."""
     return client.asked_pid != 0 and wait_until_ended(client.asked_pid, _DYING_S)
+
+
+def _joined(client: LocalClient, request: UpRequest, parsed: Parsed) -> UpResult:
+    """Ask; where this machine is in no network of the server and has no key, a person is asked to sign on."""
+    is_quiet = parsed.is_on("json")
+    try:
+        return _ask(client, request, is_quiet=is_quiet)
+    except WarrenError as error:
+        if error.code is not Code.NOT_A_MEMBER or request.server is None or request.auth_key is not None:
+            raise
+        if not is_protected(request.server):
+            raise WarrenError(
+                error.code, error.text, "join with --auth-key KEY; people sign on by https:// only"
+            ) from error
+    key = key_by_sign_on(request.server, parsed)
+    return _ask(client, msgspec.structs.replace(request, auth_key=key, network=None), is_quiet=is_quiet)
 
 
 def request_of(parsed: Parsed) -> UpRequest:

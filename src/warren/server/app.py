@@ -107,7 +107,14 @@ async def _construct(settings: Settings, folder: Folder, database: Database, gro
     return Services(
         networks=networks,
         accounts=accounts,
-        signon=SignOn(database, accounts, clock, time.monotonic),
+        signon=SignOn(
+            database=database,
+            accounts=accounts,
+            networks=networks,
+            invites=invites,
+            clock=clock,
+            monotonic=time.monotonic,
+        ),
         invites=invites,
         devices=devices,
         restored=restored,

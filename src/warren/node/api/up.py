@@ -129,7 +129,7 @@ async def _networks(scope: Scope, wish: _Wish, reply: Reply) -> tuple[tuple[Netw
     if wish.key is None:
         if not known:
             raise WarrenError(
-                Code.INVALID_ARGUMENT, f"this machine is in no network of {wish.place.url}", "join with --auth-key KEY"
+                Code.NOT_A_MEMBER, f"this machine is in no network of {wish.place.url}", "join with --auth-key KEY"
             )
         if wish.network is not None:
             return (scope.roster.find(wish.network),), None

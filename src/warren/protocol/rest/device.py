@@ -1,7 +1,9 @@
 """`/api/v1/device`: a program without a browser asks a person to approve it elsewhere (after RFC 8628).
 
 POST `/device` begins; the person opens `url`, signs on, types `code` and sees who asks. POST `/device/poll` with the
-secret says what became of it; once approved it gives an API token, once. Nobody has to be signed on to ask.
+secret says what became of it; once approved it gives, once, an API token; or, to a machine that asked to join, the name
+and pin of a single-use pre-auth key whose public half the machine sent: the secret half never leaves it. Nobody has to
+be signed on to ask.
 """
 
 from typing import Annotated, Literal
@@ -9,14 +11,21 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from warren.limits import DEVICE_WAIT_MAX_S
+
 DeviceState = Literal["pending", "approved", "denied", "expired"]
 
 
 class DeviceAsk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the program says of its machine; shown to the person as its word."""
+    """What the program says of its machine; shown to the person as its word.
+
+    `join`: the Ed25519 public half, in hex, of the key to join with; `network`: which one it wishes, by name.
+    """
 
     hostname: Annotated[str, Meta(max_length=255)] = ""
     system: Annotated[str, Meta(max_length=255)] = ""
+    join: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None = None
+    network: Annotated[str, Meta(max_length=63)] = ""
 
 
 class DeviceAsked(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,14 +39,19 @@ class DeviceAsked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DevicePoll(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The secret of `DeviceAsked`."""
+    """The secret of `DeviceAsked`. `wait_s`: how long the answer may wait for a decision."""
 
     secret: Annotated[str, Meta(max_length=80)]
+    wait_s: Annotated[int, Meta(ge=0, le=DEVICE_WAIT_MAX_S)] = 0
 
 
 class DevicePolled(msgspec.Struct, frozen=True, kw_only=True):
-    """`token` is there where `state` is `approved`, and only this once. It never has the scope `admin`."""
+    """`token`, or `key_id` and `pin` with the `network`'s name, where `state` is `approved`, and only this once. A
+    token never has the scope `admin`."""
 
     state: DeviceState
     token: str = ""
     name: str = ""
+    key_id: str = ""
+    pin: str = ""
+    network: str = ""

@@ -230,7 +230,12 @@ class Devices:
             ipv4 = str(rules.address_at(network.prefix4, offset))
             body = _first_membership(network, row, identity, hostname, ipv4)
             body = msgspec.structs.replace(
-                body, tags=tags, date=now, joined=now, expires=now + EPHEMERAL_LIFETIME_S if ephemeral else None
+                body,
+                user=key.user or "",
+                tags=tags,
+                date=now,
+                joined=now,
+                expires=now + EPHEMERAL_LIFETIME_S if ephemeral else None,
             )
             membership = await self._registrar.admit(network.id, body, network.prefix4)
             changes = await self._with_head(network, [(Kind.MEMBERSHIP.value, identity, membership)], row, now)
@@ -240,7 +245,7 @@ class Devices:
                 identity=identity,
                 hostname=hostname,
                 offset=offset,
-                user="",
+                user=key.user or "",
                 tags=msgspec.json.encode(tags).decode(),
                 os=join.os[:255],
                 ephemeral=ephemeral,

@@ -70,6 +70,7 @@ class Invites:
             reusable=reusable,
             ephemeral=ephemeral,
             tags=msgspec.json.encode(words).decode(),
+            user=None,
             uses=0,
             created_at=now,
             expires_at=now + expires_s,
@@ -92,6 +93,36 @@ class Invites:
                 detail={"reusable": reusable, "ephemeral": ephemeral, "tags": words, "expires_at": row.expires_at},
             )
         return Created(Secret(admission_key.format_key(key)), row)
+
+    async def approve(self, network: LiveNetwork, public: bytes, user: str, lifetime_s: int) -> KeyRow:
+        """A single-use key for a machine that a person approved; the machine made it and keeps the secret half."""
+        now = self.now()
+        made = admission_key.make(os.urandom(RANDOM_BYTES), network.id, network.row.root_key, self._server_public)
+        row = KeyRow(
+            id=made.id,
+            network=network.id,
+            public=public,
+            reusable=False,
+            ephemeral=False,
+            tags="[]",
+            user=user,
+            uses=0,
+            created_at=now,
+            expires_at=now + lifetime_s,
+            used_at=None,
+            revoked_at=None,
+        )
+        async with self._database.write() as connection:
+            await store.add(connection, row)
+            await record(
+                connection, Action.KEY_CREATED, actor=user, at=now, network=network.id, subject=row.id,
+                detail={"approved_for": user},
+            )  # fmt: skip
+        return row
+
+    def pin(self, network: LiveNetwork) -> bytes:
+        """The 16 bytes by which a machine knows this network and this server."""
+        return admission_key.pin(network.id, network.row.root_key, self._server_public)
 
     async def all(self, network: LiveNetwork) -> list[KeyRow]:
         """Every key of a network, the newest first."""

@@ -37,6 +37,7 @@ join_keys = Table(
     Column("reusable", Boolean(name="reusable"), nullable=False),
     Column("ephemeral", Boolean(name="ephemeral"), nullable=False),
     Column("tags", Text, nullable=False),
+    Column("user", String(16)),  # whose machine it admits; no foreign key: the fact outlives the account
     Column("uses", BigInteger, nullable=False),
     Column("created_at", Seconds, nullable=False),
     Column("expires_at", Seconds, nullable=False),
@@ -48,7 +49,7 @@ join_keys = Table(
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """One pre-auth key: `public` verifies who has its seed; `tags` is JSON."""
+    """One pre-auth key: `public` verifies who has its seed; `tags` is JSON; `user`: whose machine it admits."""
 
     id: str
     network: NetworkId
@@ -56,6 +57,7 @@ class KeyRow:
     reusable: bool
     ephemeral: bool
     tags: str
+    user: str | None
     uses: int
     created_at: int
     expires_at: int

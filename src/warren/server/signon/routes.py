@@ -5,6 +5,7 @@ and after sign-on it carries its session's token. The cookie is bound to the hos
 Where a browser goes after sign-on is one of a few paths of ours, never what a request says.
 """
 
+import base64
 import ipaddress
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -99,6 +100,9 @@ async def look_at_device(request: HTTPRequest) -> Response[Any]:
         hostname=found.hostname,
         system=found.system,
         address=found.address,
+        joins=found.join_public is not None,
+        wished=found.wished,
+        networks=[one.row.name for one in await services_of(request).signon.networks_of(session)],
     )
 
 
@@ -109,7 +113,9 @@ async def decide_device(request: HTTPRequest) -> Response[Any]:
     session = await _own(request, form)
     approve = form.get("answer") == "approve"
     try:
-        found = await services_of(request).signon.decide(session, form.get("code", ""), approve=approve)
+        found = await services_of(request).signon.decide(
+            session, form.get("code", ""), approve=approve, network=form.get("network", "")
+        )
     except WarrenError as error:
         return _said(error, session.csrf)
     what = found.hostname or "The program"
@@ -161,8 +167,14 @@ async def ask_device(request: HTTPRequest, data: JSONBody[DeviceAsk]) -> DeviceA
 @post("/device/poll", opt=OPEN, operation_id="pollApproval", summary="Ask what became of it", responses=refused())
 async def poll_device(request: HTTPRequest, data: JSONBody[DevicePoll]) -> DevicePolled:
     """What became of a request; a token where it was approved, once."""
-    polled = await services_of(request).signon.poll(data.secret)
-    return DevicePolled(state=polled.state, token=polled.token, name=polled.name)  # type: ignore[arg-type]
+    services = services_of(request)
+    polled = await services.signon.poll(data.secret, data.wait_s)
+    name = "" if polled.user is None else polled.user.name
+    if polled.key is None:
+        return DevicePolled(state=polled.state, token=polled.token, name=name)  # type: ignore[arg-type]
+    network = services.networks.find(polled.key.network.hex())
+    pin = base64.urlsafe_b64encode(services.invites.pin(network)).decode().rstrip("=")
+    return DevicePolled(state="approved", name=name, key_id=polled.key.id, pin=pin, network=network.row.name)
 
 
 PAGES: Final = (

@@ -5,11 +5,13 @@ networks and never administers (SECURITY.md rule 12). Must not know pages or HTT
 stored of them is SHA-256 under a word for each kind, so that one kind is never taken for another.
 """
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
@@ -19,17 +21,22 @@ from warren.errors import Code, WarrenError
 from warren.limits import DEVICE_REQUESTS_AN_ADDRESS_MAX, DEVICE_REQUESTS_MAX, DEVICE_TOKEN_LIFETIME_S
 from warren.protocol.rest.device import DeviceAsk
 from warren.server.accounts import store as account_store
-from warren.server.accounts.rules import Scope
+from warren.server.accounts.rules import Caller, Scope, unknown_network
 from warren.server.accounts.service import Accounts
 from warren.server.accounts.store import UserRow
 from warren.server.audit.service import Action, record
 from warren.server.db.engine import Database
+from warren.server.invites.service import Invites
+from warren.server.invites.store import KeyRow
+from warren.server.networks.live import LiveNetwork
+from warren.server.networks.service import Networks
 from warren.server.signon import rules, store
 from warren.server.signon.rules import Throttle
 from warren.server.signon.store import DeviceRow, SessionRow
 
 SECRET_BYTES = 32
 _CODE_ATTEMPTS = 5  # a code that another request has is drawn anew
+_LOOK_EVERY_S = 2.0  # how soon a decision made at another server of the database is seen
 _SEEN_EVERY_S = 60  # how exactly the idle time of a session is kept
 
 
@@ -56,21 +63,32 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """What became of it; `token` once, where it was approved."""
+    """What became of it; `token`, or `key` of a machine that joins, once, where `user` approved it."""
 
     state: str
+    user: UserRow | None = None
     token: str = ""
-    name: str = ""
+    key: KeyRow | None = None
 
 
 class SignOn:
     """Sign-on to one server. `clock`: Unix seconds; `monotonic`: seconds, for what is counted in memory."""
 
     def __init__(
-        self, database: Database, accounts: Accounts, clock: Callable[[], float], monotonic: Callable[[], float]
+        self,
+        *,
+        database: Database,
+        accounts: Accounts,
+        networks: Networks,
+        invites: Invites,
+        clock: Callable[[], float],
+        monotonic: Callable[[], float],
     ) -> None:
         self._database = database
         self._accounts = accounts
+        self._networks = networks
+        self._invites = invites
+        self._decided = asyncio.Condition()
         self._clock = clock
         self._monotonic = monotonic
         self._by_account = Throttle(rules.FAILURES_AN_ACCOUNT_MAX)
@@ -149,6 +167,9 @@ class SignOn:
                 address=address[:64],
                 state="pending",
                 user=None,
+                join_public=None if ask.join is None else bytes.fromhex(ask.join),
+                wished=ask.network,
+                network=None,
                 created_at=now,
                 expires_at=now + rules.DEVICE_LIFETIME_S,
             )
@@ -166,20 +187,44 @@ class SignOn:
             return Asked(secret, code)
         raise WarrenError(Code.BUSY, "no code is free", "try again")
 
-    async def poll(self, secret: str) -> Polled:
-        """What became of a program's request; an approved one gives its token, once."""
+    async def poll(self, secret: str, wait_s: float = 0.0) -> Polled:
+        """What became of a program's request; an approved one gives its token or key, once. `wait_s`: how long to wait
+        for a decision."""
+        polled = await self._look_up(secret)
+        deadline = self._monotonic() + wait_s
+        while polled.state == "pending" and (left_s := deadline - self._monotonic()) > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(left_s, _LOOK_EVERY_S)), self._decided:
+                    await self._decided.wait()
+            polled = await self._look_up(secret)
+        return polled
+
+    async def _look_up(self, secret: str) -> Polled:
         now, digest = int(self._clock()), _digest("device", secret)
-        async with self._database.write() as connection:
-            taken = await store.spend_device(connection, digest, now)
-            row = taken or await store.read_device(connection, digest)
-        if taken is not None and taken.user is not None:
-            user = await self._accounts.find(taken.user)
-            name = f"{taken.hostname or 'a program'} at {taken.address}"[:80]
-            made = await self._accounts.create_token(user, name, Scope.MANAGE, DEVICE_TOKEN_LIFETIME_S, actor=user.name)
-            return Polled("approved", made.secret.reveal(), user.name)
+        async with self._database.read() as connection:
+            row = await store.read_device(connection, digest)
         if row is None or row.expires_at <= now or row.state == "spent":
             return Polled("expired")
-        return Polled("denied" if row.state == "denied" else "pending")
+        return await self._take(digest, now) if row.state == "approved" else Polled(row.state)
+
+    async def _take(self, digest: bytes, now: int) -> Polled:
+        async with self._database.write() as connection:
+            taken = await store.spend_device(connection, digest, now)
+        if taken is None or taken.user is None:
+            return Polled("expired")
+        user = await self._accounts.find(taken.user)
+        if taken.join_public is not None:
+            network = self._networks.find((taken.network or b"").hex())
+            key = await self._invites.approve(network, taken.join_public, user.id, rules.DEVICE_LIFETIME_S)
+            return Polled("approved", user, key=key)
+        name = f"{taken.hostname or 'a program'} at {taken.address}"[:80]
+        made = await self._accounts.create_token(user, name, Scope.MANAGE, DEVICE_TOKEN_LIFETIME_S, actor=user.name)
+        return Polled("approved", user, made.secret.reveal())
+
+    async def networks_of(self, session: Session) -> list[LiveNetwork]:
+        """The networks that a person may add a machine to."""
+        roles = await self._accounts.roles(_caller(session.user))
+        return [one for one in self._networks.all() if session.user.is_admin or one.id in roles]
 
     async def look(self, session: Session, typed: str) -> DeviceRow:
         """Who asks under the code that a person typed. Raises WarrenError NOT_FOUND, or BUSY after too many tries."""
@@ -192,13 +237,22 @@ class SignOn:
             raise WarrenError(Code.NOT_FOUND, "nothing waits under that code", "look at the program's screen again")
         return found
 
-    async def decide(self, session: Session, code: str, *, approve: bool) -> DeviceRow:
-        """Approve or deny. Raises WarrenError NOT_FOUND where it waits no longer."""
+    async def decide(self, session: Session, code: str, *, approve: bool, network: str = "") -> DeviceRow:
+        """Approve or deny. `network`: which one a machine joins, by name.
+
+        Raises WarrenError NOT_FOUND where it waits no longer, NETWORK_UNKNOWN where the network is not this person's.
+        """
         now = int(self._clock())
         self._check_tries(self._codes, session.user.id)
+        chosen = next((one.id for one in await self.networks_of(session) if one.row.name == network), None)
         async with self._database.write() as connection:
+            found = await store.find_device(connection, rules.parse_code(code), now)
+            if approve and found is not None and found.join_public is not None and chosen is None:
+                raise unknown_network()
             state = "approved" if approve else "denied"
-            row = await store.decide_device(connection, rules.parse_code(code), session.user.id, state, now)
+            row = await store.decide_device(
+                connection, rules.parse_code(code), user=session.user.id, state=state, network=chosen, now=now
+            )
             if row is not None:
                 await record(
                     connection,
@@ -212,6 +266,8 @@ class SignOn:
         if row is None:
             self._codes.fail(session.user.id, self._monotonic())
             raise WarrenError(Code.NOT_FOUND, "nothing waits under that code any more", "start the program again")
+        async with self._decided:
+            self._decided.notify_all()
         return row
 
     # --- the first admin ---
@@ -250,6 +306,10 @@ class SignOn:
         wait_s = throttle.wait_s(subject, self._monotonic())
         if wait_s > 0:
             raise WarrenError(Code.BUSY, "too many wrong tries", f"try again in {int(wait_s / 60) + 1} minutes")
+
+
+def _caller(user: UserRow) -> Caller:
+    return Caller(user.id, user.name, user.is_admin, frozenset(Scope))
 
 
 async def _used(connection: AsyncConnection, digest: bytes, now: int) -> None:

@@ -32,6 +32,9 @@ device_requests = Table(
     Column("address", String(64), nullable=False),
     Column("state", String(16), nullable=False),
     Column("user", String(16), ForeignKey("users.id", ondelete="CASCADE")),
+    Column("join_public", Bytes),
+    Column("wished", String(63), nullable=False),
+    Column("network", Bytes, ForeignKey("networks.id", ondelete="CASCADE")),
     Column("created_at", Seconds, nullable=False),
     Column("expires_at", Seconds, nullable=False),
 )
@@ -60,7 +63,11 @@ class SessionRow:
 @dataclass(frozen=True, slots=True)
 class DeviceRow:
     """A program that asks: `digest` of the secret that it polls with, the `code` that a person types, what it says of
-    itself, from which address, and what became of it (pending, approved, denied, spent)."""
+    itself, from which address, and what became of it (pending, approved, denied, spent).
+
+    One that asks to join has a `join_public`, names the network that it `wished`, and gets the `network` that the
+    person chose.
+    """
 
     digest: bytes
     code: str
@@ -69,6 +76,9 @@ class DeviceRow:
     address: str
     state: str
     user: str | None
+    join_public: bytes | None
+    wished: str
+    network: bytes | None
     created_at: int
     expires_at: int
 
@@ -139,12 +149,14 @@ async def read_device(connection: AsyncConnection, digest: bytes) -> DeviceRow |
     return None if row is None else DeviceRow(*row)
 
 
-async def decide_device(connection: AsyncConnection, code: str, user: str, state: str, now: int) -> DeviceRow | None:
+async def decide_device(
+    connection: AsyncConnection, code: str, *, user: str, state: str, network: bytes | None, now: int
+) -> DeviceRow | None:
     """Approve or deny what waits under this code; None where nothing does any more."""
     statement = (
         update(device_requests)
         .where(device_requests.c.code == code, device_requests.c.state == "pending", device_requests.c.expires_at > now)
-        .values(state=state, user=user)
+        .values(state=state, user=user, network=network)
         .returning(*_DEVICE)
     )
     row = (await connection.execute(statement)).first()

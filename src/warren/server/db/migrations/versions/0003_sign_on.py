@@ -31,11 +31,15 @@ def upgrade() -> None:
         sa.Column("address", sa.String(64), nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("user", sa.String(16)),
+        sa.Column("join_public", sa.LargeBinary()),
+        sa.Column("wished", sa.String(63), nullable=False),
+        sa.Column("network", sa.LargeBinary()),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("digest", name="pk_device_requests"),
         sa.UniqueConstraint("code", name="uq_device_requests_code"),
         sa.ForeignKeyConstraint(["user"], ["users.id"], name="fk_device_requests_user", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["network"], ["networks.id"], name="fk_device_requests_network", ondelete="CASCADE"),
     )
     op.create_table(
         "first_links",
@@ -45,6 +49,8 @@ def upgrade() -> None:
         sa.Column("used_at", sa.BigInteger()),
         sa.PrimaryKeyConstraint("number", name="pk_first_links"),
     )
+    with op.batch_alter_table("join_keys") as keys:
+        keys.add_column(sa.Column("user", sa.String(16)))
 
 
 def downgrade() -> None:
