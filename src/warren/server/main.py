@@ -35,6 +35,7 @@ _PLACEHOLDERS = {
     "listen": "[HOST]:PORT",
     "tls": "auto|CERT,KEY",
     "metrics_listen": "[HOST]:PORT",
+    "relays": "FILE",
     "database_url": "URL",
     "relays": "FILE",
     "log_level": "LEVEL",
