@@ -4,9 +4,7 @@ import http.client
 import re
 from dataclasses import dataclass, field
 from html import unescape
-from urllib.parse import urlencode
-
-from tests.server.running import RunningServer
+from urllib.parse import urlencode, urlsplit
 
 
 @dataclass(slots=True)
@@ -26,9 +24,9 @@ class Page:
 
 @dataclass(slots=True)
 class Browser:
-    """One person's browser at one server."""
+    """One person's browser at the server of this URL; with https:// it trusts what SSL_CERT_FILE names."""
 
-    server: RunningServer
+    url: str
     cookies: dict[str, str] = field(default_factory=dict)
 
     def get(self, path: str) -> Page:
@@ -47,7 +45,9 @@ class Browser:
         return self.post("/sign-on", {"name": name, "password": password, "next": afterwards})
 
     def _call(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> Page:
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
+        parts = urlsplit(self.url)
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        connection = kind(parts.netloc, timeout=20)
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         connection.request(method, path, body, headers | ({"cookie": cookie} if cookie else {}))
         response = connection.getresponse()

@@ -33,7 +33,7 @@ def poll(server: RunningServer, asked: DeviceAsked) -> DevicePolled:
 
 
 def signed_on(server: RunningServer) -> tuple[Browser, Person]:
-    person, browser = Person(server), Browser(server)
+    person, browser = Person(server), Browser(server.url)
     page = browser.sign_on(person.name, PASSWORD)
     assert (page.status, page.location) == (303, "/device")
     return browser, person
@@ -86,7 +86,7 @@ def test_codes_are_not_guessed(server: RunningServer) -> None:
 
 
 def test_passwords_are_not_guessed_and_a_wrong_name_is_told_like_a_wrong_password(server: RunningServer) -> None:
-    person, browser = Person(server), Browser(server)
+    person, browser = Person(server), Browser(server.url)
     wrong = browser.sign_on(person.name, "not the password")
     unknown = browser.sign_on("nobody-of-that-name", "not the password")
     assert (wrong.status, unknown.status) == (401, 401)
@@ -102,7 +102,7 @@ def test_passwords_are_not_guessed_and_a_wrong_name_is_told_like_a_wrong_passwor
 )
 def test_nobody_is_sent_elsewhere_after_sign_on(server: RunningServer, asked: str) -> None:
     person = Person(server)
-    assert Browser(server).sign_on(person.name, PASSWORD, asked).location == "/account"
+    assert Browser(server.url).sign_on(person.name, PASSWORD, asked).location == "/account"
 
 
 def test_a_form_of_another_site_is_refused_and_so_is_one_of_another_session(server: RunningServer) -> None:
@@ -123,7 +123,7 @@ def test_a_form_of_another_site_is_refused_and_so_is_one_of_another_session(serv
 
 
 def test_a_session_is_the_servers_choice_never_the_visitors(server: RunningServer) -> None:
-    person, browser = Person(server), Browser(server)
+    person, browser = Person(server), Browser(server.url)
     browser.cookies["warren"] = "chosen-by-somebody-else"
     page = browser.sign_on(person.name, PASSWORD)
     assert browser.cookies["warren"] != "chosen-by-somebody-else"
@@ -137,12 +137,12 @@ def test_a_person_who_is_shut_out_is_signed_off_everywhere(server: RunningServer
     assert browser.get("/account").status == 200
     server.rest.patch("users", person.name, body=UserChange(disabled=True), kind=User)
     assert browser.get("/account").location == "/sign-on?next=/account"
-    assert Browser(server).sign_on(person.name, PASSWORD).status == 401
+    assert Browser(server.url).sign_on(person.name, PASSWORD).status == 401
 
 
 def test_sign_off_everywhere_ends_the_other_browser_too(server: RunningServer) -> None:
     browser, person = signed_on(server)
-    other = Browser(server)
+    other = Browser(server.url)
     other.sign_on(person.name, PASSWORD)
     form = browser.get("/account").hidden("csrf")
     assert browser.post("/sign-off", {"csrf": form, "everywhere": "yes"}).status == 303
@@ -150,7 +150,7 @@ def test_sign_off_everywhere_ends_the_other_browser_too(server: RunningServer) -
 
 
 def test_a_page_keeps_to_itself(server: RunningServer) -> None:
-    headers = Browser(server).get("/sign-on").headers
+    headers = Browser(server.url).get("/sign-on").headers
     assert "default-src 'none'" in headers["content-security-policy"]
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert headers["cache-control"] == "no-store"
@@ -173,12 +173,12 @@ def test_the_first_admin_comes_in_once_by_the_printed_link(tmp_path: Path) -> No
     server = RunningServer(tmp_path / "data").start()
     try:
         link = next(line.strip() for line in server.printed if "/first/" in line)
-        path, browser = link.removeprefix(server.url), Browser(server)
+        path, browser = link.removeprefix(server.url), Browser(server.url)
         assert "administers" in browser.get(path).text
         assert browser.post(path, {"name": "alice", "password": "short"}).status == 400
         assert browser.post(path, {"name": "alice", "password": PASSWORD}).location == "/account"
         assert "You are alice" in browser.get("/account").text
-        assert Browser(server).post(path, {"name": "mallory", "password": PASSWORD}).status == 404
+        assert Browser(server.url).post(path, {"name": "mallory", "password": PASSWORD}).status == 404
         assert [one.name for one in server.rest.get("users", kind=Users).users if one.admin] == ["alice"]
         server.restart()
         assert not [line for line in server.printed if "/first/" in line]
