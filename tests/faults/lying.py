@@ -23,9 +23,12 @@ from tests.netlab.machines import Machine, Server
 from tests.netlab.process import Process
 from tests.netlab.until import until
 
+from warren.client.local import LocalClient
 from warren.model.addresses import member_ipv6
 from warren.model.ids import Identity, NetworkId
 from warren.model.keys import ExchangeKeyPair, SigningKeyPair
+from warren.protocol.local.rights import STATUS
+from warren.protocol.local.status import Status
 from warren.trust.authenticate import Authentic, authenticate
 from warren.trust.documents import Body, Genesis, Kind, Membership, NodeRecord, Policy, Settings
 from warren.trust.signing import sign
@@ -260,8 +263,8 @@ class Field:
     # --- what is so ---
 
     def health(self, machine: Machine) -> list[tuple[str, str]]:
-        """(code, text) of everything that `warren status` says is wrong."""
-        return [(entry["code"], entry["text"]) for entry in machine.status()["health"]]
+        """(code, text) of everything that `warren status` says is wrong; asked as it asks, without a process each."""
+        return [(entry.code, entry.text) for entry in self._status(machine).health]
 
     def until_said(self, machine: Machine, code: str, text: str, within_s: float = TOLD_S) -> str:
         """Wait until `warren status` names it; returns the whole sentence."""
@@ -276,7 +279,11 @@ class Field:
 
     def peers(self, machine: Machine) -> list[str]:
         """The names of a machine's peers."""
-        return [peer["name"] for peer in machine.status()["peers"]]
+        return [peer.name for peer in self._status(machine).peers]
+
+    @staticmethod
+    def _status(machine: Machine) -> Status:
+        return LocalClient(machine.socket).get(STATUS, Status)
 
     def reaches(self) -> bool:
         """Whether `b` still reaches `a`, as it may."""
@@ -328,12 +335,17 @@ class Field:
         host = self.intruders
         host.run(["ip", "address", "flush", "dev", LINK])
         host.ip_batch(f"address add {source4}/32 dev {LINK}", f"address add {source6}/128 dev {LINK} nodad")
-        before = self.arrived()
-        for target in self.a.status()["self"]["addresses"]:
+        before, script = self.arrived(), ""
+        for target in self._own_addresses():
             family, prefix = ("-6", 128) if ":" in target else ("-4", 32)
-            host.run(["ip", family, "route", "replace", f"{target}/{prefix}", "dev", LINK])
-            host.run(["ping", "-c", "3", "-i", "0.1", "-W", "0.3", "-q", target], check=False)
+            script += f"ip {family} route replace {target}/{prefix} dev {LINK}; ping -c 3 -i 0.1 -W 0.3 -q {target} & "
+        host.run(["sh", "-c", f"{script} wait"], check=False)
         return self.arrived() - before
+
+    def _own_addresses(self) -> tuple[str, ...]:
+        me = self._status(self.a).me
+        assert me is not None
+        return tuple(me.addresses)
 
     def arrived(self) -> int:
         """Packets that `a`'s tunnel gave to its host so far."""

@@ -119,8 +119,8 @@ class Roster:
         """Start every network that is on disk and is not running."""
         if not self._folder.is_dir():
             return
-        for former in self._folder.glob(f"*{_FORMER}"):  # a kill came between the two identities
-            self._put_back(former)
+        for former in [folder for folder in self._folder.iterdir() if folder.suffix == _FORMER]:
+            self._put_back(former)  # a kill came between the two identities
         folders = list(self._folder.iterdir())
         for folder in folders:
             if folder.suffix == _LEFT:  # a kill cut its deletion short
