@@ -1,7 +1,9 @@
-/* Moves the wall clock of one program: preloaded, it adds the seconds in a mapped file to what the kernel says.
+/* Moves the clocks of one program: preloaded, it adds the seconds in a mapped file to what the kernel says.
  *
- * Monotonic clocks stay as they are, like on a machine whose wall clock somebody set. The file may change while the
- * program runs. The kernel is asked by a system call, since the C library's own way is what this replaces.
+ * The file holds three numbers: for the wall clock (moved alone, as when somebody set it), for the monotonic ones and
+ * for the boot clock (moved with the wall clock, as by a sleep). It may change while the program runs. Numbers that the
+ * file is too short for are 0. The kernel is asked by a system call, since the C library's own way is what this
+ * replaces.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -13,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { WALL, MONOTONIC, BOOT, CLOCKS };
 static volatile const int64_t *offset_s;
 
 __attribute__((constructor)) static void map_offset(void) {
@@ -20,16 +23,34 @@ __attribute__((constructor)) static void map_offset(void) {
     int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (file < 0)
         return;
-    void *mapped = mmap(NULL, sizeof(int64_t), PROT_READ, MAP_SHARED, file, 0);
+    void *mapped = mmap(NULL, CLOCKS * sizeof(int64_t), PROT_READ, MAP_SHARED, file, 0);
     close(file);
     if (mapped != MAP_FAILED)
         offset_s = mapped;
 }
 
+static int64_t offset_of(clockid_t clock) {
+    if (!offset_s)
+        return 0;
+    switch (clock) {
+    case CLOCK_REALTIME:
+    case CLOCK_REALTIME_COARSE:
+        return offset_s[WALL];
+    case CLOCK_MONOTONIC:
+    case CLOCK_MONOTONIC_COARSE:
+    case CLOCK_MONOTONIC_RAW:
+        return offset_s[MONOTONIC];
+    case CLOCK_BOOTTIME:
+        return offset_s[BOOT];
+    default:
+        return 0;
+    }
+}
+
 int clock_gettime(clockid_t clock, struct timespec *at) {
     int result = (int)syscall(SYS_clock_gettime, clock, at);
-    if (result == 0 && offset_s && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
-        at->tv_sec += *offset_s;
+    if (result == 0)
+        at->tv_sec += offset_of(clock);
     return result;
 }
 

@@ -1,4 +1,4 @@
-"""A wall clock that a case can move, for real programs: a preloaded library adds an offset to what the kernel says."""
+"""Clocks that a case can move, for real programs: a preloaded library adds offsets to what the kernel says."""
 
 import os
 import struct
@@ -25,18 +25,29 @@ def build(folder: Path) -> Path:
 
 
 class Clock:
-    """One wall clock, shared by the programs that are started with `env`."""
+    """The clocks shared by the programs that are started with `env`."""
 
     def __init__(self, library: Path, file: Path) -> None:
         self._file = file
         self.env: Mapping[str, str] = {"LD_PRELOAD": str(library), "WARREN_TEST_CLOCK": str(file)}
-        file.write_bytes(bytes(8))
+        file.write_bytes(bytes(24))
 
     def move(self, offset_s: int) -> None:
-        """The clock is off by so much from here on, at once for programs that run."""
+        """The wall clock is off by so much from here on, at once for programs that run."""
+        self._write(offset_s)
+
+    def sleep(self, slept_s: int) -> None:
+        """The machine slept for so long: wall and boot clock went on, the monotonic one did not."""
+        self._write(slept_s, 0, slept_s)
+
+    def live(self, lived_s: int) -> None:
+        """So much time went by, by every clock, while this machine was awake."""
+        self._write(lived_s, lived_s, lived_s)
+
+    def _write(self, *offsets_s: int) -> None:
         descriptor = os.open(self._file, os.O_WRONLY | os.O_CLOEXEC)
         try:
-            os.pwrite(descriptor, struct.pack("=q", offset_s), 0)
+            os.pwrite(descriptor, struct.pack(f"={len(offsets_s)}q", *offsets_s), 0)
         finally:
             os.close(descriptor)
 

@@ -104,6 +104,17 @@ _ON = (
         ),
     ),
     Command(
+        ("netcheck",),
+        "show what this network lets through: UDP, addresses, NAT, port mapping, sign-in pages, relays",
+        "netcheck:netcheck",
+        flags=(Flag("server", "ask this server by its URL, also where no daemon runs", Kind.TEXT, "URL"),),
+        examples=(
+            ("warren netcheck", "as the daemon sees it"),
+            ("warren netcheck --server https://vpn.example.org", "before joining"),
+        ),
+        text="It ends with one sentence of advice; exit code 0 where UDP passes.",
+    ),
+    Command(
         ("whoami",),
         "show who this machine is in its networks, and what you may do with this daemon",
         "whoami:whoami",

@@ -114,7 +114,7 @@ class Network:
         self.prober = Prober(self.id, envelopes, self.book, self.link.signal, self)
         self.portmap = PortMapping(parts.store, self.prober.set_mappings, self._seen)
         self._translators = Translators(self.prober.set_translators)
-        self._surroundings = Surroundings()
+        self.surroundings = Surroundings()
         self.prober.set_force_relay(forced=parts.membership.force_relay)
         desk = PaperDesk(self.id, parts.keys.identity, os.urandom)
         self.relays = Relays(desk, RelayBook(parts.store), self, unix_time=self._clock, proxy=proxy)
@@ -389,7 +389,7 @@ class Network:
 
     def _attach(self, surroundings: Surroundings) -> None:
         """Where this machine is attached now; what changed is looked at anew."""
-        before, self._surroundings = self._surroundings, surroundings
+        before, self.surroundings = self.surroundings, surroundings
         changed = differences(before, surroundings)
         self.prober.set_addresses(surroundings.addresses)
         if (before.uplink4, before.uplink6) != (surroundings.uplink4, surroundings.uplink6):
@@ -407,7 +407,7 @@ class Network:
         self.portmap.handle_resume()
 
     def _greet(self) -> None:
-        """Begin the sessions with peers anew: they may have forgotten ours, and the engine's clock slept too."""
+        """Begin the sessions with peers anew: who restarted meanwhile knows nothing of ours, and called in vain."""
         if self.tunnel is None:
             return
         with contextlib.suppress(WarrenError):  # the tunnel goes while we look

@@ -173,6 +173,10 @@ class Prober:
             self._place.mappings = tuple(mappings)
             self._tell_all()
 
+    def ask_outside(self) -> None:
+        """Somebody wants to know what this node looks like from outside: servers are asked now."""
+        self._outside.ask()
+
     def set_force_relay(self, *, forced: bool) -> None:
         """Whether only relays may be used: then no direct path is probed, offered or answered."""
         self._place.is_forced = forced

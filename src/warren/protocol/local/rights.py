@@ -23,6 +23,7 @@ DOWN: Final = "/v1/down"
 LEAVE: Final = "/v1/leave"
 REIDENTIFY: Final = "/v1/reidentify"
 PING: Final = "/v1/ping"
+NETCHECK: Final = "/v1/netcheck"
 WHOAMI: Final = "/v1/whoami"
 CONFIG: Final = "/v1/config"
 HOST_PLAN: Final = "/v1/host/plan"
@@ -33,6 +34,7 @@ NEEDED: Final = MappingProxyType(
         ("GET", WHOAMI): Right.READER,
         ("GET", CONFIG): Right.READER,
         ("POST", PING): Right.READER,
+        ("POST", NETCHECK): Right.READER,
         ("GET", HOST_PLAN): Right.OPERATOR,
         ("POST", UP): Right.OPERATOR,
         ("POST", DOWN): Right.OPERATOR,

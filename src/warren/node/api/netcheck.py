@@ -1,0 +1,94 @@
+"""`POST /v1/netcheck`: what this machine's network lets through, as the daemon knows it or finds out at once.
+
+Decides which parts are asked and for how long one waits for them; what they mean was decided where it was seen
+(`paths.nat`, `paths.portmap`, the relays), and the advice where both daemon and command find it (`advise`).
+"""
+
+import asyncio
+
+import msgspec
+
+from warren.errors import Code, WarrenError
+from warren.limits import NETCHECK_LOOK_S, NETCHECK_WAIT_MAX_S
+from warren.node.api.http import Reply, Request
+from warren.node.api.scope import Scope
+from warren.node.control.portal import look_for_portal
+from warren.node.network import Network
+from warren.node.paths.nat import Mapping
+from warren.protocol.local import netcheck as words
+
+_NATS: dict[Mapping, words.NatWord] = {
+    Mapping.UNKNOWN: "unknown",
+    Mapping.NONE: "none",
+    Mapping.STABLE: "stable",
+    Mapping.VARIES: "varies",
+    Mapping.BLOCKED: "blocked",
+}
+
+
+async def answer(scope: Scope, request: Request, reply: Reply) -> None:
+    """Wait for what is being found out, then tell."""
+    wish = request.decode(words.NetcheckRequest)
+    if not 0 < wish.wait_s <= NETCHECK_WAIT_MAX_S:
+        raise WarrenError(Code.INVALID_ARGUMENT, f"a wait is more than 0 and at most {NETCHECK_WAIT_MAX_S:g} s")
+    if not scope.roster.networks:
+        raise WarrenError(Code.NOT_UP, "this machine is in no network that is up", "warren up, or name a --server")
+    network = scope.roster.find(wish.network) if wish.network else scope.roster.networks[0]
+    portal, _ = await asyncio.gather(
+        look_for_portal(network.link.place, wish.wait_s), _until_known(network, wish.wait_s)
+    )
+    found = _found(network, portal=portal)
+    await reply.result(msgspec.structs.replace(found, advice=words.advise(found)))
+
+
+async def _until_known(network: Network, wait_s: float) -> None:
+    """Until servers have told how they see us and gateways what they speak; in steps, for neither has an event."""
+    network.prober.ask_outside()
+    for _ in range(round(wait_s / NETCHECK_LOOK_S)):
+        if _is_known(network):
+            return
+        await asyncio.sleep(NETCHECK_LOOK_S)
+
+
+def _is_known(network: Network) -> bool:
+    return network.prober.mapping is not Mapping.UNKNOWN and all(one.is_settled for one in network.portmap.state)
+
+
+def _found(network: Network, *, portal: bool | None) -> words.Netcheck:
+    mapping = network.prober.mapping
+    families = [_family(network, version) for version in (4, 6)]
+    has_answer = any(family.works for family in families) or any(
+        (state := network.prober.state(peer)) is not None and state.endpoint is not None
+        for peer in network.prober.peers
+    )
+    return words.Netcheck(
+        udp=True if has_answer else False if mapping is Mapping.BLOCKED else None,
+        ipv4=families[0],
+        ipv6=families[1],
+        mapping_varies=None if mapping in {Mapping.UNKNOWN, Mapping.BLOCKED} else mapping is Mapping.VARIES,
+        gateways=tuple(
+            words.Gateway(
+                family=one.family,
+                address=one.gateway,
+                protocols={method.value: text for method, text in one.found.items()},
+                method=one.method.value if one.method is not None else None,
+                external=str(one.external) if one.external is not None else None,
+            )
+            for one in network.portmap.state
+        ),
+        captive_portal=portal,
+        relays=(),
+        network=network.name,
+    )
+
+
+def _family(network: Network, version: int) -> words.Family:
+    nat = network.prober.nat(version)
+    own = [address for address in network.surroundings.addresses if address.version == version]
+    is_blocked = nat.mapping is Mapping.BLOCKED
+    return words.Family(
+        works=True if nat.outer else False if is_blocked else None,
+        mapped=str(nat.outer[0]) if nat.outer else None,
+        has_address=bool(own),
+        nat=_NATS[nat.mapping],
+    )
