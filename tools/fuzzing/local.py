@@ -17,6 +17,7 @@ from warren.node.api.http import Request
 from warren.protocol.local.config import Config
 from warren.protocol.local.down import LeaveRequest
 from warren.protocol.local.host import HostPlan
+from warren.protocol.local.netcheck import NetcheckRequest
 from warren.protocol.local.ping import PingLine, PingRequest
 from warren.protocol.local.reidentify import ReidentifyRequest
 from warren.protocol.local.rights import Right
@@ -153,6 +154,7 @@ PARSERS = (
     _parser("local_request", (_REQUEST, _CHUNKED), check_request_head),
     _parser("body_up", (b'{"server":"https://a","auth_key":"wk.a","tags":["a"],"port":1}',), _body_of(UpRequest)),
     _parser("body_ping", (b'{"host":"a","count":3,"timeout_s":1.5,"until_direct":false}',), _body_of(PingRequest)),
+    _parser("body_netcheck", (b'{"network":"n","wait_s":1.5}',), _body_of(NetcheckRequest)),
     _parser("body_leave", (b'{"network":"n"}',), _body_of(LeaveRequest)),
     _parser("body_reidentify", (b'{"network":"n","auth_key":"wk.x","hostname":"a"}',), _body_of(ReidentifyRequest)),
     _parser(

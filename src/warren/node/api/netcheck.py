@@ -77,7 +77,16 @@ def _found(network: Network, *, portal: bool | None) -> words.Netcheck:
             for one in network.portmap.state
         ),
         captive_portal=portal,
-        relays=(),
+        relays=tuple(
+            words.Relay(
+                name=one.name,
+                latency_ms=round(one.rtt_s * 1000, 3) if one.rtt_s is not None else None,
+                home=one.is_home,
+                over=one.carriage.name.lower() if one.carriage is not None else "",
+                trouble=one.trouble,
+            )
+            for one in network.relays.view()
+        ),
         network=network.name,
     )
 
