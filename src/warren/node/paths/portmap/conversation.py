@@ -57,9 +57,9 @@ class Conversation:
         self._ended = asyncio.Event()
         self._sockets = GatewaySockets(gateway, self._handle_datagram, self._handle_announcement)
 
-    def start(self, suggested: Endpoint | None) -> None:
-        """Get a mapping, best the suggested one."""
-        self.mapper.start(suggested, boot_time())
+    def start(self, suggested: Endpoint | None, left_by: Method | None = None) -> None:
+        """Get a mapping, best the suggested one; `left_by` as for the mapper."""
+        self.mapper.start(suggested, boot_time(), left_by)
         self._pump()
 
     def release_leftover(self, method: Method, external: Endpoint) -> None:

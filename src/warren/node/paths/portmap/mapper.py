@@ -107,6 +107,7 @@ class PortMapper:
         self._active: Client | None = None
         self._present: set[Method] = set()
         self._suggested: Endpoint | None = None
+        self._left_by: Method | None = None
         self._seen: AbstractSet[IPv4Address | IPv6Address] = frozenset()
         self._began_at = 0.0
         self._act_at: float | None = None  # the head start ends, the rest, the release
@@ -120,9 +121,13 @@ class PortMapper:
 
     # --- inputs ---
 
-    def start(self, suggested: Endpoint | None, now: float) -> None:
-        """Look which protocols there are, and get a mapping; best the one that a run before had."""
-        self._suggested = suggested
+    def start(self, suggested: Endpoint | None, now: float, left_by: Method | None = None) -> None:
+        """Look which protocols there are, and get a mapping; best the one that a run before had.
+
+        `left_by`: that one still stands, made by this protocol, and is given back with an end that comes before an
+        answer.
+        """
+        self._suggested, self._left_by = suggested, left_by
         self._seek(now)
 
     def release_leftover(self, method: Method, external: Endpoint, now: float) -> None:
@@ -142,7 +147,10 @@ class PortMapper:
         if self.phase in {Phase.RELEASING, Phase.DONE}:
             return
         if self._active is None or (self.mapping is None and not self._is_asked):
-            self.phase = Phase.DONE
+            if self._left_by is not None and self._suggested is not None:
+                self.release_leftover(self._left_by, self._suggested, now)
+            else:
+                self.phase = Phase.DONE
             return
         held = self.mapping.external if self.mapping is not None else (self._suggested or _nowhere(self.gateway))
         self.phase = Phase.RELEASING
@@ -336,6 +344,7 @@ class PortMapper:
         before, self.mapping = self.mapping, Mapping(client.method, granted.external, now + life_s)
         self.phase, self._rests, self._suggested, self._is_lost = Phase.MAPPED, 0, granted.external, False
         self._renew_at, self._check_at = now + life_s / 2, now + PORTMAP_CHECK_S
+        self._left_by = None
         is_same = before is not None and before.external == granted.external
         self._events.append(Renewed(self.mapping) if is_same else Mapped(self.mapping))
 

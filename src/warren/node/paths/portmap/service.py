@@ -125,7 +125,7 @@ class PortMapping:
     def _begin(self, family: int, gateway: Gateway, port: int, kept: Kept) -> None:
         leftover = kept.mappings.get(str(family))
         is_left = leftover is not None and is_here(leftover, gateway, time.time())
-        suggested = None
+        suggested, left_by = None, None
         try:
             if leftover is not None and is_left and leftover.port != port and may_release(leftover, gateway):
                 old = self._conversation(gateway, leftover.port, kept, _ignore)
@@ -133,13 +133,14 @@ class PortMapping:
                 old.release_leftover(leftover.method, parse_endpoint(leftover.external))
             elif leftover is not None and is_left and leftover.port == port:
                 suggested = parse_endpoint(leftover.external)
+                left_by = leftover.method if may_release(leftover, gateway) else None
             talk = self._conversation(gateway, port, kept, self._handle_event)
         except OSError as error:  # an address that is not usable yet, say
             log.debug("a gateway cannot be asked", gateway=gateway.address, reason=error.strerror)
             asyncio.get_running_loop().call_later(PORTMAP_OPEN_RETRY_S, self._changed.set)
             return
         self._talks[family] = talk
-        talk.start(suggested)
+        talk.start(suggested, left_by)
 
     def _conversation(
         self, gateway: Gateway, port: int, kept: Kept, on_event: Callable[[Conversation, Event], None]

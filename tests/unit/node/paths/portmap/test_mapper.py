@@ -229,6 +229,17 @@ def test_a_run_after_a_crash_renews_what_was_left_and_gives_back_the_port_before
     assert held(home) == 0
 
 
+def test_an_end_that_comes_before_any_answer_gives_back_what_a_crashed_run_left() -> None:
+    home = HomeGateway()
+    Rig(home).start()
+    after = Rig(home)
+    after.mapper.start(Endpoint(OUTSIDE, PORT), after.now, Method.PCP)
+    after.mapper.release(after.now)
+    after.settle()
+    assert after.mapper.is_done
+    assert held(home) == 0
+
+
 def test_what_another_run_left_by_upnp_is_deleted_only_with_our_tag() -> None:
     home = HomeGateway(frozenset({Method.UPNP}))
     home.entries[40_000] = (str(INSIDE), "40000", f"warren {(b'n' * 4).hex()}")
