@@ -37,7 +37,6 @@ _PLACEHOLDERS = {
     "metrics_listen": "[HOST]:PORT",
     "relays": "FILE",
     "database_url": "URL",
-    "relays": "FILE",
     "log_level": "LEVEL",
 }
 """What a setting looks like, for the help; a setting without one is a KeyError that every start meets."""
