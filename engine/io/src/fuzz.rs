@@ -9,6 +9,7 @@
 
 use std::net::SocketAddr;
 
+use crate::carriage::fuzz as carriage;
 use crate::front::fuzz as front;
 use crate::proto::{
     Device, DeviceConfig, Instant, Now, PeerConfig, PeerId, PrivateKey, Random, Unix,
@@ -26,6 +27,8 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("hosts", front::hosts),
     ("front_settings", front::settings),
     ("control", front::control),
+    ("relay_stream", carriage::stream),
+    ("relay_upgrade", carriage::upgrade),
 ];
 
 const NOW: Now = Now {

@@ -119,6 +119,7 @@ class Network:
         desk = PaperDesk(self.id, parts.keys.identity, os.urandom)
         self.relays = Relays(desk, RelayBook(parts.store), self, unix_time=self._clock, proxy=proxy)
         self.prober.on_relay_silent = self.relays.handle_silent
+        self.prober.relay_name = self.relays.name
         self._troubles = Troubles()
         self._heads = HeadWatch()
         self._tasks: asyncio.TaskGroup | None = None
