@@ -43,6 +43,7 @@ from warren.node.keys import NodeKeys
 from warren.node.ledger import Held, Ledger
 from warren.node.membership import Membership
 from warren.node.netmap import NetworkMap, Peer, Presence, build
+from warren.node.paths.budget import ProbeBudget
 from warren.node.paths.candidates import Prefix
 from warren.node.paths.echo import Echoes
 from warren.node.paths.endpoints import EndpointBook
@@ -86,10 +87,12 @@ class Network:
         health: Health,
         on_change: Callable[[], None],
         on_stillborn: Callable[["Network"], None],
+        *,
         proxy: Proxy = DIRECT,
+        budget: ProbeBudget | None = None,
     ) -> None:
         """`on_change`: the map changed, the host has to converge. `on_stillborn`: the join never took place. `proxy`:
-        the way outside, of the server's session and relays.
+        the way outside, of the server's session and relays. `budget`: of probes, the whole machine's.
         """
         self.parts = parts
         self.id: NetworkId = parts.ledger.network
@@ -111,7 +114,7 @@ class Network:
         envelopes = Envelopes(self.id, me, parts.keys.path_keys(time.time()))
         place = parse_server(parts.membership.server).through(proxy)
         self.link = Link(place, self.id, parts.keys.identity, self, _jitter)
-        self.prober = Prober(self.id, envelopes, self.book, self.link.signal, self)
+        self.prober = Prober(self.id, envelopes, self.book, self.link.signal, self, budget=budget)
         self.portmap = PortMapping(parts.store, self.prober.set_mappings, self._seen)
         self._translators = Translators(self.prober.set_translators)
         self.surroundings = Surroundings()

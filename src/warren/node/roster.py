@@ -32,6 +32,7 @@ from warren.node.health import Health
 from warren.node.ledger import GENESIS_FILE, open_ledger
 from warren.node.membership import Membership
 from warren.node.network import Network, Parts
+from warren.node.paths.budget import ProbeBudget
 from warren.node.records import first_record
 from warren.node.storage import Damage, Store, delete_folder, put_in_place
 from warren.trust.admission_key import AdmissionKey
@@ -80,6 +81,7 @@ class Roster:
         way outside, of servers and relays.
         """
         self._folder = folder / "networks"
+        self._budget = ProbeBudget()
         self._health = health
         self._on_change = on_change
         self._life = life
@@ -298,7 +300,9 @@ class Roster:
         self._life.start(network, None)
 
     def _made(self, parts: Parts) -> Network:
-        return Network(parts, self._health, self._on_change, self._drop_stillborn, self._proxy)
+        return Network(
+            parts, self._health, self._on_change, self._drop_stillborn, proxy=self._proxy, budget=self._budget
+        )
 
     def _drop_stillborn(self, network: Network) -> None:
         """A join that a crash cut short, of which the server knows nothing."""

@@ -33,7 +33,7 @@ PINGS_FOR_LOSS = 6  # further ones, times the loss
 LOST_AFTER_S = 2.5  # an answer that takes longer counts as lost
 LOSS_WEIGHT = 0.1
 RTT_WEIGHT = 0.25
-HOLD_OFF_S = (8.0, 14.0, 20.0)  # after the first, second, further death in use
+HOLD_OFF_S = (4.0, 8.0, 12.0)  # after the first, second, further death in use
 HOLD_OFF_FORGET_S = 600.0  # a path that lived so long has no past
 PROVEN_FORGET_S = 600.0  # who answered last so long ago is a stranger again
 
