@@ -222,6 +222,12 @@ class PathAgent:
         return PathState(current.hop, current.rtt_s, self._current_since, note, self._reason)
 
     @property
+    def is_answering(self) -> bool:
+        """Whether the path in use answers, as far as is known."""
+        current = self._current_path
+        return current is not None and current.answers and not current.is_doubted
+
+    @property
     def candidates(self) -> tuple[Hop, ...]:
         """The hops that are known, for tests and `why`."""
         return tuple(path.hop for path in self._paths)

@@ -1,8 +1,8 @@
 """Telling peers where this node can be reached: candidates in sealed signals, by the server and beside the probes.
 
 Decides what is offered (nothing where only relays may be used) and which ways a signal goes: by the server, and as a
-datagram on the hop in use where that is a relay, which is quicker, or where the server did not take it. The counter of
-probes is here too, since signals and probes share one key.
+datagram on the hop in use where that is a relay (alone, once it answers), or where the server did not take it. The
+counter of probes is here too, since signals and probes share one key.
 """
 
 import os
@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from warren.errors import WarrenError
 from warren.log import Log
-from warren.model.addresses import Endpoint
+from warren.model.addresses import Endpoint, RelayHop
 from warren.model.ids import Identity
 from warren.node.dataplane.interface import Tunnel
 from warren.node.paths.candidates import Prefix, is_probeable, local_endpoints, offer
@@ -70,11 +70,11 @@ class Telling:
         except WarrenError as error:
             log.warning("a signal cannot be sealed", reason=error.text)
             return
-        is_carried = self.send_signal(way.peer.identity, sealed)
-        hop = way.agent.state.endpoint
-        if hop is None or self.tunnel is None or (is_carried and isinstance(hop, Endpoint)):
-            return
-        if len(sealed) <= PAYLOAD_MAX_BYTES:
+        hop = way.agent.state.endpoint if len(sealed) <= PAYLOAD_MAX_BYTES else None
+        by_relay = isinstance(hop, RelayHop)
+        # a relay that answers is enough: the server need not carry what a thousand relayed peers say again and again
+        is_carried = not (by_relay and way.agent.is_answering) and self.send_signal(way.peer.identity, sealed)
+        if hop is not None and self.tunnel is not None and (by_relay or not is_carried):
             self.tunnel.send(hop, encode_signal(sealed, self.next_counter(), way.outgoing))
 
     def next_counter(self) -> int:
