@@ -200,6 +200,7 @@ PING_INTERVAL_MIN_S = 0.01
 PING_TIMEOUT_MAX_S = 300.0
 NETCHECK_WAIT_MAX_S = 30.0  # for answers from outside; the slowest comes within 3
 NETCHECK_LOOK_S = 0.05  # between looks whether they are there
+PORTAL_LOOK_S = 2.0  # between looks for a sign-in page while the server is away
 PORTAL_ANSWER_MAX_BYTES = 4 * 1024  # of an answer to /health that are read: a page shows itself in its first line
 STATUS_FRESH_S = 10.0  # how old a round trip may be that status still shows as the latency
 STATUS_PING_WAIT_S = 0.4  # status measures peers with a live session, all at once; who is slower has no latency shown

@@ -24,6 +24,7 @@ import warren.node.convergence as node_convergence
 import warren.node.daemon as node_daemon
 import warren.node.roster as node_roster
 from warren.node.control import connection as node_connection
+from warren.node.control import portal as node_portal
 from warren.node.control.place import ServerPlace
 from warren.node.ledger import Held, Ledger
 from warren.protocol.control.node_role import Carrier
@@ -77,7 +78,11 @@ def _put_system(put: Callable[[object, str, object], None], doors: Doors) -> Non
     async def open_socket(place: ServerPlace) -> tuple[NodeSocket, Carrier]:
         return await doors.connect(here(doors), place), Carrier(None)
 
+    async def no_portal(_place: ServerPlace, _within_s: float) -> bool | None:
+        return None
+
     put(node_connection, "_open_socket", open_socket)
+    put(node_portal, "look_for_portal", no_portal)
     put(node_daemon, "LinuxHost", lambda: here(doors).host)
     put(node_daemon, "UserspaceDataplane", lambda: here(doors).dataplane)
     put(node_daemon, "LocalApi", NoApi)

@@ -4,8 +4,10 @@ Issue 5, shows 3; faults F5 (sleep), F6 (interface, address, default route) and 
 measured on a stream of an answer every 50 ms through the tunnel, and prints what it measured.
 """
 
+import json
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -19,8 +21,32 @@ from tests.netlab.until import until
 
 pytestmark = pytest.mark.netlab
 
-RESUMED_S = 3.0  # issue 5, shows 3: after each of these changes
+RESUMED_S = 2.0  # faults F6 and F7 under load
+WOKEN_S = 3.0  # fault F5, and issue 5, shows 3
+PORTAL_S = (
+    10.0  # to be told of a sign-in page, and to be back after the sign-in: one look in 2 s, and the session's wait
+)
 SLEPT_S, NAP_S = 600, 30  # simulated
+
+HOTEL = """
+import socket
+listener = socket.create_server(("", 8080))
+print("ready", flush=True)
+while True:
+    end, _ = listener.accept()
+    end.settimeout(2)
+    try:
+        end.recv(4096)
+        end.sendall(b"HTTP/1.1 302 Found\\r\\nLocation: http://login.hotel.example/\\r\\nContent-Length: 0\\r\\n\\r\\n")
+    except OSError:
+        pass
+    end.close()
+"""
+CAPTIVE = """table inet hotel {
+  chain caught { type nat hook prerouting priority -110; iifname "eth1" meta l4proto tcp redirect to :8080; }
+  chain kept { type filter hook forward priority -10; policy accept; iifname "eth1" drop; }
+}
+"""
 
 
 class TwoWaysOut:
@@ -153,7 +179,7 @@ def test_ten_minutes_of_sleep(lab: Lab, tmp_path: Path) -> None:
     since = place.wake(pid, SLEPT_S)
     resumed_s = stream.resumed_s(since)
     measured("sleep of 10 minutes", resumed_s)
-    assert resumed_s < RESUMED_S
+    assert resumed_s < WOKEN_S
     assert f"slept for {SLEPT_S} s" in (place.laptop.state / "daemon.log").read_text()
 
 
@@ -171,4 +197,32 @@ def test_a_short_sleep_in_which_the_peer_restarted(lab: Lab, tmp_path: Path) -> 
     since = place.wake(pid, NAP_S)
     resumed_s = stream.resumed_s(since)
     measured("nap, and the peer restarted", resumed_s)
-    assert resumed_s < RESUMED_S
+    assert resumed_s < WOKEN_S
+
+
+def test_a_sign_in_page_is_named_and_its_end_noticed(lab: Lab) -> None:
+    place = TwoWaysOut(lab)
+    place.laptop.host.ip_batch("link set eth1 down")
+    stream = place.join()
+    router = place.routers[0]
+    hotel = router.start([sys.executable, "-c", HOTEL])
+    hotel.wait_for("ready")
+    router.put(CAPTIVE)
+    router.forget()
+    until(lambda: "captive-portal" in codes(place.laptop), "the page is named", PORTAL_S)
+    assert json.loads(place.laptop.run("netcheck", "--json", check=False).stdout)["captive_portal"] is True
+    router.remove(CAPTIVE)
+    router.forget()
+    since = time.time()
+    until(lambda: "captive-portal" not in codes(place.laptop), "its end is noticed", PORTAL_S)
+    stream.flows(PORTAL_S)
+    measured("sign-in page", time.time() - since)
+    until(lambda: is_connected(place.laptop), "the session is back", PORTAL_S)
+
+
+def codes(machine: Machine) -> set[str]:
+    return {entry["code"] for entry in machine.status()["health"]}
+
+
+def is_connected(machine: Machine) -> bool:
+    return bool(machine.status()["networks"][0]["server"]["state"] == "connected")

@@ -33,6 +33,7 @@ from warren.node import membership as memberships
 from warren.node.control.connection import Connection
 from warren.node.control.link import Link, LinkState
 from warren.node.control.place import parse_server
+from warren.node.control.portal import watch_portal
 from warren.node.control.proxy import DIRECT, Proxy
 from warren.node.dataplane.interface import PongReceived, Tunnel, TunnelFailed, TunnelSpec
 from warren.node.dataplane.relaying import RelayEvent
@@ -179,6 +180,7 @@ class Network:
                 tasks.create_task(self._translators.run())
                 tasks.create_task(watch_silence(lambda: self.tunnel, self.prober))
                 tasks.create_task(self.portmap.run())
+                tasks.create_task(watch_portal(self.link.place, lambda: not self._was_connected, self._note_portal))
         finally:
             self._tasks = None
             self.prober.close()
@@ -409,6 +411,18 @@ class Network:
             self.prober.handle_host_change(changed[0])
         self.relays.handle_network_change()
         self.portmap.handle_resume()
+
+    def _note_portal(self, is_there: bool) -> None:  # noqa: FBT001 - the one thing that is told
+        """A sign-in page stands before the internet, or is gone: then everything may work again."""
+        key = self._key + "portal"
+        if is_there:
+            text = f"{self.name}: a sign-in page answers in place of the server"
+            self._health.set(key, "captive-portal", text, time.time(), "open a web browser and sign in")
+            return
+        self._health.clear(key)
+        self.link.hurry()
+        self.relays.handle_network_change()
+        self.prober.handle_host_change("the sign-in page is gone")
 
     def _greet(self) -> None:
         """Begin the sessions with peers anew: who restarted meanwhile knows nothing of ours, and called in vain."""

@@ -1,16 +1,18 @@
 """Asks the server's `/health` without following anything, to see whether somebody else answers in its place.
 
-Decides limits only: one request within the time given, PORTAL_ANSWER_MAX_BYTES of the answer. What it means is
+Decides limits only: one request within the time given, PORTAL_ANSWER_MAX_BYTES of the answer, and while the server is
+away one look in PORTAL_LOOK_S, so that the end of a sign-in is seen too. What an answer means is
 `protocol.rest.portal`'s. The certificate is not checked: whoever shows a sign-in page has none, and nothing is sent.
 """
 
 import asyncio
 import contextlib
 import ssl
+from collections.abc import Callable
 
 import h11
 
-from warren.limits import PORTAL_ANSWER_MAX_BYTES
+from warren.limits import PORTAL_ANSWER_MAX_BYTES, PORTAL_LOOK_S
 from warren.node.control.place import ServerPlace
 from warren.protocol.rest.portal import HEALTH_PATH, is_portal
 
@@ -24,6 +26,19 @@ async def look_for_portal(place: ServerPlace, within_s: float) -> bool | None:
             return await _look(place)
     except (OSError, TimeoutError, h11.ProtocolError, UnicodeError):
         return None
+
+
+async def watch_portal(place: ServerPlace, is_away: Callable[[], bool], on_change: Callable[[bool], None]) -> None:
+    """Look while the server is away, until cancelled; `on_change` hears of a sign-in page that comes or goes."""
+    suspected = False
+    while True:
+        await asyncio.sleep(PORTAL_LOOK_S)
+        if not is_away() and not suspected:
+            continue
+        found = await look_for_portal(place, PORTAL_LOOK_S) if is_away() else False
+        if found is not None and found != suspected:
+            suspected = found
+            on_change(suspected)
 
 
 async def _look(place: ServerPlace) -> bool | None:
