@@ -48,8 +48,10 @@ faults: setup ## crashes, liars, damage: every case in its short count (WARREN_F
 check: setup ## formats, lints, types, import contracts
 	tools/check
 
-bench: setup ## measure the tunnel beside wireguard-go, in one run
+bench: setup ## measure the tunnel beside wireguard-go, in one run; what many peers cost
 	$(BIN)/python -m benchmarks.tunnel
+	$(BIN)/python -m benchmarks.packets
+	$(BIN)/python -m benchmarks.peers
 
 interop: setup ## the long runs against programs of others: 1 GB each way, wireguard-go's own rekey
 	WARREN_INTEROP=full $(BIN)/pytest -q -m interop tests/interop --timeout 1800

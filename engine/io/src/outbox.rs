@@ -46,9 +46,18 @@ impl Outbox {
         self.trains.push_copy(None, Endpoint::Udp { remote }, bytes)
     }
 
-    /// Sends as much as the socket takes; the family that it is full for, if any.
-    pub fn flush(&mut self, udp: &mut impl Udp, failing: Failing<'_>) -> Option<Family> {
-        if self.is_empty() {
+    /// Sends as much as the socket takes; the family that it is full for, if any. Without the last train, to which more
+    /// may come, if `but_last`.
+    pub fn flush(
+        &mut self,
+        udp: &mut impl Udp,
+        but_last: bool,
+        failing: Failing<'_>,
+    ) -> Option<Family> {
+        let list = self.trains.list();
+        let count = list.len().saturating_sub(usize::from(but_last));
+        let list = list.get(..count).unwrap_or_default();
+        if list.is_empty() {
             return None;
         }
         let Failing {
@@ -57,7 +66,6 @@ impl Outbox {
             events,
             now,
         } = failing;
-        let list = self.trains.list();
         let sent = udp.send(self.trains.bytes(), list, &mut |train, count, errno| {
             losses.drop_send_failed += count as u64;
             let Endpoint::Udp { remote } = train.endpoint else {
@@ -74,7 +82,7 @@ impl Outbox {
         });
         match sent {
             Sent::All => {
-                self.trains.clear();
+                self.trains.drop_front(count, 0);
                 None
             }
             Sent::Blocked {

@@ -25,7 +25,7 @@ use crate::failures::Failures;
 use crate::limits::{
     BATCH_SLOTS, BULK_BYTES, BULK_TRAINS, CALLER_DATAGRAM_MAX_BYTES, COMMANDS_PER_TURN,
     RECEIVE_MOST_DATAGRAMS, RECEIVE_SLOT_BYTES, RECEIVE_TURN_BYTES, RELAYS, SEAL_TURN_BYTES,
-    SEND_AT_BYTES, SUPERPACKET_BYTES,
+    SEND_AT_BYTES, SUPERPACKET_BYTES, SUPERPACKET_ROOM_BYTES,
 };
 use crate::losses::Losses;
 use crate::offloads::Ladder;
@@ -189,7 +189,7 @@ impl<T: Tun, U: Udp> Worker<T, U> {
                 self.seal()?;
             }
             self.drive_relays();
-            self.flush();
+            self.flush(false);
             self.tell();
         }
     }
@@ -296,7 +296,7 @@ impl<T: Tun, U: Udp> Worker<T, U> {
 
     /// A turn's share from the TUN, sealed and sent.
     fn seal(&mut self) -> io::Result<()> {
-        let mut bytes = 0;
+        let (mut bytes, mut before) = (0, 0);
         for _ in 0..BATCH_SLOTS {
             let Some(read) = self.tun.read(&mut self.packet)? else {
                 return Ok(());
@@ -309,12 +309,18 @@ impl<T: Tun, U: Udp> Worker<T, U> {
                 packet.unwrap_or_default(),
                 &mut self.bulk.trains,
             );
-            if self.bulk.trains.used() >= SEND_AT_BYTES {
-                bytes += self.bulk.trains.used();
-                self.flush();
-                if !self.bulk.is_empty() {
-                    return Ok(());
-                }
+            let sealed = self.bulk.trains.used() - before;
+            before = self.bulk.trains.used();
+            bytes += sealed;
+            if !self.bulk.trains.has_room(SUPERPACKET_ROOM_BYTES) {
+                self.flush(false);
+                before = 0;
+            } else if sealed >= SEND_AT_BYTES {
+                // What the next superpacket may fill up waits for it, or for the turn's end.
+                self.flush(true);
+            }
+            if self.blocked.is_some() {
+                return Ok(());
             }
             if bytes >= SEAL_TURN_BYTES {
                 break;
@@ -341,7 +347,7 @@ impl<T: Tun, U: Udp> Worker<T, U> {
                 };
                 self.answers.trains.push_transmit(&transmit);
             }
-            self.flush();
+            self.flush(false);
             if !self.answers.is_empty() {
                 return;
             }
@@ -349,9 +355,11 @@ impl<T: Tun, U: Udp> Worker<T, U> {
     }
 
     /// Answers before bulk: they are few, and sessions wait for them.
-    fn flush(&mut self) {
+    ///
+    /// `but_last`: the bulk's last train may wait.
+    fn flush(&mut self, but_last: bool) {
         self.blocked = None;
-        for outbox in [&mut self.answers, &mut self.bulk] {
+        for (outbox, but_last) in [(&mut self.answers, false), (&mut self.bulk, but_last)] {
             self.relays
                 .wrap(self.now, &mut outbox.trains, &mut self.losses);
             let failing = Failing {
@@ -360,7 +368,7 @@ impl<T: Tun, U: Udp> Worker<T, U> {
                 events: &self.shared.events,
                 now: self.now.mono,
             };
-            self.blocked = outbox.flush(&mut self.udp, failing);
+            self.blocked = outbox.flush(&mut self.udp, but_last, failing);
             if self.blocked.is_some() {
                 return;
             }

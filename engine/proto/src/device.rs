@@ -125,6 +125,12 @@ impl Device {
         self.wakeups.first()
     }
 
+    /// Is there a peer of this number?
+    #[must_use]
+    pub fn knows(&self, peer: PeerId) -> bool {
+        self.peers.slot(peer).is_some()
+    }
+
     /// What is known of a peer.
     #[must_use]
     pub fn peer_stats(&self, now: Now, peer: PeerId) -> Option<PeerStats> {

@@ -40,6 +40,9 @@ const SECOND_NS: u64 = 1_000_000_000;
 /// (rx bytes, tx bytes, last handshake, last authenticated packet, session alive, endpoint)
 type PeerStatsTuple<'py> = (u64, u64, u64, u64, u8, Bound<'py, PyBytes>);
 
+/// (number, public keys, preshared keys, allowed, mode, keepalive, gate)
+type PeerTuple = (u64, Vec<u8>, Vec<u8>, Vec<Vec<u8>>, u8, u16, u8);
+
 /// One WireGuard device with its TUN, its UDP sockets and its worker thread.
 #[pyclass(frozen, module = "warren.engine._native")]
 pub struct Tunnel {
@@ -148,6 +151,21 @@ impl Tunnel {
         };
         self.configure(py, move |desk| {
             desk.device.set_peer(desk.now, PeerId(peer), config)
+        })
+    }
+
+    fn set_peers(&self, py: Python<'_>, peers: Vec<PeerTuple>) -> PyResult<()> {
+        let parsed: PyResult<Vec<_>> = peers.into_iter().map(parse_peer).collect();
+        let parsed = parsed?;
+        self.configure(py, move |desk| {
+            for (peer, config, is_open) in parsed {
+                if !is_open && desk.device.knows(peer) {
+                    desk.device.set_gate(peer, false)?;
+                }
+                desk.device.set_peer(desk.now, peer, config)?;
+                desk.device.set_gate(peer, is_open)?;
+            }
+            Ok(())
         })
     }
 
@@ -356,6 +374,20 @@ fn stamp_window(floor_s: u64, ceiling_s: u64) -> StampWindow {
 
 fn text(bytes: &[u8]) -> PyResult<String> {
     String::from_utf8(bytes.to_vec()).map_err(|_| raise(Error::Argument("a URL is UTF-8")))
+}
+
+fn parse_peer(peer: PeerTuple) -> PyResult<(PeerId, PeerConfig, bool)> {
+    let (number, public_keys, preshared_keys, allowed, mode, keepalive_s, is_open) = peer;
+    let prefixes: Result<Vec<_>, Error> =
+        allowed.iter().map(|prefix| parse_prefix(prefix)).collect();
+    let config = PeerConfig {
+        public_keys: parse_public_keys(&public_keys).map_err(raise)?,
+        preshared_keys: parse_preshared_keys(&preshared_keys).map_err(raise)?,
+        allowed: prefixes.map_err(raise)?,
+        mode: parse_mode(mode).map_err(raise)?,
+        keepalive_s,
+    };
+    Ok((PeerId(number), config, is_open != 0))
 }
 
 fn parse_mode(mode: u8) -> Result<Mode, Error> {

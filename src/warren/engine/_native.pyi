@@ -131,6 +131,8 @@ class Tunnel:
         keepalive_s: int,  # 0: none
     ) -> None:
         """Add or change a peer; the gate of a new one is shut. Live sessions of keys that stay go on."""
+    def set_peers(self, peers: list[tuple[int, bytes, bytes, list[bytes], int, int, int]]) -> None:
+        """Many at once: the arguments of set_peer, then the gate. What comes before a refused one is in force."""
     def set_gate(self, peer: int, is_open: int) -> None: ...
     def set_endpoint(self, peer: int, endpoint: bytes) -> None:
         """Where to send; empty: nowhere (packets wait in the bounded queue)."""

@@ -55,6 +55,19 @@ class RelayStats:
     tx_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class PeerSetting:
+    """One peer as `Tunnel.set_peers` takes it; see `Tunnel.set_peer`."""
+
+    peer: PeerNumber
+    public_keys: tuple[bytes, ...]
+    allowed: tuple[IPv4Network | IPv6Network, ...]
+    preshared_keys: tuple[Secret[bytes], ...] = ()
+    mode: Mode = Mode.MANAGED
+    keepalive_s: int = 0
+    is_open: bool = False
+
+
 @final
 class Tunnel:
     """A WireGuard device with its link, port and worker thread; carries since it was made."""
@@ -121,6 +134,23 @@ class Tunnel:
             [show_prefix(prefix) for prefix in allowed],
             mode,
             keepalive_s,
+        )
+
+    def set_peers(self, peers: Iterable[PeerSetting]) -> None:
+        """Add or change many peers, each with its gate, in one call; those before a refused one are in force."""
+        self._native.set_peers(
+            [
+                (
+                    one.peer,
+                    b"".join(one.public_keys),
+                    b"".join(key.reveal() for key in one.preshared_keys),
+                    [show_prefix(prefix) for prefix in one.allowed],
+                    one.mode,
+                    one.keepalive_s,
+                    one.is_open,
+                )
+                for one in peers
+            ]
         )
 
     def set_gate(self, peer: PeerNumber, *, is_open: bool) -> None:

@@ -201,7 +201,61 @@ impl Device {
     }
 }
 
-/// Of low order: X25519 with it gives zero for every private key, so that one try tells.
+/// Of low order: X25519 with it gives zero for every private key. All such keys of 255 bits are known (RFC 7748, 6.1;
+/// the top bit does not count), and looking is a thousand times cheaper than trying.
 fn is_low(key: &PublicKey) -> bool {
-    PrivateKey::new([0x5a; 32]).exchange(key).is_none()
+    let mut masked = key.0;
+    masked.iter_mut().skip(31).for_each(|last| *last &= 0x7f);
+    LOW_ORDER.contains(&masked)
+}
+
+/// Zero, one, the two points of order eight, and p - 1, p, p + 1 for p = 2^255 - 19.
+const LOW_ORDER: [[u8; 32]; 7] = [
+    [0; 32],
+    low(1),
+    [
+        0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f, 0xc4, 0x6a, 0xda, 0x09,
+        0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49, 0xb8, 0x00,
+    ],
+    [
+        0x5f, 0x9c, 0x95, 0xbc, 0xa3, 0x50, 0x8c, 0x24, 0xb1, 0xd0, 0xb1, 0x55, 0x9c, 0x83, 0xef, 0x5b, 0x04, 0x44,
+        0x5c, 0xc4, 0x58, 0x1c, 0x8e, 0x86, 0xd8, 0x22, 0x4e, 0xdd, 0xd0, 0x9f, 0x11, 0x57,
+    ],
+    near_prime(0xec),
+    near_prime(0xed),
+    near_prime(0xee),
+];
+
+const fn low(first: u8) -> [u8; 32] {
+    let mut key = [0; 32];
+    let [place, ..] = &mut key;
+    *place = first;
+    key
+}
+
+const fn near_prime(first: u8) -> [u8; 32] {
+    let mut key = [0xff; 32];
+    let [place, .., last] = &mut key;
+    *place = first;
+    *last = 0x7f;
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_called_low_gives_zero_and_its_neighbours_do_not() {
+        let try_out = |key: [u8; 32]| PrivateKey::new([0x5a; 32]).exchange(&PublicKey(key)).is_none();
+        for low in LOW_ORDER {
+            for bit in [0, 0x80] {
+                let (mut key, mut neighbour) = (low, low);
+                key.iter_mut().skip(31).for_each(|last| *last |= bit);
+                neighbour.iter_mut().skip(15).take(1).for_each(|byte| *byte ^= 1);
+                assert!(try_out(key) && is_low(&PublicKey(key)));
+                assert!(!try_out(neighbour) && !is_low(&PublicKey(neighbour)));
+            }
+        }
+    }
 }

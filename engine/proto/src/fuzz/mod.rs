@@ -16,6 +16,7 @@
 mod device;
 mod handshakes;
 mod input;
+mod offload;
 mod pair;
 mod parsers;
 #[cfg(test)]
@@ -43,6 +44,8 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("strangers", strangers::strangers),
     ("device", device::device),
     ("pair", pair::pair),
+    ("superpacket", offload::superpacket),
+    ("merge", offload::merge),
     ("turn_message", turn::turn_message),
     ("turn_stranger", turn::turn_stranger),
     ("turn_server", turn::turn_server),

@@ -15,4 +15,5 @@ mod paths;
 mod properties;
 mod rotation;
 mod sessions;
+mod trains;
 mod vectors;

@@ -1,0 +1,99 @@
+"""The tunnels that take turns between two hosts of one lab: none, a stock wireguard-go, our engine. Inner MTU 1420.
+
+A way is entered, measured and left; its processes are those of both hosts at that time, so that CPU seconds and memory
+are the tunnel's and not the load's.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface
+from pathlib import Path
+
+from tests.interop import wireguard_go
+from tests.interop.engine import Engine
+from tests.interop.wireguard_go import WireguardGo
+from tests.netlab.host import Host
+from tests.netlab.lab import Lab
+
+from warren.model.addresses import Endpoint
+from warren.model.keys import ExchangeKeyPair
+
+MTU = 1420
+LEFT, RIGHT = IPv4Interface("10.77.0.1/24"), IPv4Interface("10.77.0.2/24")
+BASE = "wireguard-go"
+_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How packets go from left to right, and who carries them."""
+
+    left: Host
+    right: Host
+    address: IPv4Address
+    pids: frozenset[int]
+
+    def cpu_s(self) -> float:
+        """CPU seconds that the tunnel's processes have used so far."""
+        fields = [Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split() for pid in self.pids]
+        return sum(int(field[11]) + int(field[12]) for field in fields) / _TICKS_A_SECOND
+
+    def memory_mb(self) -> float:
+        """PSS of the tunnel's processes, the mean of both ends."""
+        lines = [Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines() for pid in self.pids]
+        kilobytes = [int(line.split()[1]) for each in lines for line in each if line.startswith("Pss:")]
+        return sum(kilobytes) / 1e3 / 2
+
+
+class Ways:
+    """All of them by name, in the order in which they take turns."""
+
+    def __init__(self, lab: Lab) -> None:
+        lan = lab.switch()
+        self._lab = lab
+        self._left, self._right = lab.host("left", lan), lab.host("right", lan)
+        self.all: dict[str, Callable[[], AbstractContextManager[Way]]] = {
+            "no tunnel": self._plain, BASE: self._wireguard_go, "warren": self._engine,
+        }  # fmt: skip
+
+    def _way(self, address: IPv4Address) -> Way:
+        return Way(self._left, self._right, address, frozenset(self._left.pids() | self._right.pids()))
+
+    @contextmanager
+    def _plain(self) -> Iterator[Way]:
+        yield self._way(self._right.ip)
+
+    @contextmanager
+    def _wireguard_go(self) -> Iterator[Way]:
+        program = wireguard_go.build()
+        keys = ExchangeKeyPair(os.urandom(32)), ExchangeKeyPair(os.urandom(32))
+        number, hosts = len(list(self._lab.folder.glob("*.log"))), (self._left, self._right)
+        ends = [
+            WireguardGo.start(program, host, f"wgo{number + side}", key.private_bytes().reveal(), 51820)
+            for side, (host, key) in enumerate(zip(hosts, keys, strict=True))
+        ]
+        for end, address, peer, place in zip(ends, (LEFT, RIGHT), reversed(keys), reversed(hosts), strict=True):
+            end.set_peer(peer.public, str(address.network), endpoint=(place.ip, 51820))
+            end.up(address)
+        try:
+            yield self._way(RIGHT.ip)
+        finally:
+            self._left.end()
+            self._right.end()
+
+    @contextmanager
+    def _engine(self) -> Iterator[Way]:
+        keys = ExchangeKeyPair(os.urandom(32)), ExchangeKeyPair(os.urandom(32))
+        hosts = (self._left, self._right)
+        with ExitStack() as stack:
+            ends = [
+                stack.enter_context(Engine(host, "bench%d", key.private_bytes().reveal(), mtu=MTU))
+                for host, key in zip(hosts, keys, strict=True)
+            ]
+            places = (Endpoint(self._right.ip, ends[1].port), Endpoint(self._left.ip, ends[0].port))
+            for end, address, peer, place in zip(ends, (LEFT, RIGHT), reversed(keys), places, strict=True):
+                end.set_peer(peer.public, str(address.network), endpoint=str(place))
+                end.up(address)
+            yield self._way(RIGHT.ip)
