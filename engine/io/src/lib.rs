@@ -17,6 +17,7 @@ mod memory;
 pub mod offloads;
 mod outbox;
 mod poll;
+pub mod relay;
 pub mod tun;
 mod tunnel;
 pub mod turn;

@@ -157,3 +157,27 @@ pub const STREAM_FRAMES_MAX: usize = 384;
 
 /// What TCP may hold unsent (TCP_NOTSENT_LOWAT): enough that a fast line never waits for us, and no more.
 pub const STREAM_UNSENT_BYTES: i32 = 256 * 1024;
+
+/// UDP datagrams that one system call of the relay brings; the kernel merges up to 64 KiB of one source in each.
+pub const RELAY_RECEIVE_SLOTS: usize = 16;
+
+/// Room for each: the largest that the kernel merges.
+pub const RELAY_RECEIVE_BYTES: usize = 65_536;
+
+/// Segments of one UDP send: what Linux takes before 6.9 (UDP_MAX_SEGMENTS), later ones take twice as many.
+pub const RELAY_SEGMENTS: usize = 64;
+
+/// Messages of one sendmmsg; the kernel takes up to 1,024 (UIO_MAXIOV).
+pub const RELAY_SEND_MESSAGES: usize = 64;
+
+/// Bytes of one client's stream that one batch takes.
+pub const RELAY_STREAM_READ_BYTES: usize = 64 << 10;
+
+/// Largest message that the relay writes: four TLS records, 45 full packets.
+pub const RELAY_STREAM_MESSAGE_BYTES: usize = 64 << 10;
+
+/// Batches of one stream in one poll; then others have their turn.
+pub const RELAY_STREAM_TURN: usize = 4;
+
+/// What a client of a stream may send before it proved a key (SECURITY.md, rule 33): hello and proof fit four times.
+pub const RELAY_UNPROVEN_BYTES: usize = 4 << 10;

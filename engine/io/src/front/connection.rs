@@ -23,7 +23,9 @@ use super::head::Framing;
 use super::problem::{Refusal, answer_bytes};
 use super::pump::{Side, pump};
 use super::registry::{DRAIN, EVICT, Ticket};
+use super::relay;
 use super::scratch;
+use crate::relay::Hub;
 
 /// What a last answer, and what the client is still sending, may take; without it a reset could destroy the answer.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -34,7 +36,15 @@ const FAREWELL_MAX_BYTES: usize = 4 * 1024 * 1024;
 pub struct Conversation {
     course: Mutex<Course>,
     framing: Mutex<Framing>,
-    web_side: Mutex<Option<Side<UnixStream>>>,
+    upgraded: Mutex<Option<Upgraded>>,
+}
+
+/// What an upgraded connection is from then on.
+pub enum Upgraded {
+    /// The web part agreed: this is its end of the line.
+    Web(Side<UnixStream>),
+    /// A client of the relay.
+    Relay(Arc<Hub>),
 }
 
 impl Conversation {
@@ -42,7 +52,7 @@ impl Conversation {
         Self {
             course: Mutex::new(course),
             framing: Mutex::new(Framing::Length(0)),
-            web_side: Mutex::new(None),
+            upgraded: Mutex::new(None),
         }
     }
 
@@ -62,9 +72,9 @@ impl Conversation {
         *locked(&self.framing)
     }
 
-    /// The web part agreed to an upgrade: this is its end of the line.
-    pub fn handle_upgraded(&self, side: Side<UnixStream>) {
-        *locked(&self.web_side) = Some(side);
+    /// An upgrade was agreed to.
+    pub fn handle_upgraded(&self, upgraded: Upgraded) {
+        *locked(&self.upgraded) = Some(upgraded);
     }
 }
 
@@ -144,14 +154,23 @@ where
     let parts = connection.into_parts();
     let (stream, unread, refusal) = parts.io.into_parts();
     drop(parts.service);
-    let upgraded = locked(&conversation.web_side).take();
+    let upgraded = locked(&conversation.upgraded).take();
     match (end, refusal, upgraded) {
-        (End::Over, None, Some(web)) => {
+        (End::Over, None, Some(upgraded)) => {
             let mut rest = parts.read_buf.to_vec();
             rest.extend_from_slice(&unread);
-            let client = Side::new(stream, Bytes::from(rest));
             // A task of its own: what this one grew to is given back.
-            tokio::spawn(async move { pump(client, web, ticket, &front).await });
+            match upgraded {
+                Upgraded::Web(web) => {
+                    let client = Side::new(stream, Bytes::from(rest));
+                    tokio::spawn(async move { pump(client, web, ticket, &front).await });
+                }
+                Upgraded::Relay(hub) => {
+                    tokio::spawn(async move {
+                        relay::serve(stream, &rest, hub, ticket, &front).await;
+                    });
+                }
+            }
         }
         (End::Over, Some(refusal), _) => say(&front, stream, refusal).await,
         (End::Late(Phase::Head), ..) => say(&front, stream, Refusal::HeadTimeout).await,

@@ -9,8 +9,9 @@ use tokio::sync::Notify;
 
 use super::counters::{Count, Counters};
 use super::registry::Registry;
+use super::relay::Relay;
 
-/// `proven` and a number of 20 digits fit many times over.
+/// `revoke` with two keys of 64 digits and a number of 20 fits.
 const LINE_MAX_BYTES: u64 = 256;
 
 /// What the thread works on.
@@ -23,13 +24,22 @@ pub struct Control {
     pub registry: Arc<Registry>,
     /// What `stats` says.
     pub counters: Arc<Counters>,
+    /// Whose relay `revoke` and `stats` are about.
+    pub relay: Option<Arc<Relay>>,
     /// Told when the parent is gone.
     pub stop: Arc<Notify>,
 }
 
 impl Control {
-    /// Say where the front listens, then serve lines until the parent closes its end, on a new thread.
-    pub fn start(mut self, addresses: &[std::net::SocketAddr]) -> io::Result<()> {
+    /// Say where relay and front listen, then serve lines until the parent closes its end, on a new thread.
+    pub fn start(
+        mut self,
+        addresses: &[std::net::SocketAddr],
+        relay: &[std::net::SocketAddr],
+    ) -> io::Result<()> {
+        for address in relay {
+            writeln!(self.output, "relay {address}")?;
+        }
         for address in addresses {
             writeln!(self.output, "listening {address}")?;
         }
@@ -62,9 +72,16 @@ impl Control {
         if line == b"stats" {
             return writeln!(self.output, "stats {}", self.stats());
         }
-        match line.strip_prefix(b"proven ").and_then(number) {
-            Some(number) => self.registry.prove(number),
-            None => self.counters.add(Count::ControlUnknown),
+        if let Some(number) = line.strip_prefix(b"proven ").and_then(number) {
+            self.registry.prove(number);
+        } else if let Some((network, identity, before_s)) =
+            line.strip_prefix(b"revoke ").and_then(revocation)
+        {
+            if let Some(relay) = &self.relay {
+                relay.hub().revoke(network, identity, before_s);
+            }
+        } else {
+            self.counters.add(Count::ControlUnknown);
         }
         Ok(())
     }
@@ -72,11 +89,41 @@ impl Control {
     pub(super) fn stats(&self) -> String {
         let (open, unproven) = self.registry.counts();
         let gauges = [
-            ("connections_open", open as u64),
-            ("connections_unproven", unproven as u64),
+            ("connections_open".to_owned(), open as u64),
+            ("connections_unproven".to_owned(), unproven as u64),
         ];
-        self.counters.json(&gauges)
+        let relay = self.relay.iter().flat_map(|relay| relay.counters());
+        let relay = relay.map(|(name, count)| (format!("relay_{name}"), count));
+        self.counters.json(gauges.into_iter().chain(relay))
     }
+}
+
+/// Network and identity in hex, and Unix seconds.
+fn revocation(words: &[u8]) -> Option<([u8; 32], [u8; 32], u64)> {
+    let mut words = words.split(|byte| *byte == b' ');
+    let (network, identity, before_s) = (
+        key(words.next()?)?,
+        key(words.next()?)?,
+        number(words.next()?)?,
+    );
+    words
+        .next()
+        .is_none()
+        .then_some((network, identity, before_s))
+}
+
+fn key(digits: &[u8]) -> Option<[u8; 32]> {
+    let mut out = [0; 32];
+    let text = std::str::from_utf8(digits)
+        .ok()
+        .filter(|text| text.len() == 64)?;
+    for (at, byte) in out.iter_mut().enumerate() {
+        let pair = text
+            .get(2 * at..2 * at + 2)
+            .filter(|pair| !pair.starts_with('+'))?;
+        *byte = u8::from_str_radix(pair, 16).ok()?;
+    }
+    Some(out)
 }
 
 fn number(digits: &[u8]) -> Option<u64> {

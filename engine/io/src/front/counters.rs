@@ -20,6 +20,7 @@ counts! {
     TlsFailed = "tls_failed",
     Requests = "requests",
     Upgrades = "upgrades",
+    RelayStreams = "relay_streams",
     WebConnections = "web_connections",
     BytesIn = "bytes_in",
     BytesOut = "bytes_out",
@@ -38,6 +39,8 @@ counts! {
     ClosedIdle = "closed_idle",
     ClosedUnproven = "closed_unproven",
     ClosedStalled = "closed_stalled",
+    RefusedOrigin = "refused_origin",
+    RefusedNotFound = "refused_not_found",
     ControlUnknown = "control_unknown",
 }
 
@@ -68,14 +71,12 @@ impl Counters {
     }
 
     /// One line of JSON: the gauges given, then every counter by name.
-    pub fn json(&self, gauges: &[(&str, u64)]) -> String {
+    pub fn json(&self, gauges: impl Iterator<Item = (String, u64)>) -> String {
         let counted = NAMES
             .iter()
             .zip(&self.values)
-            .map(|(name, value)| (*name, value.load(Ordering::Relaxed)));
+            .map(|(name, value)| ((*name).to_owned(), value.load(Ordering::Relaxed)));
         let fields: Vec<String> = gauges
-            .iter()
-            .copied()
             .chain(counted)
             .map(|(name, value)| format!("\"{name}\":{value}"))
             .collect();

@@ -8,6 +8,8 @@ use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 pub struct Descriptors {
     /// Bound, listening, non-blocking TCP sockets.
     pub listeners: Vec<OwnedFd>,
+    /// Bound, non-blocking UDP sockets of the relay, at most one a family.
+    pub relay_sockets: Vec<OwnedFd>,
     /// Lines from the parent.
     pub control_in: OwnedFd,
     /// Lines to the parent.
@@ -16,13 +18,22 @@ pub struct Descriptors {
 
 impl Descriptors {
     /// Take numbers over whose owner (Python: `detach`, `dup`) has given them up. Fails on one that is not open.
-    pub fn adopt(listeners: &[RawFd], control_in: RawFd, control_out: RawFd) -> io::Result<Self> {
-        Ok(Self {
-            listeners: listeners
+    pub fn adopt(
+        listeners: &[RawFd],
+        relay_sockets: &[RawFd],
+        control_in: RawFd,
+        control_out: RawFd,
+    ) -> io::Result<Self> {
+        let all = |numbers: &[RawFd]| {
+            numbers
                 .iter()
                 .copied()
                 .map(adopt)
-                .collect::<io::Result<_>>()?,
+                .collect::<io::Result<_>>()
+        };
+        Ok(Self {
+            listeners: all(listeners)?,
+            relay_sockets: all(relay_sockets)?,
             control_in: adopt(control_in)?,
             control_out: adopt(control_out)?,
         })

@@ -14,11 +14,12 @@ use hyper::{Request, Response, StatusCode, Version};
 
 use super::Front;
 use super::body::{Answer, Share, receive};
-use super::connection::Conversation;
+use super::connection::{Conversation, Upgraded};
 use super::counters::Count;
 use super::head::Framing;
 use super::headers;
 use super::problem::{self, Refusal};
+use super::relay;
 use super::web::Upgrade;
 
 /// What hyper calls for each request of one connection.
@@ -100,12 +101,22 @@ impl Link {
     async fn upgrade(&self, request: Request<Incoming>) -> Result<Response<Answer>, Refusal> {
         self.check_host(&request)?;
         let front = &self.front;
+        if let Some(relay) = front
+            .relay
+            .as_ref()
+            .filter(|_| request.uri().path() == relay::PATH)
+        {
+            let response = relay::upgrade(&request)?;
+            self.conversation
+                .handle_upgraded(Upgraded::Relay(Arc::clone(relay.hub())));
+            return Ok(response.map(|nothing| Answer::own(nothing, &self.conversation)));
+        }
         let (head, _nothing) = request.into_parts();
         let request = self.outgoing(head, Bytes::new(), true);
         match front.web.upgrade(request, self.answer_deadline()).await? {
             Upgrade::Agreed(response, side) => {
                 front.counters.add(Count::Upgrades);
-                self.conversation.handle_upgraded(side);
+                self.conversation.handle_upgraded(Upgraded::Web(side));
                 let (mut head, _nothing) = response.into_parts();
                 headers::to_client(&mut head.headers, true);
                 let answer = Answer::own(Bytes::new(), &self.conversation);

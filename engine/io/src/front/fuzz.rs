@@ -258,6 +258,7 @@ fn over_null() -> Control {
         output: null(),
         registry: Arc::new(Registry::new(&limits, 1)),
         counters: Arc::new(Counters::default()),
+        relay: None,
         stop: Arc::new(Notify::new()),
     }
 }

@@ -10,10 +10,12 @@
 //! | `head`, `gate` | where a request ends, before hyper sees it |
 //! | `hosts`, `headers`, `forward`, `body` | what passes to the web part and back |
 //! | `web`, `pump` | connections to the web part, and WebSockets |
+//! | `relay` | the relay's WebSockets and the thread of its UDP port |
 //! | `problem`, `counters`, `control`, `descriptors`, `tls` | own answers, counts, the parent, certificates |
 //!
 //! Invariants: every phase of every connection has an absolute deadline; every table is bounded by the number of
-//! connections, and that by `connections_max`; all of it runs on one thread, but for the control channel's.
+//! connections, and that by `connections_max`; all of it runs on one thread, but for the control channel's and the
+//! relay's UDP port.
 mod body;
 mod connection;
 mod control;
@@ -30,6 +32,7 @@ mod hosts;
 mod problem;
 mod pump;
 mod registry;
+mod relay;
 mod scratch;
 mod settings;
 mod tls;
@@ -54,6 +57,7 @@ use counters::{Count, Counters};
 pub use descriptors::Descriptors;
 use hosts::Hosts;
 use registry::Registry;
+use relay::{PortThread, Relay};
 pub use settings::{Limits, Settings};
 use web::Web;
 
@@ -84,23 +88,46 @@ pub struct Front {
     tls: Option<TlsAcceptor>,
     http: http1::Builder,
     web: Arc<Web>,
+    relay: Option<Arc<Relay>>,
     budget: Arc<Budget>,
     registry: Arc<Registry>,
     counters: Arc<Counters>,
 }
 
 /// Serve until the control channel ends or SIGTERM arrives. Blocks the calling thread.
-pub fn run(settings: Settings, descriptors: Descriptors) -> Result<(), FrontError> {
-    let front = Arc::new(Front::new(settings)?);
+pub fn run(mut settings: Settings, mut descriptors: Descriptors) -> Result<(), FrontError> {
+    let sockets = std::mem::take(&mut descriptors.relay_sockets);
+    let relay_names = sockets
+        .iter()
+        .map(relay::name_of)
+        .collect::<io::Result<Vec<_>>>()?;
+    let (relay, port) = match settings.relay.take() {
+        Some(config) => {
+            let (relay, port) = Relay::start(config, sockets)?;
+            (Some(Arc::new(relay)), Some(port))
+        }
+        None => (None, None),
+    };
+    let front = Arc::new(Front::new(settings, relay)?);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(serve(front, descriptors))
+    let served = runtime.block_on(serve(
+        Arc::clone(&front),
+        descriptors,
+        &relay_names,
+        port.as_ref(),
+    ));
     // Dropping the runtime ends every task that is left.
+    drop(runtime);
+    if let (Some(relay), Some(port)) = (&front.relay, port) {
+        port.stop(relay)?;
+    }
+    served
 }
 
 impl Front {
-    fn new(settings: Settings) -> Result<Self, FrontError> {
+    fn new(settings: Settings, relay: Option<Arc<Relay>>) -> Result<Self, FrontError> {
         let limits = settings.limits;
         let counters = Arc::new(Counters::default());
         let mut http = http1::Builder::new();
@@ -113,6 +140,7 @@ impl Front {
             tls: tls::acceptor(&settings.certificate_chain, &settings.private_key)
                 .map_err(FrontError::Settings)?,
             http,
+            relay,
             web: Arc::new(Web::new(settings.web_socket, Arc::clone(&counters))),
             budget: Arc::new(Budget::new(limits.buffered_max_bytes)),
             registry: Arc::new(Registry::new(&limits, settings.first_connection)),
@@ -121,7 +149,12 @@ impl Front {
     }
 }
 
-async fn serve(front: Arc<Front>, descriptors: Descriptors) -> Result<(), FrontError> {
+async fn serve(
+    front: Arc<Front>,
+    descriptors: Descriptors,
+    relay_names: &[SocketAddr],
+    port: Option<&PortThread>,
+) -> Result<(), FrontError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let listeners = descriptors
         .listeners
@@ -138,9 +171,10 @@ async fn serve(front: Arc<Front>, descriptors: Descriptors) -> Result<(), FrontE
         output: File::from(descriptors.control_out),
         registry: Arc::clone(&front.registry),
         counters: Arc::clone(&front.counters),
+        relay: front.relay.clone(),
         stop: Arc::clone(&stop),
     };
-    control.start(&addresses)?;
+    control.start(&addresses, relay_names)?;
     let accepting: Vec<_> = listeners
         .into_iter()
         .map(|listener| tokio::spawn(accept(Arc::clone(&front), listener)))
@@ -148,6 +182,7 @@ async fn serve(front: Arc<Front>, descriptors: Descriptors) -> Result<(), FrontE
     tokio::select! {
         () = stop.notified() => {}
         _ = terminate.recv() => {}
+        () = ended(port) => {}
     }
     for task in accepting {
         task.abort(); // closes the listeners: nobody waits in a backlog that is not served
@@ -155,6 +190,19 @@ async fn serve(front: Arc<Front>, descriptors: Descriptors) -> Result<(), FrontE
     front.registry.drain();
     let _over_either_way = timeout(front.limits.stop, front.registry.wait_until_empty()).await;
     Ok(())
+}
+
+/// Whether the relay's port is gone is looked at so often.
+const PORT_LOOK: Duration = Duration::from_secs(1);
+
+/// Until the relay's port has ended by itself; for ever where there is none.
+async fn ended(port: Option<&PortThread>) {
+    let Some(port) = port else {
+        return std::future::pending().await;
+    };
+    while !port.is_over() {
+        sleep(PORT_LOOK).await;
+    }
 }
 
 async fn accept(front: Arc<Front>, listener: TcpListener) {

@@ -31,6 +31,10 @@ pub enum Refusal {
     Broken,
     /// The web part took too long.
     ResponseTimeout,
+    /// A web page asks for what only programs may.
+    Origin,
+    /// There is no web part, or no such handshake.
+    NotFound,
 }
 
 struct Words {
@@ -56,6 +60,8 @@ impl Refusal {
             Self::Unavailable => Count::RefusedUnavailable,
             Self::Broken => Count::RefusedBroken,
             Self::ResponseTimeout => Count::RefusedResponseTimeout,
+            Self::Origin => Count::RefusedOrigin,
+            Self::NotFound => Count::RefusedNotFound,
         }
     }
 
@@ -139,6 +145,22 @@ impl Refusal {
                 "Timeout",
                 "the server did not answer in time",
                 "look before you repeat the request",
+                0,
+            ),
+            Self::Origin => (
+                StatusCode::FORBIDDEN,
+                "E_FORBIDDEN",
+                "Forbidden",
+                "web pages have no business here",
+                "",
+                0,
+            ),
+            Self::NotFound => (
+                StatusCode::NOT_FOUND,
+                "E_NOT_FOUND",
+                "Not found",
+                "there is nothing under this address",
+                "",
                 0,
             ),
         };

@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use warren_proto::relay::server::Config as RelayConfig;
+
 /// Everything that one front needs to know.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -17,6 +19,8 @@ pub struct Settings {
     pub private_key: Vec<u8>,
     /// The number of the first connection; they count up from there.
     pub first_connection: u64,
+    /// The relay that is served too; its UDP sockets are among the descriptors. `None`: no relay.
+    pub relay: Option<RelayConfig>,
     /// Sizes, counts and deadlines.
     pub limits: Limits,
 }

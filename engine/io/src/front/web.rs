@@ -155,6 +155,9 @@ impl Web {
     }
 
     async fn open(&self, deadline: Instant) -> Result<UnixStream, Refusal> {
+        if self.path.as_os_str().is_empty() {
+            return Err(Refusal::NotFound); // a relay that stands alone
+        }
         let stream = timeout_at(deadline.into(), UnixStream::connect(&self.path)).await;
         let Ok(Ok(stream)) = stream else {
             return Err(Refusal::Unavailable);

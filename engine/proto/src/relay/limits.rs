@@ -59,6 +59,16 @@ pub const SERVER_EVENTS: usize = 2 * MEMBERS;
 /// A client that speaks from elsewhere is asked there whether it wants its frames there, at most so often.
 pub const CHALLENGE_SPACING: Duration = Duration::from_millis(200);
 
+// --- lines that are full ---
+/// Bytes that wait for one client over a stream: 40 ms at 100 Mbit/s; what is older is of no use to anybody.
+pub const BACKLOG: usize = 512 << 10;
+/// Bytes that wait for one address while the UDP socket is full.
+pub const FAIR_EACH: usize = 256 << 10;
+/// Bytes that wait for all addresses together; whoever has most loses its oldest.
+pub const FAIR_ALL: usize = 8 << 20;
+/// Bytes of one turn: a full packet.
+pub const FAIR_QUANTUM: usize = 1_500;
+
 // --- the client ---
 /// Pauses between hellos, and between proofs, of one attempt.
 pub const HELLO_PAUSES: [Duration; 4] =

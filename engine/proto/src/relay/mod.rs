@@ -14,11 +14,13 @@
 //! | `item`, `letters` | what the two sides say to each other, and that it arrives once and in order |
 //! | `client` | the node's side: connect, prove, ask for channels, notice a death |
 //! | `server` | the relay's side: prove, connect, forward, limit, forget |
+//! | `websocket` | the server's half of RFC 6455, as far as frames need it |
 //! | `fair` | whose frame goes out next when a line is full |
 
 pub mod certificate;
 pub mod client;
 mod ed25519;
+pub mod fair;
 pub mod frame;
 pub mod grant;
 pub mod item;
@@ -31,6 +33,7 @@ pub mod server;
 mod tag;
 #[cfg(test)]
 mod tests;
+pub mod websocket;
 
 pub use client::Client;
 pub use frame::HEADER;

@@ -56,6 +56,9 @@ impl Server {
             self.drop_session(slot, refused);
             return false;
         }
+        if let Some(session) = self.sessions.get_mut(slot) {
+            session.owns_stream = true;
+        }
         count(&mut self.counters.sessions);
         let here = self.networks.get(&who.0).and_then(|network| network.members.get(&who.1)).copied();
         match here {
@@ -87,7 +90,11 @@ impl Server {
                 session.letters.push(item);
             });
         }
-        self.sessions.get_mut(older).into_iter().for_each(|older| older.member = None);
+        let line = self.sessions.get(slot).map(|session| session.link);
+        if let Some(older) = self.sessions.get_mut(older) {
+            older.member = None;
+            older.owns_stream &= line != Some(older.link);
+        }
         self.drop_session(older, Some(Farewell::Replaced));
         count(&mut self.counters.takeovers);
     }

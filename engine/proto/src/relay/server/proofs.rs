@@ -123,6 +123,7 @@ impl Server {
             challenge: None,
             controls: Bucket::default(),
             due: None,
+            owns_stream: false,
         };
         let slot = self.sessions.insert(session);
         let (Some(number), Some(session)) = (self.indices.draw(&mut self.random, slot), self.sessions.get_mut(slot))

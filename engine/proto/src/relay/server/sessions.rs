@@ -41,6 +41,8 @@ pub(super) struct Session {
     pub(super) controls: Bucket,
     /// When its letters are said again.
     pub(super) due: Option<Instant>,
+    /// Its end is the end of its stream: it was confirmed, and no newer session goes over the same one.
+    pub(super) owns_stream: bool,
 }
 
 impl Server {
@@ -156,7 +158,9 @@ impl Server {
         if session.member.is_none() {
             self.pending.retain(|pending| *pending != slot);
         }
-        if let Link::Stream(stream) = session.link {
+        if let Link::Stream(stream) = session.link
+            && session.owns_stream
+        {
             self.tell(Event::Ended { stream });
         }
     }

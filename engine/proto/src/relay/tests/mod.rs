@@ -12,9 +12,11 @@
 
 mod bounds;
 mod death;
+mod full_lines;
 mod hostile;
 mod lifecycle;
 mod limits;
 mod properties;
 mod vectors;
+mod websockets;
 mod world;
