@@ -1,5 +1,5 @@
-"""The dispatcher, the one module above all: `daemon`, `server` and `server-front` go to their own mains, the rest to
-the CLI.
+"""The dispatcher, the one module above all: `daemon`, `server`, `relay` and `server-front` go to their own mains, the
+rest to the CLI.
 
 Decides only which program the first word names. Imports are within the branches: `warren status` must not pay for
 the server, nor the server for the CLI."""
@@ -21,6 +21,11 @@ def main(argv: list[str] | None = None) -> int:
         from warren.server.main import main as server  # noqa: PLC0415
 
         return server(rest)
+    if first == "relay":
+        from warren.relay.main import main as relay  # noqa: PLC0415
+        from warren.server.front_listen import bind_all  # noqa: PLC0415
+
+        return relay(rest, bind_all)
     if first == "server-front":
         from warren.server.front import main as front  # noqa: PLC0415
 

@@ -48,6 +48,13 @@ RELAY_GRANT_RELAYS_MAX = 32  # with it a grant has 444 bytes and fits a datagram
 RELAYS_MAX = 32  # of one network: more regions than any provider has
 RELAY_ENDPOINTS_MAX = 8  # UDP addresses of one relay: both families of a few uplinks
 RELAY_GRANT_MAX_BYTES = 512  # the layout's own bound (protocol/relay)
+RELAY_MEMBERS_MAX = 16_384  # as many as the engine holds (engine/proto/src/relay/limits.rs), at about 5 KB each
+RELAY_CLIENT_MBIT_S = 4_000  # of one member: more than one flow gets through two cores; an operator of a line lowers it
+RELAY_NETWORK_MBIT_S = 8_000  # of one network
+RELAY_TOTAL_MBIT_S = 16_000  # of the relay
+RELAY_BURST_MS = 50  # what may come at once: as much as the rate brings in this time,
+RELAY_BURST_LEAST_BYTES = 256 * 1024  # and a first window of TCP at any rate
+RELAY_REVOKED_MAX = 65_536  # removed members that a front is told of when it starts; their grants end by themselves
 KEY_LIFETIME_MAX_S = 365 * 24 * 3600  # a pre-auth key is for admission; who needs a longer one makes a new one
 
 # --- wire ---

@@ -183,9 +183,9 @@ class Tunnel:
 def front_run(
     *,
     listeners: list[int],  # descriptors of bound, listening, non-blocking TCP sockets; owned by the call
-    control_in: int,  # lines `proven N` and `stats`; its end stops the front; owned by the call
-    control_out: int,  # lines `listening ADDRESS` and `stats {...}`; owned by the call
-    web_socket: bytes,  # path of the web part's unix socket
+    control_in: int,  # lines `proven N`, `revoke ...` and `stats`; its end stops the front; owned by the call
+    control_out: int,  # lines `relay ADDRESS`, `listening ADDRESS` and `stats {...}`; owned by the call
+    web_socket: bytes,  # path of the web part's unix socket; empty: none, only the relay is served
     hosts: list[bytes],  # literal Host values; without a port: any port or none
     certificate_chain: bytes,  # PEM; empty (both): no TLS
     private_key: bytes,
@@ -202,6 +202,12 @@ def front_run(
     stall_ms: int,
     stop_ms: int,
     first_connection: int,  # the number of the first connection; they count up from there
+    relay_sockets: list[int],  # descriptors of bound, non-blocking UDP sockets, one a family; owned by the call
+    relay_number: int,
+    relay_key: bytes,  # X25519, 32 bytes; empty: no relay
+    relay_signers: bytes,  # Ed25519 keys whose grants count, 32 bytes each
+    relay_members: int,  # clients at most
+    relay_rates: list[tuple[int, int]],  # of a client, a network, in all: bytes a second (0: no limit), bytes at once
 ) -> None:
     """Serve the public port until control_in ends or SIGTERM arrives; the GIL is released.
 

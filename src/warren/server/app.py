@@ -29,6 +29,7 @@ from warren.server.networks.service import Networks
 from warren.server.registrar import LocalRegistrar
 from warren.server.relays.files import read_places
 from warren.server.relays.service import Relays
+from warren.server.relaying import refuse_removed, relay_service
 from warren.server.restored.service import Restored
 from warren.server.services import Services
 from warren.server.serving import Application, Listener, bind_tcp, bind_unix
@@ -144,8 +145,10 @@ async def _serve(
             web_socket=str(folder.web_socket.absolute()),
             certificate=certificate.chain,
             private_key=certificate.private_key,
+            relay=relay_service(settings, folder),
         )
     )
+    refuse_removed(front, services)
     housekeeping = Housekeeping(
         networks=services.networks,
         devices=services.devices,

@@ -4,9 +4,10 @@ The front is Rust (`engine/io/src/front`): it owns the port, TLS, the `Host` lis
 requests to the web part's unix socket. It has no database and no key but the certificate's, and its environment is an
 allow-list. Decides how that process is started, fed and replaced. Must not know what requests mean.
 
-Conversation: one line of JSON (`FrontSettings`) to its stdin, then `proven N` and `stats`; the end of stdin stops it.
-It answers `listening ADDRESS` once for each address, `stats {...}`, or `failed {...}` and exit code 1. The numbers of
-connections grow over restarts, so that a late `proven` never meets a stranger.
+Conversation: one line of JSON (`FrontSettings`) to its stdin, then `proven N`, `revoke NETWORK IDENTITY SECOND` and
+`stats`; the end of stdin stops it. It answers `relay ADDRESS` and `listening ADDRESS` once for each address,
+`stats {...}`, or `failed {...}` and exit code 1. The numbers of connections grow over restarts, so that a late
+`proven` never meets a stranger.
 """
 
 import asyncio
@@ -27,6 +28,10 @@ from warren import limits
 from warren.engine import _native
 from warren.errors import Code, WarrenError
 from warren.log import Log
+from warren.model.ids import Identity, NetworkId
+from warren.relay import keys as relay_keys
+from warren.relay.service import NO_RELAY, RelayArguments, RelayService, arguments
+from warren.relay.sockets import bind_udp
 from warren.server import front_listen
 
 log = Log("front")
@@ -67,6 +72,7 @@ class FrontSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     web_socket: str
     certificate: str = ""
     private_key: str = ""
+    relay: RelayService | None = None
     limits: FrontLimits = FrontLimits()
     generation: int = 0
 
@@ -78,6 +84,7 @@ class FrontProcess:
         self._settings = settings
         self._child: _Child | None = None
         self._stopping = asyncio.Event()
+        self._revoked: dict[tuple[NetworkId, Identity], int] = {}
         self.restarts = 0
 
     async def start(self) -> tuple[str, ...]:
@@ -85,10 +92,19 @@ class FrontProcess:
 
         Raises WarrenError: LISTEN_FAILED, INVALID_CONFIG (certificate), TIMEOUT.
         """
-        self._child = await _Child.start(self._settings)
-        # A restart takes the same port again, also one that the system chose.
-        self._settings = msgspec.structs.replace(self._settings, listen=self._child.addresses)
-        return self._child.addresses
+        child = self._child = await _Child.start(self._settings)
+        # A restart takes the same ports again, also those that the system chose.
+        relay = self._settings.relay
+        if relay is not None:
+            relay = msgspec.structs.replace(relay, listen=child.relay_addresses, may_move=False)
+        self._settings = msgspec.structs.replace(self._settings, listen=child.addresses, relay=relay)
+        self._tell_revoked(child)
+        return child.addresses
+
+    @property
+    def relay_addresses(self) -> tuple[str, ...]:
+        """The UDP addresses that the relay listens on, real ports included; empty before the start or without one."""
+        return self._settings.relay.listen if self._settings.relay is not None and self._child is not None else ()
 
     async def run(self) -> None:
         """Serve the control channel and replace the process when it dies; ends after `stop()`."""
@@ -116,6 +132,7 @@ class FrontProcess:
                 log.warning("the front does not start", code=error.code.value, reason=error.text)
                 continue
             if not self._stopping.is_set():
+                self._tell_revoked(child)
                 return child
             await child.stop()
         return None
@@ -124,6 +141,19 @@ class FrontProcess:
         """Say that the connection has proved a key: it leaves the unproven count. Numbers of the past are ignored."""
         if self._child is not None:
             self._child.tell(f"proven {connection}\n")
+
+    def revoke(self, network: NetworkId, identity: Identity, before_s: int) -> None:
+        """Have the relay refuse this identity's grants of `before_s` (Unix s) and earlier, also after a restart."""
+        self._revoked.pop((network, identity), None)
+        while len(self._revoked) >= limits.RELAY_REVOKED_MAX:
+            del self._revoked[next(iter(self._revoked))]
+        self._revoked[network, identity] = before_s
+        if self._child is not None:
+            self._child.revoke(network, identity, before_s)
+
+    def _tell_revoked(self, child: "_Child") -> None:
+        for (network, identity), before_s in self._revoked.items():
+            child.revoke(network, identity, before_s)
 
     async def stats(self) -> dict[str, int]:
         """Return the counters of the running front by name. Raises WarrenError UNAVAILABLE while there is none."""
@@ -143,6 +173,7 @@ class _Child:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.addresses: tuple[str, ...] = ()
+        self.relay_addresses: tuple[str, ...] = ()
         self.started_at = time.monotonic()
         self._process = process
         self._waiting: collections.deque[asyncio.Future[dict[str, int]]] = collections.deque()
@@ -182,6 +213,8 @@ class _Child:
             word, _, rest = (await self._line(self._process.stdout)).partition(" ")
             if word == "listening":
                 addresses.append(rest)
+            elif word == "relay":
+                self.relay_addresses += (rest,)
             elif word == "failed":
                 reason = msgspec.json.decode(rest, type=dict[str, str])
                 raise WarrenError(Code(reason["code"]), reason["text"], reason["fix"])
@@ -233,6 +266,10 @@ class _Child:
                 if line := raw.decode("utf-8", "backslashreplace").strip():
                     return line
         return ""
+
+    def revoke(self, network: NetworkId, identity: Identity, before_s: int) -> None:
+        """See `FrontProcess.revoke`."""
+        self.tell(f"revoke {network.hex()} {identity.hex()} {before_s}\n")
 
     def tell(self, line: str) -> None:
         """Queue one line to it; a front that reads nothing any more is killed, and so replaced."""
@@ -313,6 +350,7 @@ def _serve(settings: FrontSettings) -> None:
     private_key = _read_pem(settings.private_key)
     bounds = settings.limits
     connections_max = min(bounds.connections_max, _connections_that_fit())
+    relay = _relay(settings.relay)
     listeners = [listener.detach() for listener in front_listen.bind_all(settings.listen)]
     try:
         _native.front_run(
@@ -336,11 +374,25 @@ def _serve(settings: FrontSettings) -> None:
             stall_ms=_ms(bounds.stall_s),
             stop_ms=_ms(bounds.stop_s),
             first_connection=(settings.generation << GENERATION_SHIFT) + 1,
+            **relay,
         )
     except ValueError as error:
         raise WarrenError(Code.INVALID_CONFIG, f"the front cannot start: {error}", "check --tls and --url") from error
     except OSError as error:
         raise WarrenError(Code.INTERNAL, f"the front failed: {error}") from error
+
+
+def _relay(service: RelayService | None) -> RelayArguments:
+    if service is None:
+        return NO_RELAY
+    key = relay_keys.load_or_make(Path(service.key))
+    sockets = bind_udp(service.listen, may_move=service.may_move)
+    return arguments(
+        service,
+        private=key.private_bytes().reveal(),
+        public=key.public,
+        sockets=[one.detach() for one in sockets],
+    )
 
 
 def _read_pem(path: str) -> bytes:

@@ -37,6 +37,8 @@ _PLACEHOLDERS = {
     "metrics_listen": "[HOST]:PORT",
     "relays": "FILE",
     "database_url": "URL",
+    "relay_listen": "[HOST]:PORT|off",
+    "relay_limits": "MBIT,MBIT,MBIT",
     "log_level": "LEVEL",
 }
 """What a setting looks like, for the help; a setting without one is a KeyError that every start meets."""

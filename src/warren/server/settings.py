@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from warren.errors import Code, WarrenError
+from warren.relay.service import DEFAULT_LIMITS, parse_limits
 
 SYSTEM_FILE = Path("/etc/warren/server.toml")
 DEFAULT_PORT = 8443
@@ -41,6 +42,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     relays: Annotated[
         str, msgspec.Meta(description="file of relays beside this server's own ([[relay]] tables); empty: none")
     ] = ""
+    relay_listen: Annotated[
+        str,
+        msgspec.Meta(description="UDP address of STUN and relay, [HOST]:PORT; empty: 3478, else any; 'off': no relay"),
+    ] = ""
+    relay_limits: Annotated[
+        str, msgspec.Meta(description="what the relay carries of a client, of a network, and in all, in Mbit/s; 0: all")
+    ] = DEFAULT_LIMITS
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], msgspec.Meta(description="least severe log line to print")
     ] = "info"
@@ -60,6 +68,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         split_listen(self.listen)
         if self.metrics_listen:
             split_listen(self.metrics_listen)
+        if self.relay_listen not in {"", "off"}:
+            split_listen(self.relay_listen)
+        parse_limits(self.relay_limits)
         if self.tls != "auto" and self.tls.count(",") != 1:
             raise ValueError(f"--tls takes 'auto' or CERT,KEY, not {self.tls!r}")
 

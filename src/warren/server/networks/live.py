@@ -128,6 +128,11 @@ class LiveNetwork:
         raw = self.state.document(Kind.RECORD, identity)
         return None if raw is None else read_body(raw, NodeRecord)
 
+    @property
+    def removed(self) -> tuple[Identity, ...]:
+        """Whose membership was ended by a removal, and who is no member again."""
+        return tuple(Identity(identity) for identity in self._removed if self.is_removed(Identity(identity)))
+
     def is_removed(self, identity: Identity) -> bool:
         """Whether the identity's membership was ended by a removal."""
         return identity in self._removed and not self.state.is_member(identity)

@@ -49,6 +49,7 @@ class Hub:
         self._count = 0
         self._last_seen: dict[tuple[NetworkId, Identity], int] = {}
         self._networks: Networks | None = None
+        self._told_of_removals: list[Callable[[NetworkId, Identity], None]] = []
 
     def serve(self, networks: Networks) -> None:
         """Say whose sessions these are; before the first session."""
@@ -111,6 +112,12 @@ class Hub:
         live = self._live.get(network, {}).get(identity)
         if live is not None:
             live.end(Code.REMOVED, "this machine was removed from the network")
+        for tell in self._told_of_removals:
+            tell(network, identity)
+
+    def also_on_removed(self, tell: Callable[[NetworkId, Identity], None]) -> None:
+        """Let `tell` hear of every removal too."""
+        self._told_of_removals.append(tell)
 
     def state_home(self, network: NetworkId, identity: Identity, relay: int) -> None:
         """A member can be reached at this relay (0: none): its peers hear of it."""

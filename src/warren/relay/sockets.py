@@ -1,0 +1,87 @@
+"""The relay's UDP sockets: `[HOST]:PORT` in, bound sockets out, at most one a family.
+
+Decides which addresses a text means. Where no host is named, IPv4 and IPv6 have a socket each on one port, so that a
+client's address is always one of its own family. Must not know what is spoken on them.
+"""
+
+import contextlib
+import errno
+import ipaddress
+import os
+import socket
+from collections.abc import Sequence
+
+from warren.errors import Code, WarrenError
+
+PORT_TRIES = 32  # to find a port that is free for both families
+_NO_FAMILY = {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}
+
+
+def bind_udp(addresses: Sequence[str], *, may_move: bool) -> list[socket.socket]:
+    """Bind every address, or none. With `may_move` a port that is taken is replaced by one that the system chooses.
+
+    Raises WarrenError INVALID_ARGUMENT or LISTEN_FAILED.
+    """
+    with contextlib.ExitStack() as undo:
+        bound: list[socket.socket] = []
+        for address in addresses:
+            bound += [undo.enter_context(one) for one in _bind(address, may_move=may_move)]
+        families = [one.family for one in bound]
+        if len(set(families)) != len(families):
+            raise WarrenError(Code.INVALID_ARGUMENT, "a relay listens on one UDP address a family", "give one of each")
+        undo.pop_all()
+        return bound
+
+
+def _bind(text: str, *, may_move: bool) -> list[socket.socket]:
+    host, port = _split(text)
+    tries = 1 if port else PORT_TRIES
+    while True:
+        tries -= 1
+        try:
+            return [_bind_one(host, port)] if host else _bind_both(port)
+        except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
+            if taken and port == 0 and tries > 0:
+                continue
+            if taken and may_move and port != 0:
+                port, tries = 0, PORT_TRIES
+                continue
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            fix = "stop the program that holds the port, or choose another" if taken else "choose another address"
+            raise WarrenError(Code.LISTEN_FAILED, f"cannot open UDP {text}: {reason}", fix) from error
+
+
+def _bind_both(port: int) -> list[socket.socket]:
+    v4 = _bind_one("0.0.0.0", port)  # noqa: S104 - no host named: every address is meant
+    try:
+        return [v4, _bind_one("::", int(v4.getsockname()[1]))]
+    except OSError as error:
+        if error.errno in _NO_FAMILY:
+            return [v4]
+        v4.close()
+        raise
+
+
+def _bind_one(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    one = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        if family == socket.AF_INET6:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        one.bind((host, port))
+        one.setblocking(False)  # noqa: FBT003 - socket's own signature
+    except OSError:
+        one.close()
+        raise
+    return one
+
+
+def _split(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    well_formed = bool(colon) and port.isascii() and port.isdigit() and int(port) <= 65535
+    with contextlib.suppress(ValueError):
+        if well_formed:
+            return str(ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)) if host else "", int(port)
+    raise WarrenError(Code.INVALID_ARGUMENT, f"cannot open UDP {text!r}", "give [ADDRESS]:PORT, such as :3478")
