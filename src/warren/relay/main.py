@@ -104,8 +104,14 @@ async def _run(settings: Settings, bind_tcp: BindTcp) -> None:
     sockets = bind_udp(service.listen, may_move=False)
     listeners = bind_tcp([settings.https_listen]) if settings.https_listen else []
     metrics = bind_tcp([settings.metrics_listen]) if settings.metrics_listen else []
+    hosts = [settings.host] if settings.host else []
     serving = Serving(
-        Places(listeners=listeners, hosts=[settings.host], certificate=certificate, private_key=private_key),
+        Places(
+            listeners=listeners,
+            hosts=hosts,
+            certificate=certificate,
+            private_key=private_key,
+        ),
         arguments(
             service,
             private=key.private_bytes().reveal(),

@@ -27,9 +27,9 @@ from warren.server.invites.service import Invites
 from warren.server.metrics import GaugeReader, Metrics
 from warren.server.networks.service import Networks
 from warren.server.registrar import LocalRegistrar
+from warren.server.relaying import own_place, refuse_removed, relay_service
 from warren.server.relays.files import read_places
 from warren.server.relays.service import Relays
-from warren.server.relaying import refuse_removed, relay_service
 from warren.server.restored.service import Restored
 from warren.server.services import Services
 from warren.server.serving import Application, Listener, bind_tcp, bind_unix
@@ -158,6 +158,7 @@ async def _serve(
     )
     async with _listening(settings, folder, services, certificate.sha256, front):
         await front.start()
+        services.relays.set_own(own_place(settings, folder, front))
         front_task = group.create_task(front.run())
         rounds = group.create_task(housekeeping.run())
         announce()

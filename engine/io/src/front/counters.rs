@@ -20,7 +20,7 @@ counts! {
     TlsFailed = "tls_failed",
     Requests = "requests",
     Upgrades = "upgrades",
-    RelayStreams = "relay_streams",
+    RelayStreams = "upgrades_to_relay",
     WebConnections = "web_connections",
     BytesIn = "bytes_in",
     BytesOut = "bytes_out",
