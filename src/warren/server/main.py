@@ -37,7 +37,6 @@ _PLACEHOLDERS = {
     "metrics_listen": "[HOST]:PORT",
     "relays": "FILE",
     "database_url": "URL",
-    "relays": "FILE",
     "relay_listen": "[HOST]:PORT|off",
     "relay_limits": "MBIT,MBIT,MBIT",
     "log_level": "LEVEL",

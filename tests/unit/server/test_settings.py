@@ -27,6 +27,8 @@ def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(tmp_pat
         "tls": "default",
         "metrics_listen": "default",
         "relays": "default",
+        "relay_listen": "default",
+        "relay_limits": "default",
         "database_url": "default",
     }
 
