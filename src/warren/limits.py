@@ -131,6 +131,7 @@ PROBES_OUTSTANDING_MAX = 16  # pings out to one endpoint whose answers still cou
 FULL_PROBE_BYTES = 1_432  # the largest datagram of the tunnel: its MTU of 1400 and WireGuard's header and tag
 MAPPINGS_OPEN_MAX = 512  # outer endpoints on trial at once, of all peers: each is one of a small router's 4,096 entries
 MAPPING_LIFETIME_S = 60.0  # how long a router may remember an endpoint that never answered: Linux 30 s, others more
+GUESSED_PORTS_UNSURE = 4  # the same where only one server was asked: perhaps it counts, perhaps it is none such
 GUESSED_PORTS_MAX = 8  # next ports of a NAT that counts them, told to a peer: a few other flows may come between
 PATH_CHANGES_KEPT = 32  # moves of one peer's path with their reasons: a bad day at the rate that hold-offs allow
 QUALITY_BUCKET_S = 60.0  # one value of latency and loss a minute

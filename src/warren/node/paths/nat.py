@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from ipaddress import IPv4Address, IPv6Address
 
-from warren.limits import GUESSED_PORTS_MAX
+from warren.limits import GUESSED_PORTS_MAX, GUESSED_PORTS_UNSURE
 from warren.model.addresses import PORT_MAX, Endpoint
 
 STEP_MAX = 8  # a larger one is as likely chance
@@ -53,12 +53,18 @@ class Nat:
     outer: tuple[Endpoint, ...] = ()
     step: int = 0
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether it is certain that ports are counted."""
+        return self.mapping is Mapping.VARIES and self.step != 0
+
     def guesses(self) -> tuple[Endpoint, ...]:
         """The endpoints that the next new destinations will probably see; none where ports have no step."""
         if not self.step or not self.outer:
             return ()
         newest = self.outer[0]
-        ports = (newest.port + self.step * number for number in range(1, GUESSED_PORTS_MAX + 1))
+        most = GUESSED_PORTS_MAX if self.is_counted else GUESSED_PORTS_UNSURE
+        ports = (newest.port + self.step * number for number in range(1, most + 1))
         return tuple(Endpoint(newest.address, port) for port in ports if 1 <= port <= PORT_MAX)
 
 
@@ -72,7 +78,9 @@ def classify(seen: Sequence[Seen], own: Iterable[IPv4Address | IPv6Address], por
         if outer[0].port == port and outer[0].address in set(own):
             return Nat(Mapping.NONE, outer)
         is_certain = len({one.observer for one in newest}) > 1
-        return Nat(Mapping.STABLE if is_certain else Mapping.UNKNOWN, outer)
+        if is_certain:
+            return Nat(Mapping.STABLE, outer)
+        return Nat(Mapping.UNKNOWN, outer, step=int(outer[0].port != port))  # a router that counts keeps no port
     return Nat(Mapping.VARIES, outer, _step([one.outer for one in reversed(newest)]))
 
 

@@ -88,7 +88,7 @@ class Observer:
 
     def ask(self, now: float) -> None:
         """The outside view matters now: ask whoever has not answered just now."""
-        gap_s = COUNTED_GAP_S if self._view[0].step else ASK_GAP_S
+        gap_s = COUNTED_GAP_S if self._view[0].is_counted else ASK_GAP_S
         for server in self._servers.values():
             is_fresh = server.seen is not None and now - server.seen.at < gap_s
             if not is_fresh and server.gives_up_at is None:
@@ -177,7 +177,7 @@ class Observer:
 
     def _rest(self, server: _Server, now: float) -> None:
         server.gives_up_at = None
-        again_s = COUNTED_AGAIN_S if self._view[0].step else ASK_AGAIN_S
+        again_s = COUNTED_AGAIN_S if self._view[0].is_counted else ASK_AGAIN_S
         server.schedule = deque((now + again_s * (0.9 + 0.2 * self._rng(1)[0] / 255),))
 
     def _send_due(self, server: _Server, now: float) -> None:
@@ -197,7 +197,8 @@ class Observer:
             nat = classify(family, self._own, self._port)
             by_servers = classify([one for one in family if one.observer in self._servers], self._own, self._port)
             # without a server what peers say is better than nothing: one that lies costs others a few probes
-            views.append(Nat(nat.mapping, by_servers.outer or nat.outer, by_servers.step))
+            step = by_servers.step if by_servers.mapping is nat.mapping else 0
+            views.append(Nat(nat.mapping, by_servers.outer or nat.outer, step))
         self._view = (views[0], views[1])
 
     def _blocked(self) -> Mapping:

@@ -25,6 +25,12 @@ def test_one_observer_cannot_tell_whether_the_mapping_varies() -> None:
     assert (found.mapping, found.outer) == (Mapping.UNKNOWN, (endpoint("203.0.113.7", 40_000),))
 
 
+def test_where_one_observer_saw_another_port_than_ours_the_next_few_may_be_counted() -> None:
+    assert [one.port for one in classify(seen(40_000), OWN, PORT).guesses()] == [40_001, 40_002, 40_003, 40_004]
+    assert classify(seen(PORT), OWN, PORT).guesses() == ()
+    assert classify(seen(40_000, 40_000), OWN, PORT).guesses() == ()
+
+
 def test_two_that_saw_the_same_make_it_stable() -> None:
     assert classify(seen(40_000, 40_000), OWN, PORT).mapping is Mapping.STABLE
 

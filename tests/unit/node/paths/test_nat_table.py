@@ -33,6 +33,13 @@ def is_direct(a: str, b: str) -> bool:
     return pair <= CONE or (COUNTED in pair and bool(pair & CONE))
 
 
+def test_one_stun_server_is_enough_for_a_router_that_counts_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, KINDS["home"], KINDS[COUNTED])
+    del world.stun[1:]
+    world.start()
+    assert world.underlay.run(DIRECT_S, world.both_direct)
+
+
 @pytest.mark.parametrize(("a", "b"), list(itertools.combinations_with_replacement(KINDS, 2)))
 @pytest.mark.parametrize("late_s", [0.0, 0.4])
 def test_a_pair_is_relayed_at_once_and_direct_where_it_can_be(
