@@ -35,6 +35,7 @@ _PLACEHOLDERS = {
     "listen": "[HOST]:PORT",
     "tls": "auto|CERT,KEY",
     "metrics_listen": "[HOST]:PORT",
+    "relay_announce": "HOST:PORT",
     "relays": "FILE",
     "database_url": "URL",
     "relay_listen": "[HOST]:PORT|off",

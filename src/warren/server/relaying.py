@@ -7,17 +7,15 @@ back: at once, and again for each front that starts. Must not know frames; those
 import time
 
 from warren.model.ids import Identity, NetworkId
-from warren.model.relays import relay_number
 from warren.protocol.control.messages import RelayPlace
 from warren.relay import keys as relay_keys
 from warren.relay.service import DEFAULT_PORT, RelayService, parse_limits
 from warren.server import keys
 from warren.server.files import Folder
 from warren.server.front import FrontProcess
+from warren.server.relays.own import describe_own
 from warren.server.services import Services
 from warren.server.settings import Settings
-
-OWN_NAME = "server"  # what people read where a path goes over it
 
 
 def relay_service(settings: Settings, folder: Folder) -> RelayService | None:
@@ -37,10 +35,13 @@ def own_place(settings: Settings, folder: Folder, front: FrontProcess) -> RelayP
     """How nodes reach the relay of a front that serves, None where it is off."""
     if not front.relay_addresses:
         return None
-    key = relay_keys.load(folder.relay_key).public
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    port = front.relay_addresses[0].rpartition(":")[2]
-    return RelayPlace(number=relay_number(key), name=OWN_NAME, key=key, udp=(f"{host}:{port}",), url=settings.base_url)
+    return describe_own(
+        relay_keys.load(folder.relay_key).public,
+        front.relay_addresses,
+        host=settings.host,
+        url=settings.base_url,
+        announced=settings.relay_announced,
+    )
 
 
 def refuse_removed(front: FrontProcess, services: Services) -> None:

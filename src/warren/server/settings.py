@@ -18,6 +18,7 @@ import msgspec
 
 from warren.errors import Code, WarrenError
 from warren.relay.service import DEFAULT_LIMITS, parse_limits
+from warren.server.relays.places import is_udp_place
 
 SYSTEM_FILE = Path("/etc/warren/server.toml")
 DEFAULT_PORT = 8443
@@ -38,6 +39,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = ""
     database_url: Annotated[
         str, msgspec.Meta(description="PostgreSQL instead of the SQLite inside: its URL, or file:PATH of one")
+    ] = ""
+    relay_announce: Annotated[
+        str,
+        msgspec.Meta(description="where nodes reach the relay by UDP, HOST:PORT, comma between; empty: the URL's host"),
     ] = ""
     relays: Annotated[
         str, msgspec.Meta(description="file of relays beside this server's own ([[relay]] tables); empty: none")
@@ -68,11 +73,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         split_listen(self.listen)
         if self.metrics_listen:
             split_listen(self.metrics_listen)
+        for one in self.relay_announced:
+            if not is_udp_place(one):
+                raise ValueError(f"--relay-announce takes HOST:PORT, comma between, not {one!r}")
         if self.relay_listen not in {"", "off"}:
             split_listen(self.relay_listen)
         parse_limits(self.relay_limits)
         if self.tls != "auto" and self.tls.count(",") != 1:
             raise ValueError(f"--tls takes 'auto' or CERT,KEY, not {self.tls!r}")
+
+    @property
+    def relay_announced(self) -> tuple[str, ...]:
+        """The UDP addresses of the relay that nodes are told, if the setting says so."""
+        return tuple(word.strip() for word in self.relay_announce.split(",") if word.strip())
 
     @property
     def plain(self) -> bool:

@@ -26,6 +26,7 @@ def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(tmp_pat
         "log_level": str(tmp_path / "server.toml"),
         "tls": "default",
         "metrics_listen": "default",
+        "relay_announce": "default",
         "relays": "default",
         "relay_listen": "default",
         "relay_limits": "default",
