@@ -138,10 +138,19 @@ def _announce(settings: Settings, networks: "Networks", first: str | None) -> No
         "add a machine:",
         f"  warren key create --server {data}      # here; prints a key",
         f"  warren up --server {settings.base_url} --auth-key KEY      # on the machine",
+        f"a relay that stands alone trusts: {_grants_signer(settings)}",
         f"ready {settings.base_url}",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
+
+
+def _grants_signer(settings: Settings) -> str:
+    """The public key that signs the members' grants, in hex: what `warren relay --trust` takes."""
+    from warren.server import keys  # noqa: PLC0415 - only a server that runs needs it
+    from warren.server.files import Folder  # noqa: PLC0415
+
+    return keys.load(Folder(settings.data).grants_key).public.hex()
 
 
 def _refusal(group: BaseExceptionGroup[BaseException]) -> WarrenError | None:
