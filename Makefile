@@ -9,7 +9,7 @@ BIN := .venv/bin
 ENGINE := src/warren/engine/_native.abi3.so
 RUST := $(shell find engine -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock pyproject.toml
 
-.PHONY: help setup engine lock demo test faults model check bench soak fuzz interop model wheel ci
+.PHONY: help setup engine lock demo test faults model check bench soak fuzz interop model sbom audit wheel ci
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -65,6 +65,13 @@ model: setup ## a thousand seeds of the model, 100 steps each (SEEDS=1:1000)
 
 fuzz: setup ## 10 million inputs for every Rust parser, 1 million for every Python one (RUNS=, TARGET=)
 	$(BIN)/python -m tools.fuzz $(if $(RUNS),--runs $(RUNS)) $(if $(TARGET),--target $(TARGET))
+
+sbom: $(BIN)/.packages ## the bill of materials of both lock files (CycloneDX) in dist/sbom.json
+	$(BIN)/python -m tools.sbom --out dist/sbom.json
+
+audit: ## licences, sources and advisories of the crates by cargo-deny, where it is installed and the network reaches them
+	cargo deny --version >/dev/null || { echo "install it first: cargo install --locked cargo-deny"; exit 1; }
+	cargo deny check
 
 wheel: setup ## a wheel in dist/
 	$(BIN)/maturin build --release --quiet --out dist

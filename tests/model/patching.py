@@ -84,7 +84,7 @@ def _put_system(put: Callable[[object, str, object], None], doors: Doors) -> Non
     put(node_connection, "_open_socket", open_socket)
     put(node_portal, "look_for_portal", no_portal)
     put(node_daemon, "LinuxHost", lambda: here(doors).host)
-    put(node_daemon, "UserspaceDataplane", lambda: here(doors).dataplane)
+    put(node_daemon, "UserspaceDataplane", lambda *_: here(doors).dataplane)
     put(node_daemon, "LocalApi", NoApi)
     put(node_daemon, "FolderLock", NoLock)
     put(node_daemon, "epoch", lambda: "one boot")
