@@ -1,4 +1,4 @@
-"""The shell of the relay agent: papers and addresses to the tunnel, the server's word on disk, hops and home passed on."""
+"""The shell of the relay agent: papers and addresses to the tunnel, memory on disk, hops and home passed on."""
 
 from collections.abc import Sequence
 from pathlib import Path
