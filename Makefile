@@ -9,7 +9,7 @@ BIN := .venv/bin
 ENGINE := src/warren/engine/_native.abi3.so
 RUST := $(shell find engine -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock pyproject.toml
 
-.PHONY: help setup engine lock demo test faults model check bench soak fuzz interop model sbom audit wheel ci
+.PHONY: help setup engine lock demo test faults model check bench soak fuzz interop matrix model sbom audit wheel ci
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -48,10 +48,14 @@ faults: setup ## crashes, liars, damage: every case in its short count (WARREN_F
 check: setup ## formats, lints, types, import contracts
 	tools/check
 
-bench: setup ## measure the tunnel beside wireguard-go, in one run; what many peers cost
+bench: setup ## measure the tunnel beside wireguard-go, the relay beside the direct path; what many peers cost
 	$(BIN)/python -m benchmarks.tunnel
 	$(BIN)/python -m benchmarks.packets
 	$(BIN)/python -m benchmarks.peers
+	$(BIN)/python -m benchmarks.relay
+
+matrix: setup ## every kind of NAT against every other, with times; the grid; twenty moves under load
+	WARREN_MATRIX=full $(BIN)/pytest -q tests/netlab/test_grid.py tests/netlab/test_matrix.py tests/netlab/test_moves.py --timeout 3600
 
 interop: setup ## the long runs against programs of others: 1 GB each way, wireguard-go's own rekey
 	WARREN_INTEROP=full $(BIN)/pytest -q -m interop tests/interop --timeout 1800

@@ -15,11 +15,14 @@ class Flow:
     """`count` bytes from `source` to `target` at its `address`, at `bytes_per_s` (0: as fast as it goes)."""
 
     def __init__(
-        self, source: Host, target: Host, address: IPv4Address | IPv6Address, count: int, bytes_per_s: float = 0
-    ) -> None:
-        """Start it; both ends are connected, or soon will be."""
+        self, source: Host, target: Host, address: IPv4Address | IPv6Address, count: int, bytes_per_s: float = 0,
+        *, patience_s: float = 30.0,
+    ) -> None:  # fmt: skip
+        """Start it; both ends are connected, or soon will be. `patience_s`: beside the time that it takes by itself."""
         self._count = count
-        self._patience_s = 30 + count / (bytes_per_s or SLOWEST_BYTES_PER_S)
+        self.stall_s = 0.0
+        """The longest time in which nothing arrived; known once it is finished."""
+        self._patience_s = patience_s + count / (bytes_per_s or SLOWEST_BYTES_PER_S)
         program, place = [sys.executable, str(transfer.__file__)], [str(address), str(transfer.PORT)]
         self._receiver = target.start([*program, "receive", *place])
         self._receiver.wait_for("ready")
@@ -35,6 +38,7 @@ class Flow:
         sent, received = self._result(self._sender), self._result(self._receiver)
         assert (received.count, received.sha256) == (sent.count, sent.sha256)
         assert sent.count == self._count
+        self.stall_s = received.stall_s
         return sent.count / sent.seconds
 
     def _result(self, process: Process) -> transfer.End:

@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 BLOCK_BYTES = 1 << 20
 PORT = 5001
@@ -26,6 +26,7 @@ class End:
     count: int
     sha256: str
     seconds: float
+    stall_s: float = 0.0  # the longest time in which nothing came
 
 
 def blocks(count: int) -> Iterator[bytes]:
@@ -43,16 +44,19 @@ def receive(address: str, port: int) -> End:
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         connection, _ = server.accept()
-        start = time.monotonic()
+        start = last = time.monotonic()
+        stall_s = 0.0
         with connection:
             connection.settimeout(STALL_S)
             space = bytearray(BLOCK_BYTES)
             while got := connection.recv_into(space):
+                now = time.monotonic()
+                stall_s, last = max(stall_s, now - last), now
                 digest.update(memoryview(space)[:got])
                 count += got
             seconds = time.monotonic() - start
             connection.sendall(b"whole")
-    return End(count, digest.hexdigest(), seconds)
+    return End(count, digest.hexdigest(), seconds, stall_s)
 
 
 def send(address: str, port: int, count: int, bytes_per_s: float) -> End:
@@ -82,7 +86,7 @@ def main(words: list[str]) -> None:
             end = send(address, int(port), int(count), float(bytes_per_s))
         case _:
             raise SystemExit(f"what is {words}?")
-    sys.stdout.write(json.dumps({"count": end.count, "sha256": end.sha256, "seconds": end.seconds}) + "\n")
+    sys.stdout.write(json.dumps(asdict(end)) + "\n")
 
 
 if __name__ == "__main__":

@@ -57,9 +57,9 @@ def arrivals(sockets: Iterable[socket.socket], within_s: float, *, most: int = 1
     return found
 
 
-def mapped(inside: socket.socket, outside: socket.socket) -> Place:
-    """By which place the outside sees the inside."""
-    inside.sendto(b"who am I", place_of(outside))
+def mapped(inside: socket.socket, outside: socket.socket, asked: Place | None = None) -> Place:
+    """By which place the outside sees the inside; `asked` is where the outside is, if it is bound to all addresses."""
+    inside.sendto(b"who am I", asked or place_of(outside))
     seen = arrivals([outside], HEARD_S)
     if not seen:
         raise TimeoutError(f"nothing came out to {place_of(outside)}")

@@ -1,6 +1,7 @@
 """Fixtures of the lab: skipped with a reason where a machine has no namespaces."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,20 @@ def rootless_lab(tmp_path: Path) -> Iterator[Lab]:
     """The same as users without root get it."""
     with made(tmp_path, user_namespace=True) as lab:
         yield lab
+
+
+Tell = Callable[[str], None]
+
+
+@pytest.fixture
+def tell(capsys: pytest.CaptureFixture[str]) -> Tell:
+    """Prints a figure or a table that people are to see, whether the test passes or not."""
+
+    def show(text: str) -> None:
+        with capsys.disabled():
+            sys.stdout.write(f"\n{text}\n")
+
+    return show
 
 
 def made(tmp_path: Path, *, user_namespace: bool | None) -> Lab:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 
 ANY = ("0.0.0.0", 0)  # noqa: S104 - of a host of the lab
+ANY6 = ("::", 0)
 HANDED_S = 10.0  # a Python start and a bind on a loaded machine
 HANDED_MAX = 64  # descriptors in one message: well below the kernel's 253
 

@@ -14,24 +14,33 @@ from typing import Any
 from tests.netlab.host import Host
 from tests.netlab.process import Process
 
+from warren.client.local import LocalClient
+from warren.protocol.local.rights import STATUS
+from warren.protocol.local.status import Path as PeerPath
+from warren.protocol.local.status import Status
+
 WARREN = Path(sys.executable).with_name("warren")
+LOOK_S = 5.0  # for an answer of a daemon that lives
 READY_S = 60.0  # for a server's first start on a machine that builds and tests other things meanwhile
 
 
 class Server:
     """`warren server` on a host; start it again after a kill as often as you like."""
 
-    def __init__(self, host: Host, folder: Path, port: int = 8443) -> None:
+    def __init__(self, host: Host, folder: Path, port: int = 8443, *, family: int = 4) -> None:
+        """`family`: whether nodes are told its IPv4 or its IPv6 address."""
         self.host = host
         self.data = folder / host.name
-        self.url = f"http://{host.ip}:{port}"
+        self.url = f"http://{host.ip}:{port}" if family == 4 else f"http://[{host.ip6}]:{port}"
         self._listen = f":{port}"
         self.env: Mapping[str, str] = {}  # beside what every program here gets
+        self.flags: tuple[str, ...] = ()  # beside data, URL and listener
         self.process: Process | None = None
 
     def start(self) -> None:
         """Start it and wait until it serves."""
         argv: list[str | Path] = [WARREN, "server", "--data", self.data, "--url", self.url, "--listen", self._listen]
+        argv += self.flags
         self.process = self.host.start(argv, env={**os.environ, **self.env})
         self.process.wait_for("ready", READY_S)
 
@@ -43,11 +52,12 @@ class Server:
 class Machine:
     """A host with a daemon of its own."""
 
-    def __init__(self, host: Host, folder: Path) -> None:
+    def __init__(self, host: Host, folder: Path, name: str = "") -> None:
+        """Its state and socket are in `folder`; it joins as `name`, by default its host's."""
         self.host = host
-        self.name = host.name
-        self.state = folder / host.name / "state"
-        self.socket = folder / host.name / "warren.sock"
+        self.name = name or host.name
+        self.state = folder / self.name / "state"
+        self.socket = folder / self.name / "warren.sock"
         self.env: Mapping[str, str] = {}  # beside what every program here gets
 
     def run(self, *words: str, check: bool = True) -> CompletedProcess[str]:
@@ -70,6 +80,14 @@ class Machine:
         """`warren status --json`."""
         answer: dict[str, Any] = json.loads(self.run("status", "--json").stdout)
         return answer
+
+    def look(self) -> Status:
+        """The same, asked from outside the host without a program's start: cheap enough to ask often."""
+        return LocalClient(self.socket, LOOK_S).get(STATUS, Status)
+
+    def path_to(self, name: str) -> PeerPath:
+        """How packets reach a peer; of kind `none` too where this machine does not know it (yet)."""
+        return next((peer.path for peer in self.look().peers if peer.name == name), PeerPath(kind="none"))
 
     def daemon_pid(self) -> int | None:
         """Of this machine's daemon, if one runs."""

@@ -132,3 +132,11 @@ KINDS = {
         several_addresses, Depends.ADDRESS_AND_PORT, Depends.ADDRESS_AND_PORT, keeps_port=False, more=1
     ),
 }
+
+KINDS6 = {
+    "open": Kind(none, Depends.NOTHING, Depends.NOTHING),
+    "firewall": Kind(firewall, Depends.NOTHING, Depends.ADDRESS_AND_PORT),
+    "masquerading": Kind(home6, Depends.NOTHING, Depends.ADDRESS_AND_PORT),
+    "masquerading, random": Kind(symmetric6, Depends.ADDRESS_AND_PORT, Depends.ADDRESS_AND_PORT, keeps_port=False),
+}
+"""What is in the way of IPv6: mostly nothing but a firewall."""

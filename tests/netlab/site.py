@@ -14,6 +14,10 @@ from tests.netlab.switch import Switch
 CARRIER_GRADE = "carrier grade"
 NAMES = (*nat.KINDS, CARRIER_GRADE)
 
+# Of the public internet, though nobody outside the lab sees them: what is public counts, and documentation's does not.
+INTERNET_V4, INTERNET_V6 = "11.0.0.0/24", "2a0e:77::/64"
+HOME_V4, HOMES_V6 = "192.168.1.0/24", "2a0e:77:1"  # of every site: homes have the same IPv4, and a public /64 each
+
 
 @dataclass(frozen=True, slots=True)
 class Site:
@@ -28,12 +32,17 @@ class Site:
         return self.routers[0]
 
 
-def build(lab: Lab, name: str, kind: str, internet: Switch) -> Site:
-    """A site of that kind; the host that is to have a one-to-one address has to be its first."""
-    lan = lab.switch(f"{name}-lan")
+def internet(lab: Lab) -> Switch:
+    """What all sites have between them."""
+    return lab.switch("internet", v4=INTERNET_V4, v6=INTERNET_V6)
+
+
+def build(lab: Lab, name: str, kind: str, outside: Switch) -> Site:
+    """A site of that kind (one of `nat.KINDS6` for IPv6); a one-to-one address belongs to the first host on its LAN."""
+    lan = lab.switch(f"{name}-lan", v4=HOME_V4, v6=f"{HOMES_V6}:{len(lab.hosts):x}::/64")
     if kind == CARRIER_GRADE:
         between = lab.switch(f"{name}-carrier", v4="100.64.0.0/24")
-        carrier = lab.router(f"{name}-carrier", wan=internet, lan=between, nat=nat.home)
+        carrier = lab.router(f"{name}-carrier", wan=outside, lan=between, nat=nat.home)
         return Site((carrier, lab.router(f"{name}-home", wan=between, lan=lan, nat=nat.home)), lan)
-    known = nat.KINDS[kind]
-    return Site((lab.router(f"{name}-router", wan=internet, lan=lan, nat=known.recipe, more=known.more),), lan)
+    known = nat.KINDS.get(kind) or nat.KINDS6[kind]
+    return Site((lab.router(f"{name}-router", wan=outside, lan=lan, nat=known.recipe, more=known.more),), lan)
