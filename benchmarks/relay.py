@@ -4,10 +4,10 @@ Real daemons, one server with its relay, all on this machine's cores; the ways t
 to the direct path and the bars of issue 5; then a small flow beside a greedy one, and what idle clients cost.
 """
 
+import re
 import statistics
 import sys
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
 from pathlib import Path
 
 from tests.netlab.datagrams import Stream
@@ -16,11 +16,11 @@ from tests.netlab.lab import Lab
 from tests.netlab.machines import Machine, Server
 from tests.netlab.until import until
 
-from benchmarks import flood
-from benchmarks.tunnel import Figures, measure
+from benchmarks import flood, pump
 from warren.model.keys import ExchangeKeyPair
 
 RUNS = 3
+FLOW_S, PINGS, PORT = 4.0, 200, 5201
 WAYS = ("direct", "UDP relay", "TLS relay")
 BARS = {"UDP relay": 0.5, "TLS relay": 0.25}  # of the direct path's throughput
 ADDED_MAX_US = 150.0
@@ -34,6 +34,26 @@ MOVED_S = 20.0
 NO_UDP = (
     "table inet no_udp { chain out { type filter hook output priority 0; oifname eth0 meta l4proto udp drop; }; }\n"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one way did in one run."""
+
+    gbit_s: float
+    rtt_us: float
+
+
+def measure(left: Host, right: Host, address: str) -> Figures:
+    """Pings on the idle way, then one TCP flow from left to right."""
+    said = left.run(["ping", "-q", "-i", "0.002", "-c", str(PINGS), address]).stdout
+    found = re.search(r"= [\d.]+/([\d.]+)/", said)
+    if found is None:
+        raise RuntimeError(said)
+    sink = right.start([sys.executable, str(pump.__file__), "sink", address, str(PORT)])
+    sink.wait_for("ready")
+    left.run([sys.executable, str(pump.__file__), "source", address, str(PORT), str(FLOW_S)])
+    return Figures(float(sink.wait_for("rate", 10.0).split()[1]) * 8 / 1e9, float(found[1]) * 1e3)
 
 
 @dataclass(slots=True)
@@ -93,7 +113,7 @@ def throughput(rig: Rig) -> dict[str, list[Figures]]:
         print(f"run {run + 1} of {RUNS} …", flush=True)
         for way in WAYS:
             rig.move(way, "a", "b")
-            rows[way].append(measure(rig.host("a"), rig.host("b"), IPv4Address(rig.address("b"))))
+            rows[way].append(measure(rig.host("a"), rig.host("b"), rig.address("b")))
     return rows
 
 
