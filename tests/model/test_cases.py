@@ -64,6 +64,24 @@ async def a_clock_that_was_ahead_has_forgotten_nobody(world: World) -> None:
     await asyncio.sleep(10.0)
 
 
+async def a_join_that_goes_on_is_not_taken_for_another_machine(world: World) -> None:
+    """Found by seeds 5033, 2157 and 2246: the session that a restart began fought with the join that went on."""
+    node = world.node_of("n0")
+    for fuse in range(1, 12):
+        key = await world.make_key()
+        node.power.fuse, node.power.keeps = fuse, fuse % 2 == 0
+        world.join(node, key, f"host-{fuse}")
+        await world.busy["n0"]
+        await node.kill()
+        node.start()
+        world.join(node, key, f"host-{fuse}")
+        await world.busy["n0"]
+        if any("another machine" in text for text in node.troubles()):
+            world.find(f"after a join that was cut at write {fuse}: {node.troubles()}")
+        world.leave(node)
+        await world.busy["n0"]
+
+
 @pytest.mark.filterwarnings("ignore:The garbage collector is trying to clean up")
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.parametrize(
@@ -73,6 +91,7 @@ async def a_clock_that_was_ahead_has_forgotten_nobody(world: World) -> None:
         an_ephemeral_member_outlives_a_server_whose_clock_jumped,
         a_clock_that_is_right_again_admits_whom_it_had_refused,
         a_clock_that_was_ahead_has_forgotten_nobody,
+        a_join_that_goes_on_is_not_taken_for_another_machine,
     ],
 )
 def test_what_seeds_found_is_found_no_more(case: Callable[[World], Awaitable[None]], folder: Path) -> None:
