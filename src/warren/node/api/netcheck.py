@@ -10,11 +10,14 @@ import msgspec
 
 from warren.errors import Code, WarrenError
 from warren.limits import NETCHECK_LOOK_S, NETCHECK_WAIT_MAX_S
+from warren.model.addresses import Endpoint
 from warren.node.api.http import Reply, Request
 from warren.node.api.scope import Scope
 from warren.node.control.portal import look_for_portal
 from warren.node.network import Network
 from warren.node.paths.nat import Mapping
+from warren.node.paths.portmap.service import FamilyState
+from warren.node.paths.relays import RelayView
 from warren.protocol.local import netcheck as words
 
 _NATS: dict[Mapping, words.NatWord] = {
@@ -57,37 +60,48 @@ def _is_known(network: Network) -> bool:
 def _found(network: Network, *, portal: bool | None) -> words.Netcheck:
     mapping = network.prober.mapping
     families = [_family(network, version) for version in (4, 6)]
-    has_answer = any(family.works for family in families) or any(
-        (state := network.prober.state(peer)) is not None and state.endpoint is not None
-        for peer in network.prober.peers
-    )
+    relays = tuple(map(_relay, network.relays.view()))
     return words.Netcheck(
-        udp=True if has_answer else False if mapping is Mapping.BLOCKED else None,
+        udp=_has_udp(network, families, relays),
         ipv4=families[0],
         ipv6=families[1],
         mapping_varies=None if mapping in {Mapping.UNKNOWN, Mapping.BLOCKED} else mapping is Mapping.VARIES,
-        gateways=tuple(
-            words.Gateway(
-                family=one.family,
-                address=one.gateway,
-                protocols={method.value: text for method, text in one.found.items()},
-                method=one.method.value if one.method is not None else None,
-                external=str(one.external) if one.external is not None else None,
-            )
-            for one in network.portmap.state
-        ),
+        gateways=tuple(map(_gateway, network.portmap.state)),
         captive_portal=portal,
-        relays=tuple(
-            words.Relay(
-                name=one.name,
-                latency_ms=round(one.rtt_s * 1000, 3) if one.rtt_s is not None else None,
-                home=one.is_home,
-                over=one.carriage.name.lower() if one.carriage is not None else "",
-                trouble=one.trouble,
-            )
-            for one in network.relays.view()
-        ),
+        relays=relays,
         network=network.name,
+    )
+
+
+def _has_udp(network: Network, families: list[words.Family], relays: tuple[words.Relay, ...]) -> bool | None:
+    """An answer to anything shows that it passes; that it does not only servers show that were asked in vain."""
+    states = [network.prober.state(peer) for peer in network.prober.peers]
+    if (
+        any(family.works for family in families)
+        or any(relay.over == "udp" and relay.latency_ms is not None for relay in relays)
+        or any(state is not None and isinstance(state.endpoint, Endpoint) for state in states)
+    ):
+        return True
+    return False if network.prober.mapping is Mapping.BLOCKED else None
+
+
+def _gateway(found: FamilyState) -> words.Gateway:
+    return words.Gateway(
+        family=found.family,
+        address=found.gateway,
+        protocols={method.value: text for method, text in found.found.items()},
+        method=found.method.value if found.method is not None else None,
+        external=str(found.external) if found.external is not None else None,
+    )
+
+
+def _relay(view: RelayView) -> words.Relay:
+    return words.Relay(
+        name=view.name,
+        latency_ms=round(view.rtt_s * 1000, 3) if view.rtt_s is not None else None,
+        home=view.is_home,
+        over=view.carriage.name.lower() if view.carriage is not None else "",
+        trouble=view.trouble,
     )
 
 
