@@ -116,6 +116,14 @@ FRONT_STEADY_S = 30.0  # a front that lived so long starts again without a pause
 FRONT_CONTROL_MAX_BYTES = 256 * 1024  # unread lines to the front; more means that it hangs, and it is replaced
 FRONT_LINE_MAX_BYTES = 64 * 1024  # one line on the control channel, settings included
 FRONT_STATS_S = 2.0  # for an answer to `stats`
+TURN_PORTS_A_USER = 32  # a call takes two to four; a person with every device in a conference
+TURN_PORTS_AN_ADDRESS = 256  # an office behind one NAT; IPv6: a /64 is one address
+TURN_PORTS_MAX = 4_096  # in all: as many descriptors, 2 MiB of kernel buffers each at worst
+TURN_USER_BYTES_PER_S = 6_250_000  # 50 Mbit/s, both ways together: video in high resolution to several peers
+TURN_BYTES_PER_S = 62_500_000  # 500 Mbit/s in all: half of the usual server's line stays free for the rest
+TURN_CREDENTIAL_MAX_S = 7 * 24 * 3600  # a credential cannot be taken back; who needs longer asks again
+TURN_SECRET_MAX_BYTES = 1_024  # a file longer than this is no secret
+STUN_BARE_ALLOWANCE_BYTES = 24  # the shortest answer to the shortest request: 44 bytes (IPv6) for 20
 
 # --- node ---
 STATE_FILE_MAX_BYTES = 64 * 1024 * 1024  # the documents of 20,000 members at 3 KiB; a larger file is none of ours

@@ -9,13 +9,17 @@ use pyo3::prelude::*;
 use warren_io::front::{Descriptors, FrontError, Limits, Settings, run};
 use warren_io::proto::PrivateKey;
 use warren_io::proto::relay::server::{Config, Rate};
+use warren_io::proto::turn::{Peers, Quotas, ServerConfig as TurnConfig, TurnSecret};
+use warren_io::values;
 
 /// Serve the public port until `control_in` ends or SIGTERM arrives; the GIL is released.
 #[pyfunction]
 #[pyo3(signature = (*, listeners, control_in, control_out, web_socket, hosts, certificate_chain, private_key,
     head_max_bytes, body_max_bytes, buffered_max_bytes, connections_max, unproven_an_address_max,
     head_ms, body_ms, response_ms, idle_ms, unproven_ms, stall_ms, stop_ms, first_connection,
-    relay_sockets, relay_number, relay_key, relay_signers, relay_members, relay_rates))]
+    relay_sockets, relay_number, relay_key, relay_signers, relay_members, relay_rates,
+    turn_listeners, turn_secret, turn_realm, turn_ports, turn_announced, turn_allowed, turn_relayed,
+    turn_allowance_bytes, turn_quotas))]
 #[allow(
     clippy::too_many_arguments,
     reason = "keyword-only: a settings object would be a second vocabulary"
@@ -48,6 +52,15 @@ fn front_run(
     relay_signers: &[u8],
     relay_members: usize,
     relay_rates: [(u64, u64); 3],
+    turn_listeners: Vec<i32>,
+    turn_secret: &[u8],
+    turn_realm: &[u8],
+    turn_ports: (u16, u16),
+    turn_announced: Vec<Vec<u8>>,
+    turn_allowed: Vec<Vec<u8>>,
+    turn_relayed: u8,
+    turn_allowance_bytes: usize,
+    turn_quotas: (u32, u32, u32, u64, u64),
 ) -> PyResult<()> {
     let relay = relay_config(
         relay_number,
@@ -56,7 +69,31 @@ fn front_run(
         relay_members,
         relay_rates,
     )?;
-    let descriptors = Descriptors::adopt(&listeners, &relay_sockets, control_in, control_out)?;
+    let turn = TurnConfig {
+        realm: turn_realm.to_vec(),
+        secret: turn_secret_of(turn_secret)?,
+        allowance: turn_allowance_bytes,
+        ports: turn_ports.0..=turn_ports.1,
+        quotas: Quotas {
+            ports_a_user: turn_quotas.0,
+            ports_an_address: turn_quotas.1,
+            ports: turn_quotas.2,
+            user_bytes_per_s: turn_quotas.3,
+            bytes_per_s: turn_quotas.4,
+        },
+        peers: turn_peers(&turn_allowed, turn_relayed != 0)?,
+    };
+    let turn_announced: Result<Vec<_>, _> = turn_announced
+        .iter()
+        .map(|bytes| values::parse_remote(bytes).map(|it| it.ip()))
+        .collect();
+    let descriptors = Descriptors::adopt(
+        &listeners,
+        &relay_sockets,
+        &turn_listeners,
+        control_in,
+        control_out,
+    )?;
     let settings = Settings {
         web_socket: PathBuf::from(OsStr::from_bytes(web_socket)),
         hosts,
@@ -64,6 +101,8 @@ fn front_run(
         private_key: private_key.to_vec(),
         first_connection,
         relay,
+        turn,
+        turn_announced: turn_announced.map_err(|error| PyValueError::new_err(error.to_string()))?,
         limits: Limits {
             head_max_bytes,
             body_max_bytes,
@@ -119,6 +158,27 @@ fn relay_config(
         network_rate,
         total_rate,
     }))
+}
+
+/// The secret of TURN's passwords; none: STUN only.
+fn turn_secret_of(bytes: &[u8]) -> PyResult<Option<TurnSecret>> {
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    let secret = TurnSecret::new(bytes);
+    Ok(Some(secret.ok_or_else(|| {
+        PyValueError::new_err("TURN's secret is too short")
+    })?))
+}
+
+/// Who TURN's clients may reach.
+fn turn_peers(allowed: &[Vec<u8>], relayed: bool) -> PyResult<Peers> {
+    let prefixes: Result<Vec<_>, _> = allowed
+        .iter()
+        .map(|bytes| values::parse_prefix(bytes))
+        .collect();
+    let prefixes = prefixes.map_err(|error| PyValueError::new_err(error.to_string()))?;
+    Peers::new(prefixes, relayed).ok_or_else(|| PyValueError::new_err("too many prefixes for TURN"))
 }
 
 /// Adds the front to the module.

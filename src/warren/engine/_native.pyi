@@ -208,6 +208,15 @@ def front_run(
     relay_signers: bytes,  # Ed25519 keys whose grants count, 32 bytes each
     relay_members: int,  # clients at most
     relay_rates: list[tuple[int, int]],  # of a client, a network, in all: bytes a second (0: no limit), bytes at once
+    turn_listeners: list[int],  # bound, listening, non-blocking TCP sockets for STUN and TURN; owned by the call
+    turn_secret: bytes,  # at least 16 bytes; empty: STUN only
+    turn_realm: bytes,
+    turn_ports: tuple[int, int],  # first and last of relayed sockets
+    turn_announced: list[bytes],  # what peers are told, as endpoints; empty: the address that faces the client
+    turn_allowed: list[bytes],  # prefixes that peers may be in though they are no part of the internet
+    turn_relayed: int,  # 1: clients may reach each other's relayed addresses here
+    turn_allowance_bytes: int,  # by which an answer to an unproven sender may be larger than what it sent
+    turn_quotas: tuple[int, int, int, int, int],  # ports of a user, an address, all; bytes a second of a user, all
 ) -> None:
     """Serve the public port until control_in ends or SIGTERM arrives; the GIL is released.
 

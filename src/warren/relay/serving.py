@@ -18,6 +18,7 @@ from warren import limits
 from warren.engine import _native
 from warren.errors import Code, WarrenError
 from warren.relay.service import RelayArguments
+from warren.relay.turn import TurnSettings, turn_arguments
 
 STATS_S = 2.0  # for the engine's answer; a turn takes a millisecond
 METRICS_REQUEST_S = 5.0  # for a scraper's request line and headers
@@ -115,6 +116,7 @@ class Serving:
                 stop_ms=round(limits.FRONT_STOP_S * 1000),
                 first_connection=1,
                 **self._relay,
+                **turn_arguments(TurnSettings()),
             )
         except (ValueError, OSError) as error:
             self._failure = error

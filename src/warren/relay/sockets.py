@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from warren.errors import Code, WarrenError
 
+TURN_BACKLOG = 128  # connections that wait while others are let in, 16 a turn
 PORT_TRIES = 32  # to find a port that is free for both families
 _NO_FAMILY = {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}
 
@@ -31,6 +32,32 @@ def bind_udp(addresses: Sequence[str], *, may_move: bool) -> list[socket.socket]
             raise WarrenError(Code.INVALID_ARGUMENT, "a relay listens on one UDP address a family", "give one of each")
         undo.pop_all()
         return bound
+
+
+def bind_tcp_beside(datagrams: Sequence[socket.socket]) -> list[socket.socket]:
+    """Listen on TCP at the addresses and ports of these UDP sockets, for STUN and TURN. WarrenError LISTEN_FAILED."""
+    with contextlib.ExitStack() as undo:
+        listeners: list[socket.socket] = []
+        for one in datagrams:
+            name = one.getsockname()
+            try:
+                listener = undo.enter_context(socket.socket(one.family, socket.SOCK_STREAM))
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if one.family == socket.AF_INET6:
+                    listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                listener.bind(name)
+                listener.listen(TURN_BACKLOG)
+                listener.setblocking(False)  # noqa: FBT003 - socket's own signature
+            except OSError as error:
+                reason = os.strerror(error.errno) if error.errno else str(error)
+                raise WarrenError(
+                    Code.LISTEN_FAILED,
+                    f"cannot open TCP port {name[1]} for TURN: {reason}",
+                    "stop the program that holds the port, or choose another --relay-listen",
+                ) from error
+            listeners.append(listener)
+        undo.pop_all()
+        return listeners
 
 
 def _bind(text: str, *, may_move: bool) -> list[socket.socket]:

@@ -146,6 +146,7 @@ async def _serve(
             certificate=certificate.chain,
             private_key=certificate.private_key,
             relay=relay_service(settings, folder),
+            turn=settings.turn,
         )
     )
     refuse_removed(front, services)

@@ -29,9 +29,11 @@ from warren.engine import _native
 from warren.errors import Code, WarrenError
 from warren.log import Log
 from warren.model.ids import Identity, NetworkId
+from warren.model.keys import Secret
 from warren.relay import keys as relay_keys
 from warren.relay.service import NO_RELAY, RelayArguments, RelayService, arguments
-from warren.relay.sockets import bind_udp
+from warren.relay.sockets import bind_tcp_beside, bind_udp
+from warren.relay.turn import TurnArguments, TurnSettings, parse_secret, turn_arguments
 from warren.server import front_listen
 
 log = Log("front")
@@ -73,6 +75,7 @@ class FrontSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     certificate: str = ""
     private_key: str = ""
     relay: RelayService | None = None
+    turn: TurnSettings = TurnSettings()
     limits: FrontLimits = FrontLimits()
     generation: int = 0
 
@@ -350,7 +353,7 @@ def _serve(settings: FrontSettings) -> None:
     private_key = _read_pem(settings.private_key)
     bounds = settings.limits
     connections_max = min(bounds.connections_max, _connections_that_fit())
-    relay = _relay(settings.relay)
+    relay, turn = _relay(settings.relay, settings.turn)
     listeners = [listener.detach() for listener in front_listen.bind_all(settings.listen)]
     try:
         _native.front_run(
@@ -375,6 +378,7 @@ def _serve(settings: FrontSettings) -> None:
             stop_ms=_ms(bounds.stop_s),
             first_connection=(settings.generation << GENERATION_SHIFT) + 1,
             **relay,
+            **turn,
         )
     except ValueError as error:
         raise WarrenError(Code.INVALID_CONFIG, f"the front cannot start: {error}", "check --tls and --url") from error
@@ -382,17 +386,35 @@ def _serve(settings: FrontSettings) -> None:
         raise WarrenError(Code.INTERNAL, f"the front failed: {error}") from error
 
 
-def _relay(service: RelayService | None) -> RelayArguments:
+def _relay(service: RelayService | None, turn: TurnSettings) -> tuple[RelayArguments, TurnArguments]:
+    """What the engine is told of the relay's port and who is served there."""
     if service is None:
-        return NO_RELAY
+        return NO_RELAY, turn_arguments(turn)
+    secret = _read_secret(turn.secret_file)
     key = relay_keys.load_or_make(Path(service.key))
     sockets = bind_udp(service.listen, may_move=service.may_move)
-    return arguments(
+    streams = bind_tcp_beside(sockets) if secret is not None else []
+    relay = arguments(
         service,
         private=key.private_bytes().reveal(),
         public=key.public,
         sockets=[one.detach() for one in sockets],
     )
+    return relay, turn_arguments(turn, secret=secret, listeners=[one.detach() for one in streams])
+
+
+def _read_secret(path: str) -> Secret[bytes] | None:
+    if not path:
+        return None
+    try:
+        return parse_secret(Path(path).read_bytes())
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        raise WarrenError(Code.INVALID_CONFIG, f"{path} cannot be read: {reason}", "check --turn-secret") from error
+    except ValueError as error:
+        raise WarrenError(
+            Code.INVALID_CONFIG, f"{path}: {error}", f"make one: openssl rand -hex 32 > {path}"
+        ) from error
 
 
 def _read_pem(path: str) -> bytes:

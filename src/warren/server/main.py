@@ -40,6 +40,12 @@ _PLACEHOLDERS = {
     "database_url": "URL",
     "relay_listen": "[HOST]:PORT|off",
     "relay_limits": "MBIT,MBIT,MBIT",
+    "turn_secret": "file:PATH",
+    "turn_realm": "NAME",
+    "turn_address": "ADDRESS,...",
+    "turn_ports": "FIRST-LAST",
+    "turn_allow": "PREFIX,...",
+    "stun_answer": "equal|standard",
     "log_level": "LEVEL",
 }
 """What a setting looks like, for the help; a setting without one is a KeyError that every start meets."""

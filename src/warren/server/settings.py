@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from warren.errors import Code, WarrenError
+from warren.relay import turn
 from warren.relay.service import DEFAULT_LIMITS, parse_limits
 from warren.server.relays.places import is_udp_place
 
@@ -54,6 +55,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     relay_limits: Annotated[
         str, msgspec.Meta(description="what the relay carries of a client, of a network, and in all, in Mbit/s; 0: all")
     ] = DEFAULT_LIMITS
+    turn_secret: Annotated[
+        str, msgspec.Meta(description="what TURN's passwords are made with, file:PATH; empty: no TURN")
+    ] = ""
+    turn_realm: Annotated[str, msgspec.Meta(description="TURN's realm")] = turn.REALM
+    turn_address: Annotated[
+        str,
+        msgspec.Meta(description="addresses that TURN's peers are told, with commas; empty: the one facing the client"),
+    ] = ""
+    turn_ports: Annotated[str, msgspec.Meta(description="ports of TURN's relayed sockets, FIRST-LAST")] = turn.PORTS
+    turn_allow: Annotated[
+        str,
+        msgspec.Meta(
+            description="prefixes with commas that TURN's clients may reach though they are private or this machine's;"
+            " 'relayed': each other's relayed addresses here"
+        ),
+    ] = ""
+    stun_answer: Annotated[
+        Literal["equal", "standard"],
+        msgspec.Meta(
+            description="'equal': a stranger is never sent more bytes than it sent, so bare requests are answered when"
+            " repeated; 'standard': at once, up to 24 bytes more"
+        ),
+    ] = "equal"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], msgspec.Meta(description="least severe log line to print")
     ] = "info"
@@ -79,6 +103,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if self.relay_listen not in {"", "off"}:
             split_listen(self.relay_listen)
         parse_limits(self.relay_limits)
+        if self.turn.secret_file and self.relay_listen == "off":
+            raise ValueError("TURN shares the relay's port: --turn-secret means nothing with --relay-listen off")
         if self.tls != "auto" and self.tls.count(",") != 1:
             raise ValueError(f"--tls takes 'auto' or CERT,KEY, not {self.tls!r}")
 
@@ -112,6 +138,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def listen_port(self) -> int:
         """The port of the public listener; 0: the system chooses."""
         return split_listen(self.listen)[1]
+
+    @property
+    def turn(self) -> turn.TurnSettings:
+        """STUN and TURN. ValueError where a word of theirs means nothing (never of a `Settings` that exists)."""
+        return turn.turn_settings(
+            secret=self.turn_secret,
+            realm=self.turn_realm,
+            address=self.turn_address,
+            ports=self.turn_ports,
+            allow=self.turn_allow,
+            stun_answer=self.stun_answer,
+        )
 
     @property
     def on_loopback(self) -> bool:

@@ -31,6 +31,12 @@ def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(tmp_pat
         "relay_listen": "default",
         "relay_limits": "default",
         "database_url": "default",
+        "turn_secret": "default",
+        "turn_realm": "default",
+        "turn_address": "default",
+        "turn_ports": "default",
+        "turn_allow": "default",
+        "stun_answer": "default",
     }
 
 

@@ -93,7 +93,6 @@ impl Control {
             ("connections_unproven".to_owned(), unproven as u64),
         ];
         let relay = self.relay.iter().flat_map(|relay| relay.counters());
-        let relay = relay.map(|(name, count)| (format!("relay_{name}"), count));
         self.counters.json(gauges.into_iter().chain(relay))
     }
 }

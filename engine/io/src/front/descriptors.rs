@@ -10,6 +10,8 @@ pub struct Descriptors {
     pub listeners: Vec<OwnedFd>,
     /// Bound, non-blocking UDP sockets of the relay, at most one a family.
     pub relay_sockets: Vec<OwnedFd>,
+    /// Bound, listening, non-blocking TCP sockets of the same port number, for STUN and TURN.
+    pub turn_listeners: Vec<OwnedFd>,
     /// Lines from the parent.
     pub control_in: OwnedFd,
     /// Lines to the parent.
@@ -21,6 +23,7 @@ impl Descriptors {
     pub fn adopt(
         listeners: &[RawFd],
         relay_sockets: &[RawFd],
+        turn_listeners: &[RawFd],
         control_in: RawFd,
         control_out: RawFd,
     ) -> io::Result<Self> {
@@ -34,6 +37,7 @@ impl Descriptors {
         Ok(Self {
             listeners: all(listeners)?,
             relay_sockets: all(relay_sockets)?,
+            turn_listeners: all(turn_listeners)?,
             control_in: adopt(control_in)?,
             control_out: adopt(control_out)?,
         })

@@ -61,6 +61,9 @@ use relay::{PortThread, Relay};
 pub use settings::{Limits, Settings};
 use web::Web;
 
+use crate::clock::now;
+use crate::turn::{self, Service};
+
 /// Between two attempts to accept when the system has no descriptor or memory left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// More than a head may have, so that hyper's own limit is never the one that is met.
@@ -103,7 +106,8 @@ pub fn run(mut settings: Settings, mut descriptors: Descriptors) -> Result<(), F
         .collect::<io::Result<Vec<_>>>()?;
     let (relay, port) = match settings.relay.take() {
         Some(config) => {
-            let (relay, port) = Relay::start(config, sockets)?;
+            let beside = turn_service(&settings, &mut descriptors)?;
+            let (relay, port) = Relay::start(config, sockets, Box::new(beside))?;
             (Some(Arc::new(relay)), Some(port))
         }
         None => (None, None),
@@ -124,6 +128,23 @@ pub fn run(mut settings: Settings, mut descriptors: Descriptors) -> Result<(), F
         port.stop(relay)?;
     }
     served
+}
+
+/// STUN and TURN, which share the relay's port.
+fn turn_service(settings: &Settings, descriptors: &mut Descriptors) -> Result<Service, FrontError> {
+    let acceptor = tls::acceptor(&settings.certificate_chain, &settings.private_key);
+    let acceptor = acceptor.map_err(FrontError::Settings)?;
+    let listeners = std::mem::take(&mut descriptors.turn_listeners);
+    let service = Service::new(
+        turn::Settings {
+            server: settings.turn.clone(),
+            announced: settings.turn_announced.clone(),
+            listeners: listeners.into_iter().map(BoundListener::from).collect(),
+            tls: tls::for_turn(acceptor.as_ref()),
+        },
+        now(),
+    )?;
+    Ok(service)
 }
 
 impl Front {

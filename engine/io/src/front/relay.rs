@@ -25,7 +25,7 @@ use super::counters::Count;
 use super::problem::Refusal;
 use super::registry::{DRAIN, EVICT, PROVEN, Ticket};
 use super::scratch;
-use crate::relay::{Counts, Hub, Port, Socket, Turn, Turned, family_of};
+use crate::relay::{Counts, Hub, Neighbour, Port, Socket, Turn, Turned, family_of};
 
 /// Where relay clients connect.
 pub const PATH: &str = "/relay/v1";
@@ -49,8 +49,12 @@ pub struct Relay {
 pub struct PortThread(JoinHandle<io::Result<()>>);
 
 impl Relay {
-    /// A relay behind these bound UDP sockets, and the thread that serves them.
-    pub fn start(config: Config, sockets: Vec<OwnedFd>) -> io::Result<(Self, PortThread)> {
+    /// A relay behind these bound UDP sockets, who shares them, and the thread that serves them.
+    pub fn start(
+        config: Config,
+        sockets: Vec<OwnedFd>,
+        neighbour: Box<dyn Neighbour>,
+    ) -> io::Result<(Self, PortThread)> {
         let mut by_family = Vec::new();
         for socket in sockets {
             Port::prepare(&socket);
@@ -60,7 +64,11 @@ impl Relay {
             hub: Arc::new(Hub::new(config, by_family)?),
             beside: Counts::default(),
         };
-        let port = Port::new(Arc::clone(&relay.hub), None, Arc::clone(&relay.beside));
+        let port = Port::new(
+            Arc::clone(&relay.hub),
+            Some(neighbour),
+            Arc::clone(&relay.beside),
+        );
         let thread = std::thread::Builder::new()
             .name("relay-port".to_owned())
             .spawn(move || port.run())?;
@@ -72,14 +80,14 @@ impl Relay {
         &self.hub
     }
 
-    /// Every counter and gauge of relay and neighbours.
-    pub fn counters(&self) -> Vec<(&'static str, u64)> {
-        let beside = self
-            .beside
-            .lock()
-            .map(|counts| counts.clone())
-            .unwrap_or_default();
-        self.hub.counters().into_iter().chain(beside).collect()
+    /// Every counter and gauge by name, `relay_` or `turn_` before it.
+    pub fn counters(&self) -> Vec<(String, u64)> {
+        let beside = self.beside.lock().map(|counts| counts.clone());
+        let named =
+            |service: &'static str| move |(name, count)| (format!("{service}_{name}"), count);
+        let relay = self.hub.counters().into_iter().map(named("relay"));
+        let turn = beside.unwrap_or_default().into_iter().map(named("turn"));
+        relay.chain(turn).collect()
     }
 }
 

@@ -1,13 +1,15 @@
 //! What the front is told: paths, names and every limit of its tables and waits.
 //!
 //! Decides nothing. Durations are measured on the monotonic clock.
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use warren_proto::relay::server::Config as RelayConfig;
+use warren_proto::turn::ServerConfig as TurnConfig;
 
 /// Everything that one front needs to know.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// Path of the web part's unix socket.
     pub web_socket: PathBuf,
@@ -21,6 +23,10 @@ pub struct Settings {
     pub first_connection: u64,
     /// The relay that is served too; its UDP sockets are among the descriptors. `None`: no relay.
     pub relay: Option<RelayConfig>,
+    /// STUN and TURN on the relay's port.
+    pub turn: TurnConfig,
+    /// What peers are told of TURN's relayed addresses; empty: the address that faces the client.
+    pub turn_announced: Vec<IpAddr>,
     /// Sizes, counts and deadlines.
     pub limits: Limits,
 }

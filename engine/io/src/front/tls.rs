@@ -38,6 +38,13 @@ pub fn acceptor(
     Ok(Some(TlsAcceptor::from(Arc::new(config))))
 }
 
+/// The same certificate for STUN and TURN (RFC 7443's names), `None` where there is none.
+pub fn for_turn(acceptor: Option<&TlsAcceptor>) -> Option<Arc<ServerConfig>> {
+    let mut config = ServerConfig::clone(acceptor?.config());
+    config.alpn_protocols = vec![b"stun.turn".to_vec(), b"stun.nat-discovery".to_vec()];
+    Some(Arc::new(config))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,17 +7,14 @@
 //! | `streams`, `stream` | clients over TCP and TLS |
 //! | `epoll`, `receive` | the system calls |
 //! | `own_addresses` | what this machine calls itself |
-//! | `port` | the UDP port's loop where nobody else owns it |
 //!
 //! Invariants: one thread; nothing blocks; each table and buffer is bounded by a name of `limits`.
 mod epoll;
 mod own_addresses;
-mod port;
 mod receive;
 mod relayed;
 mod service;
 mod stream;
 mod streams;
 
-pub use port::{Counts, Port};
-pub use service::{ClientPort, Service, Settings};
+pub use service::{Service, Settings};

@@ -97,13 +97,6 @@ impl Receiver {
         Some((name.read()?, header.msg_len as usize)).filter(|_| is_whole)
     }
 
-    /// The datagram of this place.
-    pub fn payload(&self, place: usize) -> &[u8] {
-        let start = place * SLOT + TURN_HEADROOM;
-        let length = self.headers.get(place).map_or(0, |it| it.msg_len as usize);
-        self.memory.get(start..start + length).unwrap_or_default()
-    }
-
     /// `prefix`, the datagram of this place, and `padding` zeros, as one piece.
     pub fn framed(&mut self, place: usize, prefix: &[u8], padding: usize) -> &[u8] {
         let start = place * SLOT + TURN_HEADROOM;

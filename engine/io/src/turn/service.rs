@@ -1,8 +1,7 @@
 //! The machine with its sockets, in the house's shape: `handle_*` what came, `poll_timeout`, `handle_timeout`.
 //!
-//! Whoever owns the UDP port gives each datagram of STUN or TURN to [`Service::handle_datagram`], waits on
-//! [`Service::fd`] beside its own descriptors and calls [`Service::handle_ready`] when that is readable. What goes back
-//! to clients over UDP goes through its [`ClientPort`].
+//! The relay owns the UDP port (`crate::relay::Port`): this is its [`Neighbour`], whose own sockets are one descriptor
+//! to wait on, and whose answers to clients over UDP go out through the port.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -12,7 +11,7 @@ use std::time::Duration;
 
 use rustls::ServerConfig as TlsConfig;
 use warren_proto::turn::frame::{self, Next};
-use warren_proto::turn::{Carriage, Client, Outcome, Server, ServerConfig, SocketNumber};
+use warren_proto::turn::{Carriage, Client, Outcome, Server, ServerConfig, SocketNumber, is_ours};
 use warren_proto::{Instant, Now};
 
 use super::own_addresses::own_addresses;
@@ -22,6 +21,7 @@ use super::stream::Over;
 use super::streams::{Streams, Token, meaning};
 use crate::clock::Entropy;
 use crate::limits::{TURN_OWN_ADDRESSES_S, TURN_SWEEP_S, TURN_UNPROVEN_MESSAGE_MAX_BYTES};
+use crate::relay::{Neighbour, Reply};
 
 /// What a service is made of.
 pub struct Settings {
@@ -33,12 +33,6 @@ pub struct Settings {
     pub listeners: Vec<TcpListener>,
     /// For clients that begin with TLS there.
     pub tls: Option<Arc<TlsConfig>>,
-}
-
-/// The UDP port that clients know.
-pub trait ClientPort {
-    /// Send one datagram; dropped where there is no room, as UDP does.
-    fn send(&mut self, remote: SocketAddr, datagram: &[u8]);
 }
 
 /// See the module.
@@ -74,95 +68,6 @@ impl Service {
         Ok(service)
     }
 
-    /// Readable while something waits here.
-    pub fn fd(&self) -> RawFd {
-        self.sockets.epoll().fd()
-    }
-
-    /// Every counter and gauge by name.
-    pub fn counters(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let (allocations, ports) = self.server.live();
-        let gauges = [
-            ("allocations", allocations as u64),
-            ("ports", u64::from(ports)),
-            ("streams", self.streams.len() as u64),
-            ("streams_refused", self.streams.refused),
-            ("drop_send", self.drops),
-        ];
-        self.server.counters().named().chain(gauges)
-    }
-
-    /// Take a client's datagram.
-    pub fn handle_datagram(
-        &mut self,
-        now: Now,
-        source: SocketAddr,
-        datagram: &[u8],
-        port: &mut dyn ClientPort,
-    ) {
-        match self
-            .server
-            .handle_client(now, Client::udp(source), datagram, &mut self.sockets)
-        {
-            Outcome::Nothing => {}
-            Outcome::Answer(bytes) => port.send(source, &bytes),
-            Outcome::ToPeer {
-                socket,
-                peer,
-                payload,
-                dont_fragment,
-            } => {
-                let is_sent = self.sockets.send(socket, peer, payload, dont_fragment);
-                self.drops += u64::from(!is_sent);
-            }
-        }
-    }
-
-    /// Serve what is ready, each descriptor once.
-    pub fn handle_ready(&mut self, now: Now, port: &mut dyn ClientPort) -> io::Result<()> {
-        let mut ready = std::mem::take(&mut self.ready);
-        match self.sockets.epoll().poll(&mut ready) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
-        for token in &ready {
-            match socket_of(*token) {
-                Some(socket) => self.read_peers(now.mono, socket, port)?,
-                None => match meaning(*token) {
-                    Token::Listener(listener) => self.accept(now.mono, listener),
-                    Token::Stream(number) => self.read_stream(now, number),
-                },
-            }
-        }
-        self.ready = ready;
-        Ok(())
-    }
-
-    /// When `handle_timeout` is due.
-    pub fn poll_timeout(&self) -> Instant {
-        let server = self.server.poll_timeout().map(|(at, _)| at);
-        server.unwrap_or(self.sweep_at).min(self.sweep_at)
-    }
-
-    /// End what ran out.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        self.server.handle_timeout(now, &mut self.sockets);
-        if now < self.sweep_at {
-            return;
-        }
-        self.sweep_at = now.after(Duration::from_secs(TURN_SWEEP_S));
-        let server = &self.server;
-        for number in self
-            .streams
-            .overdue(now, |client| server.has_allocation(client))
-        {
-            self.close(number);
-        }
-        if now >= self.own_at {
-            let _until_next_time = self.look_at_own_addresses(now);
-        }
-    }
-
     fn look_at_own_addresses(&mut self, now: Instant) -> io::Result<()> {
         self.own_at = now.after(Duration::from_secs(TURN_OWN_ADDRESSES_S));
         let own = own_addresses()?;
@@ -176,7 +81,7 @@ impl Service {
         &mut self,
         now: Instant,
         socket: SocketNumber,
-        port: &mut dyn ClientPort,
+        reply: Reply<'_>,
     ) -> io::Result<()> {
         let Some(fd) = self.sockets.fd(socket) else {
             return Ok(());
@@ -191,7 +96,7 @@ impl Service {
             };
             let framed = self.receiver.framed(place, to.prefix.bytes(), to.padding);
             match to.client.carriage {
-                Carriage::Udp => port.send(to.client.remote, framed),
+                Carriage::Udp => reply(to.client.remote, framed),
                 Carriage::Stream(number) => {
                     stream = Some(number);
                     match self.streams.relay(number, framed) {
@@ -287,5 +192,89 @@ impl Service {
         if let Some(client) = self.streams.close(number) {
             self.server.handle_closed(&client, &mut self.sockets);
         }
+    }
+}
+
+impl Neighbour for Service {
+    fn takes(&self, datagram: &[u8]) -> bool {
+        is_ours(datagram)
+    }
+
+    fn fd(&self) -> RawFd {
+        self.sockets.epoll().fd()
+    }
+
+    fn handle_datagram(&mut self, now: Now, source: SocketAddr, datagram: &[u8], reply: Reply<'_>) {
+        match self
+            .server
+            .handle_client(now, Client::udp(source), datagram, &mut self.sockets)
+        {
+            Outcome::Nothing => {}
+            Outcome::Answer(bytes) => reply(source, &bytes),
+            Outcome::ToPeer {
+                socket,
+                peer,
+                payload,
+                dont_fragment,
+            } => {
+                let is_sent = self.sockets.send(socket, peer, payload, dont_fragment);
+                self.drops += u64::from(!is_sent);
+            }
+        }
+    }
+
+    fn handle_ready(&mut self, now: Now, reply: Reply<'_>) -> io::Result<()> {
+        let mut ready = std::mem::take(&mut self.ready);
+        match self.sockets.epoll().poll(&mut ready) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        for token in &ready {
+            match socket_of(*token) {
+                Some(socket) => self.read_peers(now.mono, socket, reply)?,
+                None => match meaning(*token) {
+                    Token::Listener(listener) => self.accept(now.mono, listener),
+                    Token::Stream(number) => self.read_stream(now, number),
+                },
+            }
+        }
+        self.ready = ready;
+        Ok(())
+    }
+
+    fn poll_timeout(&self) -> Instant {
+        let server = self.server.poll_timeout().map(|(at, _)| at);
+        server.unwrap_or(self.sweep_at).min(self.sweep_at)
+    }
+
+    fn handle_timeout(&mut self, now: Now) {
+        let now = now.mono;
+        self.server.handle_timeout(now, &mut self.sockets);
+        if now < self.sweep_at {
+            return;
+        }
+        self.sweep_at = now.after(Duration::from_secs(TURN_SWEEP_S));
+        let server = &self.server;
+        for number in self
+            .streams
+            .overdue(now, |client| server.has_allocation(client))
+        {
+            self.close(number);
+        }
+        if now >= self.own_at {
+            let _until_next_time = self.look_at_own_addresses(now);
+        }
+    }
+
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        let (allocations, ports) = self.server.live();
+        let gauges = [
+            ("allocations", allocations as u64),
+            ("ports", u64::from(ports)),
+            ("streams", self.streams.len() as u64),
+            ("streams_refused", self.streams.refused),
+            ("drop_send", self.drops),
+        ];
+        self.server.counters().named().chain(gauges).collect()
     }
 }

@@ -7,8 +7,9 @@ use crate::limits;
 
 /// The header of channel data.
 pub const CHANNEL_HEADER: usize = 4;
-/// The numbers that channels have (RFC 8656, 12).
-pub const CHANNELS: core::ops::RangeInclusive<u16> = 0x4000..=0x4fff;
+/// The numbers that channels have: RFC 5766's. RFC 8656, 12, allows only those up to 0x4fff, but coturn's programs of
+/// Debian 12, among others, draw theirs from all of these, and nothing else on this port begins so.
+pub const CHANNELS: core::ops::RangeInclusive<u16> = 0x4000..=0x7fff;
 
 /// Channel data taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub struct ChannelData<'a> {
 /// Does it begin as channel data does?
 #[must_use]
 pub fn looks_like_channel_data(message: &[u8]) -> bool {
-    message.first().is_some_and(|first| first >> 4 == 4)
+    message.first().is_some_and(|first| first >> 6 == 1)
 }
 
 /// Take channel data apart; bytes after the payload are padding and ignored.
@@ -57,7 +58,7 @@ pub enum Next {
 #[must_use]
 pub fn next(stream: &[u8]) -> Next {
     let Some(head) = stream.first_chunk::<4>() else {
-        let foreign = stream.first().is_some_and(|first| first >> 6 != 0 && first >> 4 != 4);
+        let foreign = stream.first().is_some_and(|first| first >> 6 > 1);
         return if foreign { Next::Foreign } else { Next::Unknown };
     };
     let [first, _, l0, l1] = *head;
