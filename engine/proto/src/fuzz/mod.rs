@@ -19,6 +19,7 @@ mod input;
 mod offload;
 mod pair;
 mod parsers;
+mod relay;
 #[cfg(test)]
 mod replay;
 mod routes;
@@ -44,6 +45,9 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("strangers", strangers::strangers),
     ("device", device::device),
     ("pair", pair::pair),
+    ("relay_formats", relay::formats),
+    ("relay_websocket", relay::websocket),
+    ("relay_server", relay::server),
     ("superpacket", offload::superpacket),
     ("merge", offload::merge),
     ("turn_message", turn::turn_message),

@@ -32,10 +32,10 @@ pub const VERSION: u8 = 1;
 
 /// Bytes before what is sealed in a control frame.
 pub(super) const CONTROL_HEADER: usize = 8;
-pub(super) const HELLO_LEN: usize = 64;
-pub(super) const COOKIE: usize = 24;
+pub(crate) const HELLO_LEN: usize = 64;
+pub(crate) const COOKIE: usize = 24;
 pub(super) const COOKIE_LEN: usize = 4 + 16 + COOKIE;
-pub(super) const PROOF_HEADER: usize = 4 + 16 + COOKIE + 32;
+pub(crate) const PROOF_HEADER: usize = 4 + 16 + COOKIE + 32;
 /// Length of the grant (u16), grant, certificate.
 pub(super) const PROOF_LEN: RangeInclusive<usize> =
     PROOF_HEADER + 2 + 124 + 64 + certificate::LEN + 16..=PROOF_HEADER + 2 + grant::MAX + certificate::LEN + 16;
@@ -202,7 +202,7 @@ pub(super) fn control_header(counter: u64, session: u32) -> [u8; CONTROL_HEADER]
 }
 
 /// A hello, whole.
-pub(super) fn hello(random: &[u8; 16]) -> [u8; HELLO_LEN] {
+pub(crate) fn hello(random: &[u8; 16]) -> [u8; HELLO_LEN] {
     concat(&[&[HANDSHAKE, HELLO, VERSION, 0], random])
 }
 
@@ -212,7 +212,7 @@ pub(super) fn cookie(random: &[u8; 16], cookie: &[u8; COOKIE]) -> [u8; COOKIE_LE
 }
 
 /// A proof up to what is sealed.
-pub(super) fn proof_header(random: &[u8; 16], cookie: &[u8; COOKIE], session_key: &[u8; 32]) -> [u8; PROOF_HEADER] {
+pub(crate) fn proof_header(random: &[u8; 16], cookie: &[u8; COOKIE], session_key: &[u8; 32]) -> [u8; PROOF_HEADER] {
     concat(&[&[HANDSHAKE, PROOF, VERSION, 0], random, cookie, session_key])
 }
 
