@@ -1,7 +1,8 @@
 """What a listener on the wire sees of two machines, from before they join until they are down again.
 
-Nothing but WireGuard's four messages in their exact shapes, probes whose tags verify under the machines' path keys, and
-the sessions with the server. Nothing that was sent inside, no address from inside, no nonce used twice.
+Nothing but WireGuard's four messages in their exact shapes, probes whose tags verify under the machines' path keys, the
+sessions with the server, and what its relay is asked. Nothing that was sent inside, no address from inside, no nonce
+used twice.
 """
 
 import os
@@ -15,6 +16,7 @@ import pytest
 from tests.netlab.lab import Lab
 from tests.netlab.machines import Machine, Server
 from tests.netlab.packet import TCP, UDP, Packet
+from tests.netlab.relay_wire import CONTROL, DATA, HANDSHAKE
 from tests.netlab.until import until
 
 from warren.errors import WarrenError
@@ -27,7 +29,7 @@ from warren.protocol.peer.probe import ProbeKey, decode_probe, probe_key
 pytestmark = pytest.mark.netlab
 
 MARKER = b"meet me at the oak at nine"
-SERVER_PORT = 8443
+SERVER_PORT, RELAY_PORT = 8443, 3478
 ECHO = """
 import socket
 with socket.create_server(("", 5001)) as listener:
@@ -79,6 +81,16 @@ def is_wireguard(payload: bytes) -> bool:
     return {b"\1\0\0\0": 148, b"\2\0\0\0": 92, b"\3\0\0\0": 64}.get(kind) == len(payload)
 
 
+def is_stun(payload: bytes) -> bool:
+    """RFC 8489, 5: two zero bits and the magic cookie."""
+    return payload[:1] < b"\x40" and payload[4:8] == bytes.fromhex("2112a442")
+
+
+def is_relays(payload: bytes) -> bool:
+    """Data, a sealed letter, or the beginning of a session with a relay."""
+    return payload[:1] in {bytes([kind]) for kind in (DATA, CONTROL, HANDSHAKE)}
+
+
 def is_probe(payload: bytes, keys: Sequence[ProbeKey]) -> bool:
     """A probe whose tag verifies under one of the keys."""
     for key in keys:
@@ -114,7 +126,8 @@ def test_from_joining_to_the_end_only_wireguard_and_authenticated_probes_pass(la
     between = [packet for packet in packets if server.host.ip not in {packet.source, packet.destination}]
     assert [str(p) for p in between if not _is_ours(p, probes)] == []
     with_server = [packet for packet in packets if packet not in between]
-    assert {(p.protocol, SERVER_PORT in {p.source_port, p.destination_port}) for p in with_server} == {(TCP, True)}
+    assert [str(p) for p in with_server if not _is_servers(p)] == []
+    assert {p.protocol for p in with_server} == {TCP, UDP}
     assert not [p for p in packets if MARKER in p.payload]
     assert not {ip_address(address) for address in inside} & {end for p in packets for end in (p.source, p.destination)}
     assert sum(is_probe(p.payload, probes) for p in between) >= 2
@@ -124,6 +137,14 @@ def test_from_joining_to_the_end_only_wireguard_and_authenticated_probes_pass(la
 
 def _is_ours(packet: Packet, probes: Sequence[ProbeKey]) -> bool:
     return packet.protocol == UDP and (is_wireguard(packet.payload) or is_probe(packet.payload, probes))
+
+
+def _is_servers(packet: Packet) -> bool:
+    """The session's port; or STUN and the relay's frames, by their shape, on the port that they share."""
+    ports = {packet.source_port, packet.destination_port}
+    if packet.protocol == TCP:
+        return SERVER_PORT in ports
+    return packet.protocol == UDP and RELAY_PORT in ports and (is_stun(packet.payload) or is_relays(packet.payload))
 
 
 def _reused_nonces(packets: Sequence[Packet]) -> list[bytes]:

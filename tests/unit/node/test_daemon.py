@@ -149,7 +149,7 @@ def test_bad_requests_are_refused_with_a_code_and_change_nothing(start: Start) -
     assert refusal(up()) is Code.NOT_UP
     assert refusal(up(server="ftp://x", auth_key="wk.x")) is Code.INVALID_ARGUMENT
     assert refusal(up(server=server, auth_key="wk.x")) is Code.INVALID_KEY
-    assert refusal(up(server=server)) is Code.INVALID_ARGUMENT
+    assert refusal(up(server=server)) is Code.NOT_A_MEMBER
     assert refusal(up(auth_key="wk.x")) is Code.INVALID_ARGUMENT
     assert refusal(up(hostname="no_such")) is Code.INVALID_HOSTNAME
     assert refusal(up(port=70000)) is Code.INVALID_ARGUMENT
