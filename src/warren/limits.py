@@ -256,6 +256,23 @@ DEVICE_TOKEN_LIFETIME_S = 90 * 86400  # of a program that a person approved; the
 DEVICE_WAIT_MAX_S = 20  # a question that waits for a person: below the 60 s that the front gives an answer
 FORM_MAX_FIELDS = 32  # the longest form of ours has five
 
+# --- sign-on by providers ---
+PROVIDERS_MAX = 16  # a button each
+PROVIDER_URL_MAX_CHARS = 2000  # of an issuer and its endpoints: what browsers and proxies let through
+PROVIDER_ANSWER_MAX_BYTES = 512 * 1024  # keys and descriptions are a few KiB; userinfo with photos inlined is larger
+PROVIDER_CALL_MAX_S = 10.0  # one question to a provider, from the name's look-up to the last byte
+PROVIDER_CALLS_AT_ONCE = 16  # of one provider; who comes later waits for a turn
+PROVIDER_METADATA_S = 3600.0  # how long a description and keys are used before they are asked for again
+PROVIDER_RETRY_S = 10.0  # between two questions for keys that the last answer did not hold, or that failed
+PROVIDER_CLOCK_SKEW_S = 60.0  # between the provider's clock and ours
+PROVIDER_TOKEN_AGE_MAX_S = 600.0  # of an ID token: it comes straight from the provider
+PROVIDER_TOKEN_MAX_BYTES = 16 * 1024  # SECURITY.md rule 11
+SIGN_ON_FLOW_LIFETIME_S = 600  # a person finds their password and phone
+SIGN_ON_FLOWS_AN_ADDRESS_MAX = 100  # people of one address who are at their provider: an office in the morning
+SIGN_ON_FLOWS_MAX = 20_000  # of all: a row of 200 bytes each
+GROUPS_MAX = 64  # of one person: they stand in each membership
+GROUP_MAX_CHARS = 100
+
 # --- cli ---
 CLIENT_ANSWER_MAX_BYTES = 32 * 1024 * 1024  # a status of 20,000 peers at 1.5 KB each
 DAEMON_START_MAX_S = 20.0  # a cold disk on a small board; the usual start takes under half a second

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
 from tests.server.running import RunningServer
 
 
@@ -19,8 +19,8 @@ def server(tmp_path: Path) -> Iterator[RunningServer]:
 
 
 @pytest.fixture
-async def page() -> AsyncIterator[Page]:
-    """An empty page of a browser without history."""
+async def chromium() -> AsyncIterator[Browser]:
+    """A browser without history; whoever needs several people gives each a context."""
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("Chromium is not installed (Debian: chromium)")
@@ -28,6 +28,12 @@ async def page() -> AsyncIterator[Page]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=arguments)
         try:
-            yield await browser.new_page()
+            yield browser
         finally:
             await browser.close()
+
+
+@pytest.fixture
+async def page(chromium: Browser) -> Page:
+    """An empty page of it."""
+    return await chromium.new_page()

@@ -26,6 +26,9 @@ from warren.server.housekeeping import Housekeeping
 from warren.server.invites.service import Invites
 from warren.server.metrics import GaugeReader, Metrics
 from warren.server.networks.service import Networks
+from warren.server.providers.domains import Domains
+from warren.server.providers.files import read_providers
+from warren.server.providers.service import Providers
 from warren.server.registrar import LocalRegistrar
 from warren.server.relaying import own_place, refuse_removed, relay_service
 from warren.server.relays.files import read_places
@@ -113,6 +116,15 @@ async def _construct(settings: Settings, folder: Folder, database: Database, gro
             accounts=accounts,
             networks=networks,
             invites=invites,
+            clock=clock,
+            monotonic=time.monotonic,
+        ),
+        providers=Providers(
+            providers=read_providers(settings.providers),
+            base_url=settings.base_url,
+            database=database,
+            accounts=accounts,
+            domains=Domains(database, networks, clock),
             clock=clock,
             monotonic=time.monotonic,
         ),

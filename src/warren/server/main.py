@@ -46,6 +46,7 @@ _PLACEHOLDERS = {
     "turn_ports": "FIRST-LAST",
     "turn_allow": "PREFIX,...",
     "stun_answer": "equal|standard",
+    "providers": "FILE",
     "log_level": "LEVEL",
 }
 """What a setting looks like, for the help; a setting without one is a KeyError that every start meets."""

@@ -15,6 +15,7 @@ from warren.server.devices.service import Devices
 from warren.server.health import Health
 from warren.server.invites.service import Invites
 from warren.server.networks.service import Networks
+from warren.server.providers.service import Providers
 from warren.server.relays.service import Relays
 from warren.server.restored.service import Restored
 from warren.server.sessions.hub import Hub
@@ -31,6 +32,7 @@ class Services:
     networks: Networks
     accounts: Accounts
     signon: SignOn
+    providers: Providers
     invites: Invites
     devices: Devices
     restored: Restored

@@ -78,6 +78,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             " repeated; 'standard': at once, up to 24 bytes more"
         ),
     ] = "equal"
+    providers: Annotated[
+        str,
+        msgspec.Meta(description="file of OpenID Connect providers that people sign on by ([[provider]]); empty: none"),
+    ] = ""
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], msgspec.Meta(description="least severe log line to print")
     ] = "info"

@@ -43,6 +43,7 @@ from warren.server.networks.routes import (
     show_network,
 )
 from warren.server.problems import HANDLERS
+from warren.server.providers.routes import PAGES as PROVIDER_PAGES
 from warren.server.rights import ADMIN_KEY, may_call
 from warren.server.services import STATE_KEY, Services, services_of
 from warren.server.serving import Application, Receive, Scope, Send
@@ -108,6 +109,7 @@ def build(services: Services, node: Application) -> Application:
             openapi,
             Router(API, route_handlers=list(ROUTES)),
             *PAGES,
+            *PROVIDER_PAGES,
             asgi(NODE_PATH, opt=OPEN, copy_scope=False)(node),
         ],
         guards=[may_call],

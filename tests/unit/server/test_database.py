@@ -16,6 +16,7 @@ import warren.server.audit.store
 import warren.server.devices.store
 import warren.server.invites.store
 import warren.server.networks.store
+import warren.server.providers.store
 import warren.server.signon.store  # noqa: F401  # each adds its tables
 from warren.errors import Code, WarrenError
 from warren.limits import DATABASE_CONNECTIONS_MAX

@@ -37,6 +37,7 @@ def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(tmp_pat
         "turn_ports": "default",
         "turn_allow": "default",
         "stun_answer": "default",
+        "providers": "default",
     }
 
 

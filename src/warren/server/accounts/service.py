@@ -5,12 +5,14 @@ caller may do is in `rules.py`. Must not know HTTP.
 """
 
 import base64
+import dataclasses
 import hashlib
 import hmac
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+import msgspec
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -92,6 +94,43 @@ class Accounts:
         except IntegrityError as error:
             raise WarrenError(Code.CONFLICT, f"there is a user '{name}' already", "choose another name") from error
         return row
+
+    async def known_by(self, issuer: str, subject: str, *, name: str, groups: tuple[str, ...]) -> UserRow:
+        """The account of a person whom a provider just vouched for; made where there is none. `name` is a label.
+
+        Raises WarrenError FORBIDDEN for somebody who is shut out.
+        """
+        now, listed = self.now(), msgspec.json.encode(groups).decode()
+        async with self._database.write() as connection:
+            found = await store.find_user(connection, issuer, subject)
+            if found is None:
+                made = UserRow(
+                    id=f"u{new_id()}",
+                    issuer=issuer,
+                    subject=subject,
+                    name=name,
+                    password=None,
+                    is_admin=False,
+                    created_at=now,
+                    disabled_at=None,
+                    groups=listed,
+                )
+                await store.add_user(connection, made)
+                await record(
+                    connection,
+                    Action.USER_CREATED,
+                    actor="sign-on",
+                    at=now,
+                    network=None,
+                    subject=made.id,
+                    detail={"issuer": issuer, "subject": subject, "admin": False},
+                )
+                return made
+            if found.disabled_at is not None:
+                raise WarrenError(Code.FORBIDDEN, "you are shut out of this server", "ask its admin")
+            if (found.name, found.groups) != (name, listed):
+                await store.set_label(connection, found.id, name=name, groups=listed)
+        return dataclasses.replace(found, name=name, groups=listed)
 
     async def all(self) -> list[UserRow]:
         """Every account, the oldest first."""

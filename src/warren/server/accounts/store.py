@@ -14,6 +14,7 @@ from sqlalchemy import (
     Integer,
     String,
     Table,
+    Text,
     UniqueConstraint,
     insert,
     select,
@@ -35,6 +36,7 @@ users = Table(
     Column("is_admin", Boolean(name="is_admin"), nullable=False),
     Column("created_at", Seconds, nullable=False),
     Column("disabled_at", Seconds),
+    Column("groups", Text, nullable=False, server_default="[]"),
     UniqueConstraint("issuer", "subject"),
 )
 
@@ -64,7 +66,8 @@ tokens = Table(
 
 @dataclass(frozen=True, slots=True)
 class UserRow:
-    """One account; `password` is argon2id's string, None for people of a provider."""
+    """One account; `password` is argon2id's string, None for people of a provider; `groups` a JSON list of what the
+    provider said of them last."""
 
     id: str
     issuer: str
@@ -74,6 +77,7 @@ class UserRow:
     is_admin: bool
     created_at: int
     disabled_at: int | None
+    groups: str = "[]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,11 @@ async def find_user(connection: AsyncConnection, issuer: str, subject: str) -> U
 async def set_disabled(connection: AsyncConnection, user: str, at: int | None) -> None:
     """Shut an account out (Unix seconds), or let it in again (None)."""
     await connection.execute(update(users).where(users.c.id == user).values(disabled_at=at))
+
+
+async def set_label(connection: AsyncConnection, user: str, *, name: str, groups: str) -> None:
+    """What the provider calls a person by now, and their groups (a JSON list)."""
+    await connection.execute(update(users).where(users.c.id == user).values(name=name, groups=groups))
 
 
 async def set_password(connection: AsyncConnection, user: str, password: str) -> None:

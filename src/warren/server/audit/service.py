@@ -31,6 +31,8 @@ class Action(StrEnum):
     PROGRAM_APPROVED = "program.approved"
     PROGRAM_DENIED = "program.denied"
     USER_CREATED = "user.created"
+    DOMAIN_OPENED = "domain.opened"
+    DOMAIN_JOINED = "domain.joined"
     USER_DISABLED = "user.disabled"
     USER_ENABLED = "user.enabled"
     TOKEN_CREATED = "token.created"  # noqa: S105 - a word of the log

@@ -7,7 +7,7 @@ Invariant: nothing is told to a node that is not committed.
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from ipaddress import IPv4Network
 
 import msgspec
@@ -113,8 +113,17 @@ class Networks:
             )
         return by_id[0]
 
-    async def create(self, name: str, prefix: str | None, *, actor: str, owner: str | None = None) -> LiveNetwork:
-        """Make a network whose root is in this server's data folder. `owner`: the account that gets the role.
+    async def create(
+        self,
+        name: str,
+        prefix: str | None,
+        *,
+        actor: str,
+        owner: str | None = None,
+        within: Callable[[AsyncConnection, NetworkId], Awaitable[None]] | None = None,
+    ) -> LiveNetwork:
+        """Make a network whose root is in this server's data folder. `owner`: the account that gets the role; `within`
+        is done in the same transaction.
 
         Raises WarrenError INVALID_ARGUMENT, CONFLICT (name taken), BUSY (too many) or STORE_UNAVAILABLE.
         """
@@ -122,9 +131,17 @@ class Networks:
         prefix4 = rules.parse_prefix(prefix) if prefix is not None else self._draw_prefix()
         if len(self._live) >= NETWORKS_MAX:
             raise WarrenError(Code.BUSY, f"this server has {NETWORKS_MAX} networks already", "delete one")
-        return await self._completions.finish(self._create(label, prefix4, actor=actor, owner=owner))
+        return await self._completions.finish(self._create(label, prefix4, actor=actor, owner=owner, within=within))
 
-    async def _create(self, label: NetworkName, prefix4: IPv4Network, *, actor: str, owner: str | None) -> LiveNetwork:
+    async def _create(
+        self,
+        label: NetworkName,
+        prefix4: IPv4Network,
+        *,
+        actor: str,
+        owner: str | None,
+        within: Callable[[AsyncConnection, NetworkId], Awaitable[None]] | None = None,
+    ) -> LiveNetwork:
         private = keys.generate()
         root = SigningKeyPair(private)
         now = int(self._clock())
@@ -159,6 +176,8 @@ class Networks:
                 await store.put(connection, row.id, [*founded.documents, head], now)
                 if owner is not None:
                     await account_store.add_role(connection, row.id, owner, Role.OWNER)
+                if within is not None:
+                    await within(connection, row.id)
                 await record(connection, Action.NETWORK_CREATED, actor=actor, at=now, network=row.id, subject=label)
         except IntegrityError as error:
             key_file.unlink(missing_ok=True)

@@ -1,0 +1,70 @@
+"""Mail domains and their networks: the first person of a vouched-for domain opens it, the others join it.
+
+Decides that one domain has one network, however many of its people come at the same moment. A domain gets here only
+when `rules.vouched_domain` named it (SECURITY.md rule 10). Who opens it owns it; who comes later is a member, and keeps
+what role they were given since. Must not know HTTP or how the person proved who they are.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from warren.errors import Code, WarrenError
+from warren.model.ids import NetworkId
+from warren.server.accounts import store as account_store
+from warren.server.accounts.rules import Role
+from warren.server.accounts.store import UserRow
+from warren.server.audit.service import Action, record
+from warren.server.db.engine import Database
+from warren.server.networks.service import Networks
+from warren.server.providers import store
+from warren.server.providers.rules import network_names
+
+
+class Domains:
+    """Networks by mail domain. `clock`: Unix seconds."""
+
+    def __init__(self, database: Database, networks: Networks, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._networks = networks
+        self._clock = clock
+        self._one = asyncio.Lock()  # one server a database (`Database.alone`), so this is enough
+
+    async def enter(self, user: UserRow, domain: str) -> None:
+        """Make the person a member of the domain's network, which they open where there is none."""
+        async with self._one:
+            async with self._database.write() as connection:
+                network = await store.network_of_domain(connection, domain)
+                if network is not None:
+                    await self._join(connection, network, user, domain)
+                    return
+            await self._open(user, domain)
+
+    async def _join(self, connection: AsyncConnection, network: NetworkId, user: UserRow, domain: str) -> None:
+        if network in await account_store.read_roles(connection, user.id):
+            return
+        await account_store.add_role(connection, network, user.id, Role.MEMBER)
+        await record(
+            connection, Action.DOMAIN_JOINED, actor=user.name, at=int(self._clock()), network=network,
+            subject=user.id, detail={"domain": domain},
+        )  # fmt: skip
+
+    async def _open(self, user: UserRow, domain: str) -> None:
+        async def mark(connection: AsyncConnection, network: NetworkId) -> None:
+            now = int(self._clock())
+            await store.add_domain(connection, domain, network, now)
+            await record(
+                connection, Action.DOMAIN_OPENED, actor=user.name, at=now, network=network,
+                subject=user.id, detail={"domain": domain},
+            )  # fmt: skip
+
+        for name in network_names(domain):
+            try:
+                await self._networks.create(name, None, actor=user.name, owner=user.id, within=mark)
+            except WarrenError as error:
+                if error.code is not Code.CONFLICT:
+                    raise
+                continue  # a network that somebody called so; it is not the domain's
+            return
+        raise WarrenError(Code.CONFLICT, f"every name for a network of {domain} is taken", "ask this server's admin")

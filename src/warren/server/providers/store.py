@@ -1,0 +1,85 @@
+"""Tables and queries of people who are at their provider, and of the networks of mail domains.
+
+Must not decide anything. Of a flow only the digest of its cookie is stored: state, nonce and PKCE verifier follow from
+the cookie itself (`service.py`), so that a stolen row is of no use.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Column, ForeignKey, String, Table, delete, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from warren.model.ids import NetworkId
+from warren.server.db.metadata import Bytes, Seconds, metadata
+
+flows = Table(
+    "sign_on_flows",
+    metadata,
+    Column("digest", Bytes, primary_key=True),
+    Column("provider", String(32), nullable=False),
+    Column("afterwards", String(64), nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("expires_at", Seconds, nullable=False),
+)
+
+domains = Table(
+    "domains",
+    metadata,
+    Column("domain", String(253), primary_key=True),
+    Column("network", Bytes, ForeignKey("networks.id", ondelete="CASCADE"), nullable=False),
+    Column("opened_at", Seconds, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRow:
+    """Somebody was sent to a `provider`, and goes to `afterwards` when they are back."""
+
+    digest: bytes
+    provider: str
+    afterwards: str
+    address: str
+    expires_at: int
+
+
+_FLOW = tuple(flows.c[name] for name in FlowRow.__slots__)
+
+
+async def add_flow(connection: AsyncConnection, row: FlowRow) -> None:
+    """Store a new flow."""
+    await connection.execute(insert(flows).values(**{name: getattr(row, name) for name in FlowRow.__slots__}))
+
+
+async def count_flows(connection: AsyncConnection, address: str | None) -> int:
+    """How many flows there are, of one address or of all."""
+    statement = select(func.count()).select_from(flows)
+    if address is not None:
+        statement = statement.where(flows.c.address == address)
+    return int((await connection.execute(statement)).scalar_one())
+
+
+async def take_flow(connection: AsyncConnection, digest: bytes, provider: str, now: int) -> FlowRow | None:
+    """Use a flow, once, by the provider that it was begun with; None where there is no such one."""
+    statement = (
+        delete(flows)
+        .where(flows.c.digest == digest, flows.c.provider == provider, flows.c.expires_at > now)
+        .returning(*_FLOW)
+    )
+    row = (await connection.execute(statement)).first()
+    return None if row is None else FlowRow(*row)
+
+
+async def drop_expired_flows(connection: AsyncConnection, now: int) -> None:
+    """Forget those who never came back."""
+    await connection.execute(delete(flows).where(flows.c.expires_at <= now))
+
+
+async def network_of_domain(connection: AsyncConnection, domain: str) -> NetworkId | None:
+    """The network of a mail domain."""
+    row = (await connection.execute(select(domains.c.network).where(domains.c.domain == domain))).first()
+    return None if row is None else NetworkId(bytes(row[0]))
+
+
+async def add_domain(connection: AsyncConnection, domain: str, network: NetworkId, now: int) -> None:
+    """This network is the domain's. Raises IntegrityError where it has one."""
+    await connection.execute(insert(domains).values(domain=domain, network=network, opened_at=now))

@@ -1,0 +1,123 @@
+"""What a browser sends and is given: forms that only our own pages send, the session's cookie, where it may go next.
+
+Every form is checked twice: the browser has to say that it comes from a page of ours (`Sec-Fetch-Site`, else `Origin`),
+and after sign-on it carries its session's token. The cookie is bound to the host (`__Host-`), to HTTP and to this site.
+Where a browser goes after sign-on is one of a few paths of ours, never what a request says.
+"""
+
+import ipaddress
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from litestar import Request, Response
+
+from warren.errors import Code, WarrenError
+from warren.limits import FORM_MAX_FIELDS
+from warren.protocol.rest.problem import STATUS_OF
+from warren.server.services import services_of
+from warren.server.signon.pages import page
+from warren.server.signon.rules import SESSION_LIFETIME_S
+from warren.server.signon.service import Session
+
+HTTPRequest = Request[Any, Any, Any]
+OPEN: Final = {"open": True}
+DEVICE: Final = "/device"
+ACCOUNT: Final = "/account"
+AFTERWARDS: Final = frozenset({DEVICE, ACCOUNT})
+
+
+def address_of(request: HTTPRequest) -> str:
+    """Who is there, as the front saw it: an IPv4 address or the /64 of an IPv6 one."""
+    try:
+        address = ipaddress.ip_address(request.headers.get("x-warren-peer", ""))
+    except ValueError:
+        return "this machine"
+    return str(address) if address.version == 4 else str(ipaddress.ip_network((address, 64), strict=False))
+
+
+async def read_form(request: HTTPRequest) -> dict[str, str]:
+    """The fields of a form that a page of ours sent. Raises WarrenError FORBIDDEN or INVALID_ARGUMENT."""
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    own = services_of(request).base_url
+    if (site != "same-origin") if site is not None else origin != own:
+        raise WarrenError(
+            Code.FORBIDDEN, "this form was not sent by a page of this server", f"open {own} and try again"
+        )
+    try:
+        fields = parse_qsl(
+            (await request.body()).decode("utf-8"), keep_blank_values=True, max_num_fields=FORM_MAX_FIELDS
+        )
+    except ValueError as error:
+        raise WarrenError(Code.INVALID_ARGUMENT, "that is no form") from error
+    return dict(fields)
+
+
+async def session_of(request: HTTPRequest) -> Session | None:
+    """Who is signed on in this browser, if anybody."""
+    return await services_of(request).signon.session(request.cookies.get(cookie_name(request), ""))
+
+
+async def own_session(request: HTTPRequest, form: dict[str, str]) -> Session:
+    """The session of a form. Raises WarrenError UNAUTHENTICATED or FORBIDDEN."""
+    session = await session_of(request)
+    if session is None:
+        raise WarrenError(Code.UNAUTHENTICATED, "you are not signed on any more", "sign on again")
+    if not session.is_own_form(form.get("csrf", "")):
+        raise WarrenError(Code.FORBIDDEN, "this form belongs to another session", "open the page again")
+    return session
+
+
+def cookie_name(request: HTTPRequest) -> str:
+    """`__Host-` binds a cookie to this host alone; browsers take it over TLS only."""
+    return "__Host-warren" if services_of(request).base_url.startswith("https://") else "warren"
+
+
+def with_session(request: HTTPRequest, response: Response[Any], secret: str) -> Response[Any]:
+    """The answer, with the cookie of a session."""
+    response.set_cookie(
+        cookie_name(request),
+        secret,
+        max_age=SESSION_LIFETIME_S,
+        path="/",
+        secure=services_of(request).base_url.startswith("https://"),
+        httponly=True,
+        samesite="lax",
+    )
+    return response
+
+
+def afterwards_of(asked: str) -> str:
+    """Where the browser goes after sign-on: a page of ours, whatever was asked."""
+    return asked if asked in AFTERWARDS else "/account"
+
+
+def status_of(error: WarrenError) -> int:
+    """The HTTP status of a refusal."""
+    return STATUS_OF.get(error.code, 400)
+
+
+def sign_on_page(
+    request: HTTPRequest, afterwards: str, error: WarrenError | None = None, name: str = ""
+) -> Response[str]:
+    """Where a person signs on, with why it did not work the last time."""
+    return page(
+        "sign_on",
+        status=200 if error is None else status_of(error),
+        title="Sign on",
+        wrong="" if error is None else f"{error.text}; {error.fix}",
+        name=name,
+        next=afterwards,
+        providers=services_of(request).providers.all(),
+    )
+
+
+def said(error: WarrenError, csrf: str) -> Response[str]:
+    """The page that says why something did not work."""
+    return page(
+        "done",
+        status=status_of(error),
+        title="That did not work",
+        wrong="",
+        text=f"{error.text}; {error.fix}",
+        csrf=csrf,
+    )
