@@ -38,10 +38,10 @@ demo: setup ## a server and two machines on this one: they join, ping by name, a
 
 test: setup ## everything but the long runs (as root or where users may have namespaces: the lab too)
 	cargo test --quiet --workspace --exclude warren-python
-	$(BIN)/pytest -q --ignore=tests/faults
-	$(BIN)/pytest -q tests/faults $(BESIDE)
+	$(BIN)/pytest -q $(BESIDE)
 
-BESIDE := -n 3 --dist loadfile # most of these cases wait more than they work; a file shares its machines
+# Most cases wait more than they work; a file shares its machines; the long ones (the lab, faults) come first.
+BESIDE := -n 4 --dist loadfile --no-loadscope-reorder
 faults: setup ## crashes, liars, damage: every case in its short count (WARREN_FAULTS=full in `make soak`)
 	$(BIN)/pytest -q tests/faults $(BESIDE)
 

@@ -53,6 +53,7 @@ class TestNode:
         self.documents: dict[tuple[str, bytes], bytes] = {}
         self.presence: dict[bytes, Presence] = {}
         self.updates: list[MapUpdate] = []
+        self.updated_at: list[float] = []
         self.signals: list[SignalArrived] = []
         self.answers: dict[int, Answered] = {}
         self.closed: Closed | None = None
@@ -173,6 +174,7 @@ class TestNode:
 
     async def _greet(self, *, network: bytes | None = None, key_id: str | None = None) -> Challenged | Closed | None:
         self.documents, self.presence, self.updates, self.closed = {}, {}, [], None
+        self.updated_at = []
         self._challenged: Challenged | None = None
         self._socket = await self._connect()
         self._session = NodeSession(
@@ -246,6 +248,7 @@ class TestNode:
             self.documents.pop((key[0], key[1]), None)
         self.presence.update({presence.identity: presence for presence in update.presence})
         self.updates.append(update)
+        self.updated_at.append(time.monotonic())
 
     async def _flush(self) -> None:
         while (frame := self._machine.poll_transmit()) is not None:

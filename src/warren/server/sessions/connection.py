@@ -36,6 +36,10 @@ from warren.server.sessions.pacing import PacedMaps
 
 log = Log("sessions")
 
+_HEAD_START_TURNS = 3
+"""Turns of the event loop in which the peers of a new member get their frame, before it gets its own map: the woken
+writer, its deadline's end, the frame."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -177,6 +181,8 @@ class Connection:
                 self._open(Identity(event.identity), membership)
             case JoinWanted():
                 membership = await self._admission.join(self._known_network(), event)
+                for _ in range(_HEAD_START_TURNS):
+                    await asyncio.sleep(0)
                 self._open(Identity(event.join.identity), membership)
             case RecordPublished():
                 await self._request(
