@@ -63,8 +63,7 @@ def _take(tap: socket.socket, out: io.BufferedWriter, most: int = 256) -> int:
         except BlockingIOError:
             return kept
         seconds, nanoseconds = struct.unpack("qq", extras[0][2][:16]) if extras else (0, 0)
-        for one in _apart(frame):
-            out.write(struct.pack("<IIII", seconds, nanoseconds, len(one), len(one)) + one)
+        out.writelines(struct.pack("<IIII", seconds, nanoseconds, len(one), len(one)) + one for one in _apart(frame))
     return most
 
 
