@@ -288,8 +288,13 @@ impl<T: Tun, U: Udp> Worker<T, U> {
         let arena = self.received.bytes_mut();
         self.device
             .open_batch(self.now, arena, &self.incoming, &mut self.opened);
-        self.coalescer
-            .coalesce(self.tun.merging(), arena, &mut self.opened);
+        self.device.deliver(
+            self.now,
+            self.tun.merging(),
+            arena,
+            &mut self.opened,
+            &mut self.coalescer,
+        );
         self.losses.drop_tun_refused += self.tun.write(&self.received, &self.coalescer)?;
         Ok(())
     }

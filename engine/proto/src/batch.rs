@@ -64,4 +64,6 @@ pub enum Reason {
     NoAnswer,
     /// Keys have to be erased.
     Zero,
+    /// Flows may be over.
+    Sweep,
 }

@@ -84,6 +84,20 @@ counters! {
     drop_gate_in,
     /// Dropped: the peer's gate is shut (outbound).
     drop_gate_out,
+    /// Dropped by the filter: no rule lets a peer open this flow.
+    drop_filter_no_rule_in,
+    /// Dropped by the filter: no rule lets this machine open this flow.
+    drop_filter_no_rule_out,
+    /// Dropped by the filter: an answer to nothing, or TCP without a beginning.
+    drop_filter_not_opened,
+    /// Dropped by the filter: the flow's rule was withdrawn.
+    drop_filter_withdrawn,
+    /// Dropped by the filter: headers cut or contradictory.
+    drop_filter_malformed,
+    /// Dropped by the filter: a fragment without its first one, or a first one that hides its ports.
+    drop_filter_fragment,
+    /// Dropped by the filter: a source route, or too many extension headers.
+    drop_filter_headers,
     /// Dropped: no peer has this destination.
     drop_no_route,
     /// Dropped: a packet to send is not IP.

@@ -4,6 +4,7 @@
 //! brings in [`timeouts`]. State changes only after a tag verified; whatever goes nowhere is counted.
 
 mod configure;
+mod filtering;
 mod handshakes;
 mod inbound;
 #[cfg(any(test, feature = "fuzz"))]
@@ -17,6 +18,7 @@ use crate::admission::Admission;
 use crate::allowed_ips::AllowedIps;
 use crate::bucket::Bucket;
 use crate::event::Events;
+use crate::filter::Filter;
 use crate::index::Indices;
 use crate::peers::Peers;
 use crate::probe::Probes;
@@ -61,6 +63,8 @@ pub struct Device {
     staged_bytes: Budget,
     /// Peers whose staged packets can go out.
     ready: VecDeque<PeerId>,
+    /// `None`: what passes the gate passes.
+    filter: Option<Box<Filter>>,
     outgoing: outgoing::Queue,
     events: Events,
     counters: Counters,
@@ -92,6 +96,7 @@ impl Device {
             pings: VecDeque::new(),
             staged_bytes: Budget::default(),
             ready: VecDeque::new(),
+            filter: None,
             outgoing: outgoing::Queue::default(),
             events: Events::default(),
             counters: Counters::default(),
@@ -122,7 +127,8 @@ impl Device {
     /// that nothing is due then: a deadline that traffic moved is looked at again when it comes.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<(Instant, Reason)> {
-        self.wakeups.first()
+        let sweep = self.filter.as_ref().and_then(|filter| filter.poll_timeout()).map(|at| (at, Reason::Sweep));
+        [self.wakeups.first(), sweep].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     /// Is there a peer of this number?

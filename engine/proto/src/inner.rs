@@ -37,6 +37,27 @@ pub fn destination(packet: &[u8]) -> Option<IpAddr> {
     }
 }
 
+/// The source of a packet; `None` if it is not IP or is cut.
+#[must_use]
+pub fn source(packet: &[u8]) -> Option<IpAddr> {
+    match packet.first()? >> 4 {
+        4 => Some(IpAddr::V4(Ipv4Addr::from(*address::<12, 4>(packet)?))),
+        6 => Some(IpAddr::V6(Ipv6Addr::from(*address::<8, 16>(packet)?))),
+        _ => None,
+    }
+}
+
+/// How long a packet's header says that it is, in bytes; 0 if it is not IP or is cut.
+#[must_use]
+pub fn total(packet: &[u8]) -> usize {
+    let field = |bytes: Option<&[u8; 2]>| bytes.map_or(0, |bytes| usize::from(u16::from_be_bytes(*bytes)));
+    match packet.first().map(|first| first >> 4) {
+        Some(4) => field(address::<2, 2>(packet)),
+        Some(6) => field(address::<4, 2>(packet)).saturating_add(40),
+        _ => 0,
+    }
+}
+
 /// Read a decrypted packet; `None` if it is not IP, or shorter than its header says.
 #[must_use]
 pub fn parse(plain: &[u8]) -> Option<Inner> {

@@ -23,6 +23,7 @@ pub mod demux;
 mod device;
 mod endpoint;
 mod event;
+pub mod filter;
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fuzz;
 mod handshake;

@@ -137,3 +137,50 @@ pub const TURN_RESERVATIONS: usize = 1_024;
 pub const TURN_PAYLOAD: usize = 65_507;
 /// Bytes that a client's header takes before a peer's payload at most: a Data indication to IPv6 (20 + 24 + 4).
 pub const TURN_HEADROOM: usize = 64;
+
+// --- the packet filter ---
+/// Bytes of rules as they are handed over: 10,000 rules over 100,000 prefixes take 2 MB.
+pub const FILTER_BYTES: usize = 8 * 1024 * 1024;
+/// Rules of one device.
+pub const FILTER_RULES: usize = 65_536;
+/// Port ranges of one rule.
+pub const FILTER_PORTS: usize = 256;
+/// Combinations of a peer's prefix, an own one, a protocol and a port range that the rules say in all; 48 bytes each.
+pub const FILTER_ENTRIES: usize = 1 << 19;
+/// Flows of one device: 10 MB when full. A busy server has some ten thousand.
+pub const FLOWS: usize = 65_536;
+/// Flows of one peer, so that one alone never fills the table.
+pub const PEER_FLOWS: usize = FLOWS / 2;
+/// TCP that was not answered, or not confirmed: seven SYNs of Linux take 127 s.
+pub const FLOW_TCP_OPENING_LIFETIME: Duration = Duration::from_secs(130);
+/// TCP in use, without a packet: five days, as Linux's own connection tracking; RFC 5382 asks for 2 h 4 min.
+pub const FLOW_TCP_LIFETIME: Duration = Duration::from_secs(5 * 24 * 3_600);
+/// TCP after the first FIN (RFC 5382, 5: 4 min).
+pub const FLOW_TCP_CLOSING_LIFETIME: Duration = Duration::from_secs(240);
+/// TCP after both, or after RST: what is repeated still passes.
+pub const FLOW_TCP_CLOSED_LIFETIME: Duration = Duration::from_secs(60);
+/// UDP that nobody answered (RFC 4787, 4.3: 2 min at least).
+pub const FLOW_UDP_OPENING_LIFETIME: Duration = Duration::from_secs(120);
+/// UDP both ways, and other protocols (RFC 4787, 4.3: 5 min).
+pub const FLOW_LIFETIME: Duration = Duration::from_secs(300);
+/// An echo (RFC 5508, 3.2: 60 s).
+pub const FLOW_ICMP_LIFETIME: Duration = Duration::from_secs(60);
+/// A flow that was cut is remembered as long as its other side goes on, and so long more: Linux repeats TCP's segments
+/// 120 s apart at most.
+pub const FLOW_WITHDRAWN_LIFETIME: Duration = Duration::from_secs(130);
+/// After the first rules TCP connections that live may go on for so long, see there.
+pub const FLOW_PICK_UP: Duration = Duration::from_secs(130);
+/// The order of last use is no finer than that.
+pub const FLOW_TOUCH_SPACING: Duration = Duration::from_secs(1);
+/// Places of the table looked at in one sweep: a fifth of a millisecond.
+pub const FLOW_SWEEP: u32 = 8_192;
+/// Sweeps are so far apart: a full table is swept once in 40 s.
+pub const FLOW_SWEEP_SPACING: Duration = Duration::from_secs(5);
+/// Records of ended flows that the caller has not taken; 150 bytes each.
+pub const FLOW_RECORDS: usize = 4_096;
+/// Sets of 8 packets whose first fragment passed; a power of two.
+pub const FRAGMENT_SETS: usize = 64;
+/// The rest of a packet's fragments come within that (RFC 8200, 4.5: 60 s; Linux waits 30 s).
+pub const FRAGMENT_LIFETIME: Duration = Duration::from_secs(30);
+/// Sets of 8 drops that are remembered for whoever asks why; a power of two.
+pub const DROP_SETS: usize = 128;

@@ -2,10 +2,13 @@
 //!
 //! Every wait happens without Python's lock; dropping the object ends the worker, which never needs that lock.
 
+use std::sync::Arc;
+
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use warren_io::carriage::RelaySettings;
 use warren_io::offloads::{State, Wanted};
+use warren_io::proto::filter::{self, Direction, Record, Rules};
 use warren_io::proto::{
     ConfigError, DeviceConfig, Endpoint, Mode, PeerConfig, PeerId, PrivateKey, StampWindow, Unix,
     limits,
@@ -35,6 +38,9 @@ const OFFLOAD_STATES: [(&str, u8); 6] = [
     ("OFFLOAD_BROKEN", OFFLOAD_BROKEN),
     ("OFFLOAD_TAKEN_DOWN", OFFLOAD_TAKEN_DOWN),
 ];
+/// Answers of `find_rule` that are no rule.
+const NO_RULE: i64 = -1;
+const NO_FILTER: i64 = -2;
 const SECOND_NS: u64 = 1_000_000_000;
 
 /// (rx bytes, tx bytes, last handshake, last authenticated packet, session alive, endpoint)
@@ -342,13 +348,79 @@ impl Tunnel {
     }
 
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let (counters, losses) =
-            self.call(py, |desk| (desk.device.counters().clone(), desk.losses))?;
+        let (counters, losses, flows) = self.call(py, |desk| {
+            let flows = desk.device.named_flows();
+            (desk.device.counters().clone(), desk.losses, flows)
+        })?;
         let stats = PyDict::new(py);
-        for (name, count) in counters.named().chain(losses.named()) {
+        for (name, count) in counters.named().chain(losses.named()).chain(flows) {
             stats.set_item(PyBytes::new(py, name.as_bytes()), count)?;
         }
         Ok(stats)
+    }
+
+    fn set_filter(&self, py: Python<'_>, rules: &[u8]) -> PyResult<()> {
+        let parsed = match rules {
+            [] => None,
+            bytes => Some(Arc::new(
+                py.detach(|| Rules::parse(bytes))
+                    .map_err(|refused| raise(Error::Argument(refused.0)))?,
+            )),
+        };
+        // The old rules are freed here, not between two batches of packets.
+        self.call(py, move |desk| desk.device.set_filter(desk.now, parsed))?;
+        Ok(())
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the ends of a flow; Python names each argument"
+    )]
+    fn find_rule(
+        &self,
+        py: Python<'_>,
+        direction: u8,
+        protocol: u8,
+        local: &[u8],
+        remote: &[u8],
+        local_port: u16,
+        remote_port: u16,
+    ) -> PyResult<i64> {
+        let direction = Direction::of(direction)
+            .ok_or_else(|| raise(Error::Argument("a direction is 1 (in) or 2 (out)")))?;
+        let (local, is_v4) = address(local).map_err(raise)?;
+        let (remote, other) = address(remote).map_err(raise)?;
+        if is_v4 != other {
+            return Err(raise(Error::Argument("addresses of two families")));
+        }
+        let tuple = filter::Tuple {
+            is_v4,
+            protocol,
+            local,
+            remote,
+            local_port,
+            remote_port,
+        };
+        let found = self.call(py, move |desk| desk.device.find_rule(direction, &tuple))?;
+        Ok(match found {
+            None => NO_FILTER,
+            Some(None) => NO_RULE,
+            Some(Some(number)) => number.into(),
+        })
+    }
+
+    fn filter_drops<'py>(&self, py: Python<'py>, peer: u64) -> PyResult<Bound<'py, PyBytes>> {
+        let drops = self.call(py, move |desk| desk.device.filter_drops(PeerId(peer)))?;
+        Ok(records(py, &drops))
+    }
+
+    fn take_flow_records<'py>(
+        &self,
+        py: Python<'py>,
+        most: usize,
+    ) -> PyResult<(Bound<'py, PyBytes>, u64)> {
+        let (taken, lost) = self.call(py, move |desk| desk.device.take_flow_records(most))?;
+        Ok((records(py, &taken), lost))
     }
 
     fn offloads<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
@@ -363,6 +435,21 @@ impl Tunnel {
     fn close(&self, py: Python<'_>) {
         py.detach(|| self.inner.close());
     }
+}
+
+/// Records one behind the other.
+fn records<'py>(py: Python<'py>, records: &[Record]) -> Bound<'py, PyBytes> {
+    let bytes: Vec<u8> = records.iter().flat_map(Record::bytes).collect();
+    PyBytes::new(py, &bytes)
+}
+
+/// The number of an address of 4 or 16 bytes, and whether it is IPv4's.
+fn address(bytes: &[u8]) -> Result<(u128, bool), Error> {
+    if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
+        return Ok((u32::from_be_bytes(v4).into(), true));
+    }
+    let v6 = array(bytes, "an address is 4 or 16 bytes")?;
+    Ok((u128::from_be_bytes(v6), false))
 }
 
 fn stamp_window(floor_s: u64, ceiling_s: u64) -> StampWindow {

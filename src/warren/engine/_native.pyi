@@ -175,6 +175,22 @@ class Tunnel:
         """
     def stats(self) -> dict[bytes, int]:
         """Every counter of the device by name: packets, bytes, and one for each reason of a drop."""
+    def set_filter(self, rules: bytes) -> None:
+        """Replace the filter's rules (engine/proto/src/filter/encoding.rs); empty: no filter, gates alone decide."""
+    def find_rule(
+        self,
+        direction: int,  # of a flow's first packet: 1 in, 2 out
+        protocol: int,
+        local: bytes,  # addresses, 4 or 16 bytes
+        remote: bytes,
+        local_port: int,
+        remote_port: int,
+    ) -> int:
+        """The lowest rule by which such a flow may begin; -1: none, -2: there is no filter."""
+    def filter_drops(self, peer: int) -> bytes:
+        """Drops of a peer lately, newest first: records of 104 bytes (engine/proto/src/filter/record.rs)."""
+    def take_flow_records(self, most: int) -> tuple[bytes, int]:
+        """(records of flows that ended or were refused, oldest first; how many were lost since the last call)."""
     def offloads(self) -> dict[bytes, tuple[int, int]]:
         """Each offload by name: its state (OFFLOAD_...), and the errno that it is off for or 0."""
     def close(self) -> None:

@@ -55,6 +55,7 @@ impl Device {
         gone.allowed.iter().for_each(|prefix| self.routes.remove(prefix, slot));
         self.wakeups.clear(slot);
         self.probes.remove_peer(peer);
+        self.filter.iter_mut().for_each(|filter| filter.forget(slot));
         self.ready.retain(|id| *id != peer);
         self.pings.retain(|ping| ping.peer != peer);
         true

@@ -40,10 +40,13 @@ impl Device {
         let Some(slot) = self.routes.owner(&packet.destination()) else {
             return add(&mut self.counters.drop_no_route, packets);
         };
-        let Some(peer) = self.peers.get_mut(slot) else { return };
-        if !peer.open {
+        if !self.peers.get(slot).is_some_and(|peer| peer.open) {
             return add(&mut self.counters.drop_gate_out, packets);
         }
+        if !self.may_leave(now, slot, &packet) {
+            return;
+        }
+        let Some(peer) = self.peers.get_mut(slot) else { return };
         let before = out.used();
         let (sealed, outcome) = seal_each(peer, now, self.mtu, &packet, out);
         if sealed > 0 {

@@ -7,6 +7,7 @@ use crate::{Event, Instant, Now, limits};
 impl Device {
     /// Do what is due.
     pub fn handle_timeout(&mut self, now: Now) {
+        self.filter.iter_mut().for_each(|filter| filter.sweep(now));
         // At most one turn a peer: what is armed meanwhile lies ahead, or is due at the next call.
         for _ in 0..self.peers.slots() {
             let Some(slot) = self.wakeups.pop(now.mono) else { break };

@@ -14,6 +14,7 @@
 )]
 
 mod device;
+pub(crate) mod filter;
 mod handshakes;
 mod input;
 mod offload;
@@ -50,6 +51,9 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("relay_server", relay::server),
     ("superpacket", offload::superpacket),
     ("merge", offload::merge),
+    ("filter_rules", filter::rules),
+    ("filter_packet", filter::packet),
+    ("filter_flows", filter::flows),
     ("turn_message", turn::turn_message),
     ("turn_stranger", turn::turn_stranger),
     ("turn_server", turn::turn_server),

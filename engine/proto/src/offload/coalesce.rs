@@ -122,6 +122,14 @@ impl Coalescer {
         }
     }
 
+    /// Leave out the runs that `may_pass` does not let through; it is given a run's first packet and how many there are.
+    pub(crate) fn retain(&mut self, arena: &[u8], mut may_pass: impl FnMut(&[u8], usize) -> bool) {
+        self.runs.retain(|run| {
+            let end = run.first.start.saturating_add(run.first.len);
+            arena.get(run.first.start..end).is_some_and(|first| may_pass(first, run.count))
+        });
+    }
+
     /// What to write, in order.
     #[must_use]
     pub fn runs(&self) -> &[Run] {

@@ -81,6 +81,12 @@ impl<'a> Superpacket<'a> {
         self.destination
     }
 
+    /// As the TUN gave it.
+    #[must_use]
+    pub fn bytes(&self) -> &'a [u8] {
+        self.packet
+    }
+
     /// How many packets come of it; at least one.
     #[must_use]
     pub fn count(&self) -> usize {
