@@ -82,6 +82,7 @@ def approved(client: RestClient, ask: DeviceAsk, parsed: Parsed) -> DevicePolled
         output.say_json_line({"url": asked.url, "code": asked.code, "expires_s": asked.expires_s})
     else:
         output.note(f"open {printable(asked.url)} and type {printable(asked.code)}")
+        output.show_link(asked.url)
         output.note(f"waiting up to {asked.expires_s // 60} minutes …")
     deadline = time.monotonic() + asked.expires_s
     while (left_s := deadline - time.monotonic()) > 0:

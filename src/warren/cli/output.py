@@ -43,6 +43,15 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
+def show_link(url: str) -> None:
+    """Draw a link as a QR code for the phone beside the terminal; nothing where there is no terminal."""
+    if not sys.stderr.isatty():
+        return
+    import segno  # noqa: PLC0415 - 20 ms that only a person who waits for a sign-on pays
+
+    segno.make(url, error="l", micro=False).terminal(out=sys.stderr, border=2, compact=True)
+
+
 def say_now(text: str) -> None:
     """Write a line of the answer that somebody waits for."""
     say(text)
