@@ -46,6 +46,7 @@ class Code(StrEnum):
     # rights
     FORBIDDEN = "E_FORBIDDEN"
     UNAUTHENTICATED = "E_UNAUTHENTICATED"
+    SECOND_FACTOR = "E_SECOND_FACTOR"
     NO_TUN_RIGHTS = "E_NO_TUN_RIGHTS"
     # state of things
     NOT_UP = "E_NOT_UP"

@@ -270,6 +270,11 @@ PROVIDER_TOKEN_MAX_BYTES = 16 * 1024  # SECURITY.md rule 11
 SIGN_ON_FLOW_LIFETIME_S = 600  # a person finds their password and phone
 SIGN_ON_FLOWS_AN_ADDRESS_MAX = 100  # people of one address who are at their provider: an office in the morning
 SIGN_ON_FLOWS_MAX = 20_000  # of all: a row of 200 bytes each
+FACTOR_CHANGE_FRESH_S = 900  # who adds or removes a second factor has shown one this lately
+PASSKEYS_A_USER_MAX = 16  # a phone, a laptop, two keys in a drawer
+PASSKEY_CHALLENGE_LIFETIME_S = 300  # a person looks for their key
+PASSKEY_ANSWER_MAX_CHARS = 16 * 1024  # without attestation about 1 KiB
+CHALLENGES_MAX = 20_000  # of everybody: a row of 100 bytes each
 GROUPS_MAX = 64  # of one person: they stand in each membership
 GROUP_MAX_CHARS = 100
 

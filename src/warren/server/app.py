@@ -19,6 +19,8 @@ from warren.server.completions import Completions
 from warren.server.db.engine import Database, database_url
 from warren.server.db.migrate import migrate
 from warren.server.devices.service import Devices
+from warren.server.factors.passkeys import Place
+from warren.server.factors.service import Factors
 from warren.server.files import Folder, locked
 from warren.server.front import FrontProcess, FrontSettings
 from warren.server.health import Health
@@ -108,6 +110,14 @@ async def _construct(settings: Settings, folder: Folder, database: Database, gro
     )
     invites = Invites(database, server_key.public, clock)
     accounts = Accounts(database, clock)
+    factors = Factors(
+        database=database,
+        key=keys.load_or_make(folder.factors_key).private_bytes(),
+        place=Place(settings.host, settings.base_url),
+        demands=settings.demands,
+        clock=clock,
+        monotonic=time.monotonic,
+    )
     return Services(
         networks=networks,
         accounts=accounts,
@@ -116,9 +126,11 @@ async def _construct(settings: Settings, folder: Folder, database: Database, gro
             accounts=accounts,
             networks=networks,
             invites=invites,
+            factors=factors,
             clock=clock,
             monotonic=time.monotonic,
         ),
+        factors=factors,
         providers=Providers(
             providers=read_providers(settings.providers),
             base_url=settings.base_url,

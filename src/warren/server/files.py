@@ -25,6 +25,7 @@ class Folder:
         self.registrar_key = self.keys / "registrar.key"
         self.relay_key = self.keys / "relay.key"
         self.grants_key = self.keys / "relay-grants.key"
+        self.factors_key = self.keys / "factors.key"
         self.tls = root / "tls"
         self.run = root / "run"
         self.web_socket = self.run / "web.sock"

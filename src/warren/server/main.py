@@ -47,6 +47,8 @@ _PLACEHOLDERS = {
     "turn_allow": "PREFIX,...",
     "stun_answer": "equal|standard",
     "providers": "FILE",
+    "second_factor": "WORD,...",
+    "second_factor_hours": "HOURS",
     "log_level": "LEVEL",
 }
 """What a setting looks like, for the help; a setting without one is a KeyError that every start meets."""

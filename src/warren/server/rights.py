@@ -13,6 +13,7 @@ from litestar.handlers.base import BaseRouteHandler
 from warren.errors import Code, WarrenError
 from warren.server.accounts import rules
 from warren.server.accounts.rules import ADMIN_SOCKET, Caller, Right, Role
+from warren.server.factors.rules import Action
 from warren.server.services import CALLER_KEY, STATE_KEY, Services
 
 ADMIN_KEY: Final = "warren_admin"
@@ -32,6 +33,14 @@ async def may_call(connection: Connection, handler: BaseRouteHandler) -> None:
     refused = rules.refusal(caller, right, await _role(services, caller, connection.path_params.get("network")))
     if refused is not None:
         raise refused
+    if (
+        caller.user is not None
+        and right in rules.ADMINISTERS
+        and services.factors.demands.refuses(Action.ADMIN, caller.factor_at, services.accounts.now())
+    ):
+        raise WarrenError(
+            Code.SECOND_FACTOR, "this server takes a second factor, shown lately, for what administers", "warren login"
+        )
     state[CALLER_KEY] = caller
 
 

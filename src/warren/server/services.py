@@ -12,6 +12,7 @@ from warren.model.keys import SigningKeyPair
 from warren.server.accounts.rules import Caller
 from warren.server.accounts.service import Accounts
 from warren.server.devices.service import Devices
+from warren.server.factors.service import Factors
 from warren.server.health import Health
 from warren.server.invites.service import Invites
 from warren.server.networks.service import Networks
@@ -33,6 +34,7 @@ class Services:
     accounts: Accounts
     signon: SignOn
     providers: Providers
+    factors: Factors
     invites: Invites
     devices: Devices
     restored: Restored

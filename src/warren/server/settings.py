@@ -19,6 +19,7 @@ import msgspec
 from warren.errors import Code, WarrenError
 from warren.relay import turn
 from warren.relay.service import DEFAULT_LIMITS, parse_limits
+from warren.server.factors.rules import Demands, parse_demands
 from warren.server.relays.places import is_udp_place
 
 SYSTEM_FILE = Path("/etc/warren/server.toml")
@@ -82,6 +83,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str,
         msgspec.Meta(description="file of OpenID Connect providers that people sign on by ([[provider]]); empty: none"),
     ] = ""
+    second_factor: Annotated[
+        str,
+        msgspec.Meta(
+            description="what takes a second factor of everybody: sign-on, approve, admin, with commas; empty: only who"
+            " has one is asked for it"
+        ),
+    ] = ""
+    second_factor_hours: Annotated[
+        str, msgspec.Meta(description="for how many hours one that was shown counts for approve and admin")
+    ] = "12"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], msgspec.Meta(description="least severe log line to print")
     ] = "info"
@@ -109,6 +120,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         parse_limits(self.relay_limits)
         if self.turn.secret_file and self.relay_listen == "off":
             raise ValueError("TURN shares the relay's port: --turn-secret means nothing with --relay-listen off")
+        _ = self.demands
         if self.tls != "auto" and self.tls.count(",") != 1:
             raise ValueError(f"--tls takes 'auto' or CERT,KEY, not {self.tls!r}")
 
@@ -154,6 +166,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             allow=self.turn_allow,
             stun_answer=self.stun_answer,
         )
+
+    @property
+    def demands(self) -> Demands:
+        """What takes a second factor. ValueError where a word means nothing (never of a `Settings` that exists)."""
+        hours = self.second_factor_hours
+        if not (hours.isascii() and hours.isdigit() and 1 <= int(hours) <= 24 * 365):
+            raise ValueError(f"--second-factor-hours takes a whole number of hours up to a year, not {hours!r}")
+        return parse_demands(self.second_factor, int(hours) * 3600)
 
     @property
     def on_loopback(self) -> bool:

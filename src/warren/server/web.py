@@ -33,6 +33,7 @@ from warren.server.accounts.routes import (
     show_me,
 )
 from warren.server.devices.routes import kick_member, list_members
+from warren.server.factors.routes import PAGES as FACTOR_PAGES
 from warren.server.invites.routes import create_key, list_keys, revoke_key
 from warren.server.metrics import CONTENT_TYPE, Metrics
 from warren.server.networks.routes import (
@@ -110,6 +111,7 @@ def build(services: Services, node: Application) -> Application:
             Router(API, route_handlers=list(ROUTES)),
             *PAGES,
             *PROVIDER_PAGES,
+            *FACTOR_PAGES,
             asgi(NODE_PATH, opt=OPEN, copy_scope=False)(node),
         ],
         guards=[may_call],

@@ -38,6 +38,8 @@ def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(tmp_pat
         "turn_allow": "default",
         "stun_answer": "default",
         "providers": "default",
+        "second_factor": "default",
+        "second_factor_hours": "default",
     }
 
 

@@ -31,6 +31,7 @@ STATUS_OF: Final = MappingProxyType(
         Code.MALFORMED: 400,
         Code.UNAUTHENTICATED: 401,
         Code.FORBIDDEN: 403,
+        Code.SECOND_FACTOR: 403,
         Code.NO_TUN_RIGHTS: 403,
         Code.NOT_A_MEMBER: 403,
         Code.REMOVED: 403,

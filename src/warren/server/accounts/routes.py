@@ -89,7 +89,14 @@ async def create_token(
     """Make a token; its secret is in this answer and nowhere else."""
     accounts, caller = services_of(request).accounts, caller_of(request)
     owner = await _owner(accounts, caller, user)
-    made = await accounts.create_token(owner, data.name, Scope(data.scope), data.expires_s, actor=caller.actor)
+    made = await accounts.create_token(
+        owner,
+        data.name,
+        Scope(data.scope),
+        data.expires_s,
+        actor=caller.actor,
+        factor_at=_vouched_until(accounts, caller, data.expires_s),
+    )
     return TokenCreated(secret=made.secret.reveal(), token=_token(made.row, accounts.now()))
 
 
@@ -119,6 +126,12 @@ async def _owner(accounts: Accounts, caller: Caller, named: str | None) -> UserR
     if named is None:
         raise WarrenError(Code.INVALID_ARGUMENT, "on this socket nobody is signed on", "say whose token: --user NAME")
     return await accounts.find(named)
+
+
+def _vouched_until(accounts: Accounts, caller: Caller, expires_s: int) -> int | None:
+    """When a second factor was shown for a token that is made by this call: as it was for the caller's own; whoever may
+    use the server's machine vouches for a program's token until its end."""
+    return accounts.now() + expires_s if caller.user is None else caller.factor_at
 
 
 def _shown(row: UserRow) -> User:

@@ -73,13 +73,15 @@ NEEDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, by which token. The admin socket is a caller without an account who may do everything."""
+    """Who calls, by which token. The admin socket is a caller without an account who may do everything. `factor_at`:
+    when a second factor was shown for the token, Unix seconds."""
 
     user: str | None
     name: str
     is_server_admin: bool
     scopes: frozenset[Scope]
     token: str | None = None
+    factor_at: int | None = None
 
     @property
     def actor(self) -> str:
@@ -89,6 +91,10 @@ class Caller:
 
 ADMIN_SOCKET: Final = Caller(user=None, name="admin socket", is_server_admin=True, scopes=frozenset(Scope))
 """The file's mode let them in, nobody has a name there."""
+
+
+ADMINISTERS: Final = frozenset({Right.SERVER, Right.ADMIN_NETWORK, Right.OWN_NETWORK})
+"""Rights for which the settings may demand a second factor."""
 
 
 def refusal(caller: Caller, right: Right, role: Role | None) -> WarrenError | None:

@@ -167,11 +167,14 @@ class Accounts:
         return user if right and user is not None and user.disabled_at is None else None
 
     async def create_token(
-        self, user: UserRow, name: str, scope: Scope, lifetime_s: int, *, actor: str
+        self, user: UserRow, name: str, scope: Scope, lifetime_s: int, *, actor: str, factor_at: int | None
     ) -> CreatedToken:
-        """Make a token. Raises WarrenError BUSY (too many live ones) or STORE_UNAVAILABLE."""
+        """Make a token; `factor_at`: when a second factor was shown for it, Unix seconds.
+
+        Raises WarrenError BUSY (too many live ones) or STORE_UNAVAILABLE.
+        """
         secret, now = os.urandom(_SECRET_BYTES), self.now()
-        row = TokenRow(new_id(), user.id, name, _digest(secret), scope.value, now, now + lifetime_s, None)
+        row = TokenRow(new_id(), user.id, name, _digest(secret), scope.value, now, now + lifetime_s, None, factor_at)
         async with self._database.write() as connection:
             live = [one for one in await store.read_tokens(connection, user.id) if is_live(one, now)]
             if len(live) >= TOKENS_A_USER_MAX:
@@ -219,7 +222,7 @@ class Accounts:
         right = row is not None and hmac.compare_digest(row.digest, _digest(_from_text(text)))
         if row is None or user is None or not right or not is_live(row, self.now()) or user.disabled_at is not None:
             raise WarrenError(Code.UNAUTHENTICATED, "this token is not, or no longer, good", "sign on: warren login")
-        return Caller(user.id, user.name, user.is_admin, rules.parse_scopes((row.scope,)), row.id)
+        return Caller(user.id, user.name, user.is_admin, rules.parse_scopes((row.scope,)), row.id, row.factor_at)
 
     async def roles(self, caller: Caller) -> Mapping[NetworkId, Role]:
         """What a caller is, by network."""

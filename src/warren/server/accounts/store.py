@@ -60,6 +60,7 @@ tokens = Table(
     Column("created_at", Seconds, nullable=False),
     Column("expires_at", Seconds, nullable=False),
     Column("revoked_at", Seconds),
+    Column("factor_at", Seconds),
     Index(None, "user"),
 )
 
@@ -82,7 +83,7 @@ class UserRow:
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """One API token; `scope` is its strongest."""
+    """One API token; `scope` is its strongest, `factor_at` when its person had last shown a second factor."""
 
     id: str
     user: str
@@ -92,6 +93,7 @@ class TokenRow:
     created_at: int
     expires_at: int
     revoked_at: int | None
+    factor_at: int | None = None
 
 
 _USER = tuple(users.c[name] for name in UserRow.__slots__)

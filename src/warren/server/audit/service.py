@@ -33,6 +33,9 @@ class Action(StrEnum):
     USER_CREATED = "user.created"
     DOMAIN_OPENED = "domain.opened"
     DOMAIN_JOINED = "domain.joined"
+    FACTOR_ADDED = "factor.added"
+    FACTOR_REMOVED = "factor.removed"
+    RECOVERY_CODE_USED = "factor.recovery-code-used"
     USER_DISABLED = "user.disabled"
     USER_ENABLED = "user.enabled"
     TOKEN_CREATED = "token.created"  # noqa: S105 - a word of the log

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from litestar import Response, get, post
 from litestar.params import FromPath
-from litestar.response import Redirect
 
 from warren.errors import WarrenError
 from warren.limits import SIGN_ON_FLOW_LIFETIME_S
@@ -22,9 +21,9 @@ from warren.server.signon.browsers import (
     address_of,
     afterwards_of,
     cookie_name,
+    entered,
     read_form,
     sign_on_page,
-    with_session,
 )
 from warren.server.signon.pages import page
 
@@ -60,11 +59,11 @@ async def come_back(request: HTTPRequest, provider: FromPath[str]) -> Response[A
     )
     try:
         signed_on = await services.providers.finish(provider, request.cookies.get(_flow_cookie(request), ""), returned)
-        secret = await services.signon.begin(signed_on.user)
+        new = await services.signon.begin(signed_on.user, shown=signed_on.provider.second_factor)
     except WarrenError as error:
         response: Response[Any] = sign_on_page(request, ACCOUNT, error)
     else:
-        response = with_session(request, Redirect(signed_on.afterwards, status_code=303), secret)
+        response = entered(request, new, signed_on.afterwards)
     response.delete_cookie(_flow_cookie(request), path="/")
     return response
 

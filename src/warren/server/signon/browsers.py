@@ -10,20 +10,23 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from litestar import Request, Response
+from litestar.response import Redirect
 
 from warren.errors import Code, WarrenError
 from warren.limits import FORM_MAX_FIELDS
 from warren.protocol.rest.problem import STATUS_OF
 from warren.server.services import services_of
 from warren.server.signon.pages import page
-from warren.server.signon.rules import SESSION_LIFETIME_S
-from warren.server.signon.service import Session
+from warren.server.signon.rules import SESSION_LIFETIME_S, Step
+from warren.server.signon.service import NewSession, Session
 
 HTTPRequest = Request[Any, Any, Any]
 OPEN: Final = {"open": True}
 DEVICE: Final = "/device"
 ACCOUNT: Final = "/account"
-AFTERWARDS: Final = frozenset({DEVICE, ACCOUNT})
+FACTORS: Final = "/factors"
+SECOND: Final = "/second"
+AFTERWARDS: Final = frozenset({DEVICE, ACCOUNT, FACTORS})
 
 
 def address_of(request: HTTPRequest) -> str:
@@ -57,9 +60,14 @@ async def session_of(request: HTTPRequest) -> Session | None:
     return await services_of(request).signon.session(request.cookies.get(cookie_name(request), ""))
 
 
-async def own_session(request: HTTPRequest, form: dict[str, str]) -> Session:
+async def session_at_any_step(request: HTTPRequest) -> Session | None:
+    """The same, also where a second factor is still missing."""
+    return await services_of(request).signon.session_at_any_step(request.cookies.get(cookie_name(request), ""))
+
+
+async def own_session(request: HTTPRequest, form: dict[str, str], *, at_any_step: bool = False) -> Session:
     """The session of a form. Raises WarrenError UNAUTHENTICATED or FORBIDDEN."""
-    session = await session_of(request)
+    session = await (session_at_any_step(request) if at_any_step else session_of(request))
     if session is None:
         raise WarrenError(Code.UNAUTHENTICATED, "you are not signed on any more", "sign on again")
     if not session.is_own_form(form.get("csrf", "")):
@@ -86,6 +94,12 @@ def with_session(request: HTTPRequest, response: Response[Any], secret: str) -> 
     return response
 
 
+def entered(request: HTTPRequest, new: NewSession, afterwards: str) -> Response[Any]:
+    """On to where the person wanted, or first to the page of second factors."""
+    goes = {Step.WHOLE: afterwards, Step.SECOND: f"{SECOND}?next={afterwards}", Step.SET_UP: FACTORS}
+    return with_session(request, Redirect(goes[new.step], status_code=303), new.secret)
+
+
 def afterwards_of(asked: str) -> str:
     """Where the browser goes after sign-on: a page of ours, whatever was asked."""
     return asked if asked in AFTERWARDS else "/account"
@@ -108,6 +122,7 @@ def sign_on_page(
         name=name,
         next=afterwards,
         providers=services_of(request).providers.all(),
+        takes_passkeys=services_of(request).factors.place.takes_passkeys,
     )
 
 

@@ -1,7 +1,8 @@
 """What a browser is shown: templates filled, with the headers that keep a page to itself.
 
-Decides the form of pages: rendered here, no script, readable on a phone and by a screen reader. The style is inline and
-named by its hash in the policy (SECURITY.md rule 2). Must not know sessions or the database.
+Decides the form of pages: rendered here, readable on a phone and by a screen reader, without script but for passkeys,
+which browsers know only by script. Style and script are inline and named by their hash in the policy (SECURITY.md
+rule 2). Must not know sessions or the database.
 """
 
 import base64
@@ -25,19 +26,27 @@ def _environment() -> Environment:
 
 
 @cache
-def _policy() -> str:
-    style = hashlib.sha256((FOLDER / "style.css").read_bytes()).digest()
-    named = base64.b64encode(style).decode()
+def _policy(script: str) -> str:
+    allowed = f" script-src {_named(script)};" if script else ""
     return (
-        f"default-src 'none'; style-src 'sha256-{named}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; style-src {_named('style.css')};{allowed} form-action 'self'; base-uri 'none';"
+        " frame-ancestors 'none'"
     )
 
 
-def page(template: str, /, *, status: int = 200, **values: object) -> Response[str]:
-    """The page of this name. `values` are what its template names; a missing one is a bug."""
+def _named(file: str) -> str:
+    digest = base64.b64encode(hashlib.sha256((FOLDER / file).read_bytes()).digest()).decode()
+    return f"'sha256-{digest}'"
+
+
+def page(template: str, /, *, status: int = 200, script: str = "", **values: object) -> Response[str]:
+    """The page of this name. `values` are what its template names; a missing one is a bug. `script`: the file of the
+    one script that it may have in it, as `script`."""
+    if script:
+        values["script"] = (FOLDER / script).read_text("utf-8")
     text = _environment().get_template(f"{template}.html").render(**values)
     headers = {
-        "content-security-policy": _policy(),
+        "content-security-policy": _policy(script),
         "referrer-policy": "no-referrer",
         "cross-origin-opener-policy": "same-origin",
     }

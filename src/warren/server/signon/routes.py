@@ -16,19 +16,21 @@ from warren.server.accounts.rules import PASSWORD_MIN_CHARS
 from warren.server.problems import refused
 from warren.server.services import services_of
 from warren.server.signon.browsers import (
+    ACCOUNT,
     DEVICE,
     OPEN,
+    SECOND,
     HTTPRequest,
     address_of,
     afterwards_of,
     cookie_name,
+    entered,
     own_session,
     read_form,
     said,
     session_of,
     sign_on_page,
     status_of,
-    with_session,
 )
 from warren.server.signon.pages import page
 from warren.server.signon.rules import DEVICE_LIFETIME_S
@@ -48,10 +50,10 @@ async def sign_on(request: HTTPRequest) -> Response[Any]:
     form = await read_form(request)
     name, afterwards = form.get("name", ""), afterwards_of(form.get("next", ""))
     try:
-        secret = await services_of(request).signon.sign_on(name, form.get("password", ""), address_of(request))
+        new = await services_of(request).signon.sign_on(name, form.get("password", ""), address_of(request))
     except WarrenError as error:
         return sign_on_page(request, afterwards, error, name)
-    return with_session(request, Redirect(afterwards, status_code=303), secret)
+    return entered(request, new, afterwards)
 
 
 @get("/account", opt=OPEN, include_in_schema=False)
@@ -81,6 +83,8 @@ async def show_device(request: HTTPRequest) -> Response[Any]:
     session = await session_of(request)
     if session is None:
         return Redirect(f"/sign-on?next={DEVICE}", status_code=303)
+    if services_of(request).signon.waits_for_factor(session):
+        return Redirect(f"{SECOND}?next={DEVICE}", status_code=303)
     return page("device", title="A program asks", wrong="", user=session.user.name, csrf=session.csrf)
 
 
@@ -143,7 +147,7 @@ async def use_first(request: HTTPRequest, secret: FromPath[str]) -> Response[Any
     form = await read_form(request)
     name = form.get("name", "")
     try:
-        session = await services_of(request).signon.use_first_link(secret, name, form.get("password", ""))
+        new = await services_of(request).signon.use_first_link(secret, name, form.get("password", ""))
     except WarrenError as error:
         if error.code is Code.NOT_FOUND:
             return said(error, "")
@@ -151,7 +155,7 @@ async def use_first(request: HTTPRequest, secret: FromPath[str]) -> Response[Any
         return page(
             "first", status=status_of(error), title="The first admin", wrong=wrong, name=name, least=PASSWORD_MIN_CHARS
         )
-    return with_session(request, Redirect("/account", status_code=303), session)
+    return entered(request, new, ACCOUNT)
 
 
 @post(

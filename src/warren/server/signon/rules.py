@@ -6,6 +6,7 @@ that comes in as an argument.
 """
 
 from collections import OrderedDict
+from enum import StrEnum
 from typing import Final
 
 LETTERS: Final = "BCDFGHJKLMNPQRSTVWXZ"
@@ -36,6 +37,25 @@ def parse_code(text: str) -> str:
     return f"{letters[:4]}-{letters[4:]}"
 
 
+class Step(StrEnum):
+    """How far a sign-on is. Only a whole session opens anything."""
+
+    SECOND = "second"
+    """A second factor is to be shown."""
+    SET_UP = "set-up"
+    """A second factor is demanded, and there is none yet."""
+    WHOLE = "whole"
+
+
+def first_step(*, has_factor: bool, shown: bool, demanded: bool) -> Step:
+    """Where a session begins for somebody who proved who they are by one factor, or with a second one `shown`."""
+    if shown:
+        return Step.WHOLE
+    if has_factor:
+        return Step.SECOND
+    return Step.SET_UP if demanded else Step.WHOLE
+
+
 class Throttle:
     """Counts failures within `FAILURES_WITHIN_S`; `most` of them shut the subject out until the oldest is forgotten."""
 
@@ -55,6 +75,13 @@ class Throttle:
         self._failures.move_to_end(subject)
         while len(self._failures) > THROTTLED_MAX:
             self._failures.popitem(last=False)
+
+    def take_back(self, subject: str) -> None:
+        """The newest failure was none: a try is counted before its outcome is known, so that many at once are not more
+        than many one after the other."""
+        failures = self._failures.get(subject)
+        if failures:
+            del failures[-1]
 
     def forgive(self, subject: str) -> None:
         """A right try: what was wrong before is forgotten."""

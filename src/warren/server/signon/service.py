@@ -24,14 +24,17 @@ from warren.server.accounts import store as account_store
 from warren.server.accounts.rules import Caller, Scope, unknown_network
 from warren.server.accounts.service import Accounts
 from warren.server.accounts.store import UserRow
-from warren.server.audit.service import Action, record
+from warren.server.audit.service import Action as Audit
+from warren.server.audit.service import record
 from warren.server.db.engine import Database
+from warren.server.factors.rules import Action
+from warren.server.factors.service import Factors
 from warren.server.invites.service import Invites
 from warren.server.invites.store import KeyRow
 from warren.server.networks.live import LiveNetwork
 from warren.server.networks.service import Networks
 from warren.server.signon import rules, store
-from warren.server.signon.rules import Throttle
+from warren.server.signon.rules import Step, Throttle
 from warren.server.signon.store import DeviceRow, SessionRow
 
 SECRET_BYTES = 32
@@ -47,10 +50,20 @@ class Session:
     user: UserRow
     csrf: str
     digest: bytes
+    step: Step
+    factor_at: int | None
 
     def is_own_form(self, csrf: str) -> bool:
         """Whether a form is one that was shown in this session."""
         return hmac.compare_digest(self.csrf.encode(), csrf.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """A session that begins: what its cookie holds, and how far it is."""
+
+    secret: str
+    step: Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +94,7 @@ class SignOn:
         accounts: Accounts,
         networks: Networks,
         invites: Invites,
+        factors: Factors,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
@@ -88,6 +102,7 @@ class SignOn:
         self._accounts = accounts
         self._networks = networks
         self._invites = invites
+        self._factors = factors
         self._decided = asyncio.Condition()
         self._clock = clock
         self._monotonic = monotonic
@@ -97,32 +112,64 @@ class SignOn:
 
     # --- browsers ---
 
-    async def sign_on(self, name: str, password: str, address: str) -> str:
-        """Return a new session's secret. Raises WarrenError UNAUTHENTICATED (one text for every reason) or BUSY."""
+    async def sign_on(self, name: str, password: str, address: str) -> NewSession:
+        """Begin a session. Raises WarrenError UNAUTHENTICATED (one text for every reason) or BUSY."""
         subject = name.strip().lower()[:255]
         self._check_tries(self._by_account, subject)
         self._check_tries(self._by_address, address)
+        now = self._monotonic()
+        self._by_account.fail(subject, now)
+        self._by_address.fail(address, now)
         user = await self._accounts.check_password(subject, password)
         if user is None:
-            now = self._monotonic()
-            self._by_account.fail(subject, now)
-            self._by_address.fail(address, now)
             raise WarrenError(Code.UNAUTHENTICATED, "that name and password do not belong together", "try again")
         self._by_account.forgive(subject)
+        self._by_address.take_back(address)
         return await self.begin(user)
 
-    async def begin(self, user: UserRow) -> str:
-        """A new session of somebody who proved who they are; its secret goes into the cookie."""
-        secret, now = _new_secret(), int(self._clock())
-        row = SessionRow(_digest("session", secret), user.id, now, now, now + rules.SESSION_LIFETIME_S)
+    async def begin(self, user: UserRow, *, shown: bool = False) -> NewSession:
+        """A new session of somebody who proved who they are; its secret goes into the cookie. `shown`: by two factors.
+
+        It is not whole where a second factor is still to be shown, or to be set up. Raises WarrenError UNAUTHENTICATED
+        for somebody who is shut out.
+        """
+        if user.disabled_at is not None:
+            raise WarrenError(Code.UNAUTHENTICATED, "you are shut out of this server", "ask its admin")
+        now = int(self._clock())
+        has_factor = (await self._factors.held(user.id)).any
+        demanded = Action.SIGN_ON in self._factors.demands.actions
+        step = rules.first_step(has_factor=has_factor, shown=shown, demanded=demanded)
         async with self._database.write() as connection:
             await store.drop_expired(connection, now)
-            await store.add_session(connection, row)
-            await record(connection, Action.SIGNED_ON, actor=user.name, at=now, network=None, subject=user.id)
-        return secret
+            return await self._add(connection, user, step, now + rules.SESSION_LIFETIME_S, now if shown else None)
+
+    async def go_on(self, session: Session) -> NewSession:
+        """A second factor was shown: the session goes on whole, under another secret, as long as it would have."""
+        now = int(self._clock())
+        async with self._database.write() as connection:
+            row = await store.read_session(connection, session.digest)
+            if row is None:
+                raise WarrenError(Code.UNAUTHENTICATED, "you are not signed on any more", "sign on again")
+            await store.drop_session(connection, session.digest)
+            return await self._add(connection, session.user, Step.WHOLE, row.expires_at, now)
+
+    async def _add(
+        self, connection: AsyncConnection, user: UserRow, step: Step, expires_at: int, factor_at: int | None
+    ) -> NewSession:
+        secret, now = _new_secret(), int(self._clock())
+        row = SessionRow(_digest("session", secret), user.id, now, now, expires_at, step.value, factor_at)
+        await store.add_session(connection, row)
+        if step is Step.WHOLE:
+            await record(connection, Audit.SIGNED_ON, actor=user.name, at=now, network=None, subject=user.id)
+        return NewSession(secret, step)
 
     async def session(self, secret: str) -> Session | None:
-        """The session of a cookie; None where it is not, or no longer, good."""
+        """The whole session of a cookie; None where it is not, or no longer, good."""
+        found = await self.session_at_any_step(secret)
+        return found if found is not None and found.step is Step.WHOLE else None
+
+    async def session_at_any_step(self, secret: str) -> Session | None:
+        """The same, also where a second factor is still missing: for the pages that ask for it."""
         if not secret:
             return None
         now, digest = int(self._clock()), _digest("session", secret)
@@ -136,7 +183,11 @@ class SignOn:
         if now - row.seen_at >= _SEEN_EVERY_S:
             async with self._database.write() as connection:
                 await store.see_session(connection, digest, now)
-        return Session(user, _digest("form", secret).hex(), digest)
+        return Session(user, _digest("form", secret).hex(), digest, Step(row.step), row.factor_at)
+
+    def waits_for_factor(self, session: Session) -> bool:
+        """Whether a second factor has to be shown before this session approves anything."""
+        return self._factors.demands.refuses(Action.APPROVE, session.factor_at, self._clock())
 
     async def sign_off(self, session: Session, *, everywhere: bool) -> None:
         """End this session, or all of the person."""
@@ -149,7 +200,7 @@ class SignOn:
             user = session.user
             detail = {"everywhere": everywhere}
             await record(
-                connection, Action.SIGNED_OFF, actor=user.name, at=now, network=None, subject=user.id, detail=detail
+                connection, Audit.SIGNED_OFF, actor=user.name, at=now, network=None, subject=user.id, detail=detail
             )
 
     # --- programs ---
@@ -218,7 +269,9 @@ class SignOn:
             key = await self._invites.approve(network, taken.join_public, user.id, rules.DEVICE_LIFETIME_S)
             return Polled("approved", user, key=key)
         name = f"{taken.hostname or 'a program'} at {taken.address}"[:80]
-        made = await self._accounts.create_token(user, name, Scope.MANAGE, DEVICE_TOKEN_LIFETIME_S, actor=user.name)
+        made = await self._accounts.create_token(
+            user, name, Scope.MANAGE, DEVICE_TOKEN_LIFETIME_S, actor=user.name, factor_at=taken.factor_at
+        )
         return Polled("approved", user, made.secret.reveal())
 
     async def networks_of(self, session: Session) -> list[LiveNetwork]:
@@ -243,6 +296,8 @@ class SignOn:
         Raises WarrenError NOT_FOUND where it waits no longer, NETWORK_UNKNOWN where the network is not this person's.
         """
         now = int(self._clock())
+        if self.waits_for_factor(session):
+            raise WarrenError(Code.SECOND_FACTOR, "this takes a second factor, shown lately", "show one and try again")
         self._check_tries(self._codes, session.user.id)
         chosen = next((one.id for one in await self.networks_of(session) if one.row.name == network), None)
         async with self._database.write() as connection:
@@ -251,12 +306,18 @@ class SignOn:
                 raise unknown_network()
             state = "approved" if approve else "denied"
             row = await store.decide_device(
-                connection, rules.parse_code(code), user=session.user.id, state=state, network=chosen, now=now
+                connection,
+                rules.parse_code(code),
+                user=session.user.id,
+                state=state,
+                network=chosen,
+                factor_at=session.factor_at,
+                now=now,
             )
             if row is not None:
                 await record(
                     connection,
-                    Action.PROGRAM_APPROVED if approve else Action.PROGRAM_DENIED,
+                    Audit.PROGRAM_APPROVED if approve else Audit.PROGRAM_DENIED,
                     actor=session.user.name,
                     at=now,
                     network=None,
@@ -288,8 +349,8 @@ class SignOn:
         async with self._database.read() as connection:
             return await store.is_first_link(connection, _digest("first", secret), int(self._clock()))
 
-    async def use_first_link(self, secret: str, name: str, password: str) -> str:
-        """Make the first admin; returns their session's secret. Raises WarrenError NOT_FOUND or what a name refuses."""
+    async def use_first_link(self, secret: str, name: str, password: str) -> NewSession:
+        """Make the first admin and begin their session. Raises WarrenError NOT_FOUND or what a name refuses."""
         digest = _digest("first", secret)
         if not await self.is_first_link(secret):
             raise _no_link()

@@ -19,6 +19,8 @@ sessions = Table(
     Column("created_at", Seconds, nullable=False),
     Column("seen_at", Seconds, nullable=False),
     Column("expires_at", Seconds, nullable=False),
+    Column("step", String(16), nullable=False, server_default="whole"),
+    Column("factor_at", Seconds),
     Index(None, "user"),
 )
 
@@ -37,6 +39,7 @@ device_requests = Table(
     Column("network", Bytes, ForeignKey("networks.id", ondelete="CASCADE")),
     Column("created_at", Seconds, nullable=False),
     Column("expires_at", Seconds, nullable=False),
+    Column("factor_at", Seconds),
 )
 
 first_links = Table(
@@ -51,13 +54,15 @@ first_links = Table(
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """A person signed on in a browser."""
+    """A person signed on in a browser. `step`: how far (`rules.Step`); `factor_at`: when a second factor was shown."""
 
     digest: bytes
     user: str
     created_at: int
     seen_at: int
     expires_at: int
+    step: str
+    factor_at: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,7 @@ class DeviceRow:
     itself, from which address, and what became of it (pending, approved, denied, spent).
 
     One that asks to join has a `join_public`, names the network that it `wished`, and gets the `network` that the
-    person chose.
+    person chose. `factor_at`: when the person who approved it last showed a second factor.
     """
 
     digest: bytes
@@ -81,6 +86,7 @@ class DeviceRow:
     network: bytes | None
     created_at: int
     expires_at: int
+    factor_at: int | None = None
 
 
 _SESSION = tuple(sessions.c[name] for name in SessionRow.__slots__)
@@ -150,13 +156,20 @@ async def read_device(connection: AsyncConnection, digest: bytes) -> DeviceRow |
 
 
 async def decide_device(
-    connection: AsyncConnection, code: str, *, user: str, state: str, network: bytes | None, now: int
+    connection: AsyncConnection,
+    code: str,
+    *,
+    user: str,
+    state: str,
+    network: bytes | None,
+    factor_at: int | None,
+    now: int,
 ) -> DeviceRow | None:
     """Approve or deny what waits under this code; None where nothing does any more."""
     statement = (
         update(device_requests)
         .where(device_requests.c.code == code, device_requests.c.state == "pending", device_requests.c.expires_at > now)
-        .values(state=state, user=user, network=network)
+        .values(state=state, user=user, network=network, factor_at=factor_at)
         .returning(*_DEVICE)
     )
     row = (await connection.execute(statement)).first()
