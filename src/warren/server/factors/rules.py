@@ -2,8 +2,8 @@
 
 `--second-factor` names what is demanded of everybody: `sign-on` (a session without one ends at the page that sets one
 up), `approve` (a program or machine is approved only by who showed one lately), `admin` (tokens that administer are
-good only so long after the sign-on that made them). Who has one is asked for it at every sign-on by password, whatever the
-setting says. Recovery codes are 80 bits, each good once.
+good only so long after the sign-on that made them). Who has one is asked for it at every sign-on by password, whatever
+the setting says. Recovery codes are 80 bits, each good once.
 """
 
 from dataclasses import dataclass
