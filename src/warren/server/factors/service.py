@@ -76,7 +76,7 @@ class Factors:
     async def begin_app(self, user: UserRow) -> bytes:
         """The secret of an app that does not count yet. Raises WarrenError CONFLICT where there is one that does."""
         secret, salt, now = os.urandom(totp.SECRET_BYTES), os.urandom(totp.SALT_BYTES), int(self._clock())
-        sealed = totp.seal(secret, key=self._key.reveal(), salt=salt, user=user.id)
+        sealed = totp.wrap(secret, key=self._key.reveal(), salt=salt, user=user.id)
         async with self._database.write() as connection:
             before = await store.read_totp(connection, user.id)
             if before is not None and before.confirmed_at is not None:
@@ -203,7 +203,7 @@ class Factors:
             await self._note(connection, Action.FACTOR_REMOVED, user, "all", actor=actor)
 
     def _secret(self, row: TotpRow) -> bytes:
-        return totp.unseal(row.sealed, key=self._key.reveal(), salt=row.salt, user=row.user)
+        return totp.unwrap(row.sealed, key=self._key.reveal(), salt=row.salt, user=row.user)
 
     async def _challenge(self, owner: bytes) -> bytes:
         challenge, now = os.urandom(passkeys.CHALLENGE_BYTES), int(self._clock())

@@ -25,12 +25,12 @@ _NONCE: Final = bytes(12)
 _AROUND: Final = (0, -1, 1)
 
 
-def seal(secret: bytes, *, key: bytes, salt: bytes, user: str) -> bytes:
+def wrap(secret: bytes, *, key: bytes, salt: bytes, user: str) -> bytes:
     """The secret as it is stored for this user; `salt`: fresh random bytes, stored beside it."""
     return ChaCha20Poly1305(_row_key(key, salt)).encrypt(_NONCE, secret, user.encode())
 
 
-def unseal(sealed: bytes, *, key: bytes, salt: bytes, user: str) -> bytes:
+def unwrap(sealed: bytes, *, key: bytes, salt: bytes, user: str) -> bytes:
     """The secret. WarrenError STATE_DAMAGED where another key sealed it, or it is another user's."""
     try:
         return ChaCha20Poly1305(_row_key(key, salt)).decrypt(_NONCE, sealed, user.encode())

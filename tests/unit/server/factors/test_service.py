@@ -17,7 +17,7 @@ from warren.server.db.migrate import migrate
 from warren.server.factors.passkeys import Place
 from warren.server.factors.rules import Demands
 from warren.server.factors.service import Factors
-from warren.server.factors.totp import seal, unseal
+from warren.server.factors.totp import unwrap, wrap
 from warren.server.signon.rules import FAILURES_AN_ACCOUNT_MAX, FAILURES_AN_ADDRESS_MAX, FAILURES_WITHIN_S
 
 
@@ -115,8 +115,8 @@ async def test_an_app_that_was_never_confirmed_is_no_factor(world: World) -> Non
 
 
 def test_a_sealed_secret_opens_for_its_user_and_key_only() -> None:
-    sealed = seal(b"secret", key=bytes(32), salt=b"s" * 32, user="u1")
-    assert unseal(sealed, key=bytes(32), salt=b"s" * 32, user="u1") == b"secret"
+    sealed = wrap(b"secret", key=bytes(32), salt=b"s" * 32, user="u1")
+    assert unwrap(sealed, key=bytes(32), salt=b"s" * 32, user="u1") == b"secret"
     for key, user in ((b"\1" * 32, "u1"), (bytes(32), "u2")):
         with pytest.raises(WarrenError):
-            unseal(sealed, key=key, salt=b"s" * 32, user=user)
+            unwrap(sealed, key=key, salt=b"s" * 32, user=user)
