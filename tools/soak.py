@@ -1,125 +1,82 @@
-"""`make soak`: a server and machines in a lab, restarted and killed for as long as you like, and nothing may grow.
+"""`make soak`: a server and machines in a lab, with churn, restarts and bad input. Nothing grows, everything heals.
 
-Each round does one thing to one machine or the server (chosen by a seed that is printed), then waits until every pair
-of machines pings again. Memory, descriptors and threads of each program are compared with those after the warm-up.
+Each round does one thing (chosen by a seed that is printed), then waits until every pair of machines pings again. In
+the first half the server is killed too; in the second it lives on, and it and its front are watched as `m0` is from the
+beginning: memory, descriptors, threads and tasks at the end are compared with those after the warm-up. No log may hold
+an ERROR or a traceback, and after `down` each host is what it was.
 """
 
 import argparse
-import os
 import random  # noqa: TID251 - the composition root of a program for developers
-import signal
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
-from itertools import permutations
 from pathlib import Path
 
+from tests.faults.invariants import broken_lines, open_files
 from tests.netlab.lab import Lab, LabUnavailable
-from tests.netlab.machines import Machine, Server
-from tests.netlab.until import until
 
-MACHINES = 3
-HEAL_S = 10.0  # invariant I5 of the fault list: maps converge within it
-MOST_GROWTH = 1.25  # of memory since the warm-up; allocators keep some slack
-MOST_MORE = 8  # descriptors and threads that may come and go
+from tools.soaking.usage import Usage, usage
+from tools.soaking.world import World
 
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What a process holds."""
-
-    pss_kib: int
-    descriptors: int
-    threads: int
-
-    @classmethod
-    def of(cls, pid: int) -> "Usage":
-        """Read it from /proc."""
-        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-        pss = next(line for line in rollup.splitlines() if line.startswith("Pss:"))
-        process = Path(f"/proc/{pid}")
-        return cls(int(pss.split()[1]), len(list((process / "fd").iterdir())), len(list((process / "task").iterdir())))
-
-    def outgrew(self, first: "Usage") -> bool:
-        """Whether it holds more than it should after `first`."""
-        return (
-            self.pss_kib > first.pss_kib * MOST_GROWTH
-            or self.descriptors > first.descriptors + MOST_MORE
-            or self.threads > first.threads + MOST_MORE
-        )
+WARM_ROUNDS = 12
+"""About one of each action; what a program holds then is what it is compared with at the end."""
 
 
-def pings(one: Machine, other: Machine) -> bool:
-    """Whether one answered ping went through."""
-    return one.run("ping", other.name, "-c", "1", check=False).returncode == 0
+class Watch:
+    """What one program held after its warm-up, and holds."""
 
+    def __init__(self, name: str, pid: int, log: Path | None) -> None:
+        self.name, self._pid, self._log = name, pid, log
+        self._seen: list[Usage] = []
 
-def all_ping(machines: list[Machine]) -> None:
-    """Wait until every machine reaches every other by name."""
-    for one, other in permutations(machines, 2):
-        until(
-            partial(pings, one, other),
-            f"{one.name} pings {other.name}",
-            HEAL_S,
-        )
+    def look(self) -> Usage:
+        """Once a round."""
+        self._seen.append(usage(self._pid, self._log))
+        return self._seen[-1]
 
-
-def kill_daemon(machine: Machine) -> None:
-    """SIGKILL, then `warren up`."""
-    pid = machine.daemon_pid()
-    if pid is not None:
-        os.kill(pid, signal.SIGKILL)
-    machine.run("up")
-
-
-def down_and_up(machine: Machine) -> None:
-    """As a user would."""
-    machine.run("down")
-    machine.run("up")
-
-
-def kill_server(server: Server) -> None:
-    """SIGKILL, then the same command again."""
-    if server.process is not None:
-        server.process.kill()
-    server.start()
+    def faults(self) -> list[str]:
+        """Whether it grew, in words."""
+        if len(self._seen) <= WARM_ROUNDS:
+            return []
+        first, last = self._seen[WARM_ROUNDS - 1], self._seen[-1]
+        print(f"{self.name}: after {WARM_ROUNDS} rounds {first}, after {len(self._seen)} {last}", flush=True)
+        return [f"{self.name} grew from {first} to {last}"] if last.outgrew(first) else []
 
 
 def soak(lab: Lab, seconds: float, rng: random.Random) -> list[str]:
     """Run rounds until the time is up; what went wrong, in words."""
-    lan = lab.switch("lan")
-    server = Server(lab.host("server", lan), lab.folder)
-    server.start()
-    key = server.key("--reusable")
-    machines = [Machine(lab.host(f"m{number}", lan), lab.folder) for number in range(MACHINES)]
-    for machine in machines:
-        machine.up(server, key)
-    all_ping(machines)
-
-    actions: list[tuple[str, Callable[[], None]]] = [("server killed", partial(kill_server, server))]
-    for machine in machines[1:]:  # m0's daemon is never restarted: its growth is what is watched
-        actions += [(f"{machine.name} killed", partial(kill_daemon, machine))]
-        actions += [(f"{machine.name} down and up", partial(down_and_up, machine))]
-
-    watched = machines[0].daemon_pid()
-    if watched is None:
+    world, began = World(lab), time.monotonic()
+    first = world.machines[0]
+    daemon = first.daemon_pid()
+    if daemon is None:
         return ["m0 has no daemon"]
-    first, rounds, end = Usage.of(watched), 0, time.monotonic() + seconds
-    while time.monotonic() < end:
-        name, action = rng.choice(actions)
+    watches = [Watch("m0", daemon, first.state / "daemon.log")]
+    churn, rounds = world.churn(), 0
+    while (passed := time.monotonic() - began) < seconds:
+        if passed >= seconds / 2 and len(watches) == 1:
+            watches += _watches_of_server(world)
+        name, action = rng.choice([*churn, *([("server killed", world.kill_server)] * (len(watches) == 1))])
         started = time.monotonic()
         action()
-        all_ping(machines)
+        acted = time.monotonic()
+        world.all_ping()
         rounds += 1
-        usage = Usage.of(watched)
-        print(f"round {rounds}: {name}; all ping after {time.monotonic() - started:.1f} s; m0 {usage}", flush=True)
-        if rounds == len(actions):
-            first = usage  # warmed up
-    faults = [] if not Usage.of(watched).outgrew(first) else [f"m0 grew from {first} to {Usage.of(watched)}"]
-    logs = [log for log in lab.folder.rglob("*.log") if "Traceback" in log.read_text(errors="replace")]
-    return faults + [f"a traceback in {log.name}" for log in logs]
+        held = ", ".join(f"{watch.name} {watch.look()}" for watch in watches)
+        times = f"{acted - started:.1f} s, all ping {time.monotonic() - acted:.1f} s later"
+        print(f"round {rounds}: {name}: {times}; {held}", flush=True)
+    faults = [fault for watch in watches for fault in watch.faults()]
+    faults += [f"not private: {path}" for path in open_files(lab.folder)]
+    faults += world.end()
+    return faults + [f"in a log: {line}" for line in broken_lines(lab.folder)]
+
+
+def _watches_of_server(world: World) -> list[Watch]:
+    process = world.server.process
+    if process is None:
+        raise RuntimeError("the world has no server")
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    fronts = [Watch("front", int(pid), None) for pid in children]
+    return [Watch("server", process.pid, process.log), *fronts]
 
 
 def main() -> int:

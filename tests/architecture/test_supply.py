@@ -4,6 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
 from tools import sbom
 
 ROOT = Path(__file__).parents[2]
@@ -17,6 +18,16 @@ def test_every_crate_is_ours_or_of_the_registry_with_its_hash() -> None:
     others = [one for one in LOCK if "source" in one]
     assert {one["source"].partition("+")[0] for one in others} == {"registry"}
     assert [one["name"] for one in others if not re.fullmatch("[0-9a-f]{64}", one["checksum"])] == []
+
+
+@pytest.mark.parametrize("crate", ["proto", "io"])
+def test_the_fuzz_programs_lock_knows_what_our_crates_need(crate: str) -> None:
+    """It stands beside the workspace; a dependency that it lacks ends `make fuzz` before it began."""
+    needed = tomllib.loads((ROOT / "engine" / crate / "Cargo.toml").read_text())["dependencies"]
+    locked = tomllib.loads((ROOT / "engine" / "fuzz" / "Cargo.lock").read_text())["package"]
+    (entry,) = (one for one in locked if one["name"] == f"warren-{crate}")
+    always = {name for name, told in needed.items() if not (isinstance(told, dict) and told.get("optional"))}
+    assert always - set(entry["dependencies"]) == set()
 
 
 def test_no_crate_is_there_that_the_rules_ban() -> None:

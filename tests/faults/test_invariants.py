@@ -5,7 +5,7 @@ from pathlib import Path
 
 import h11
 import pytest
-from tests.faults import figures, invariants, noise
+from tests.faults import figures, invariants, shapes
 from tests.faults.invariants import Held
 
 
@@ -58,7 +58,7 @@ def test_a_figure_over_its_bound_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_noise_never_asks_for_what_it_says_it_does_not_mean() -> None:
     """Found by a loaded run: a byte changed in a head made it root's good `down`, and the daemon was 'gone'."""
     rng = figures.new_rng("noise")
-    assert [sent for sent in (noise.stream(rng) for _ in range(4000)) if _is_effective(sent)] == []
+    assert [sent for sent in (shapes.stream(rng) for _ in range(4000)) if _is_effective(sent)] == []
 
 
 def _is_effective(sent: bytes) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.server.running import RunningServer
+from tests.server.running import RunningServer, wait_until
 
 from warren.errors import Code
 from warren.protocol.rest.networks import Network
@@ -183,3 +183,15 @@ def test_a_network_is_shown_with_where_its_root_lives(server: RunningServer) -> 
     assert network.prefixes[0].startswith("100.")
     assert network.prefixes[0].endswith("/16")
     assert server.rest.get("networks", network.id[:12], kind=Network) == network
+
+
+def test_who_hangs_up_in_the_middle_of_a_body_is_no_bug_of_ours(server: RunningServer) -> None:
+    """Found by bad input for the sign-on pages: each such request was an ERROR with a traceback."""
+    for path in (b"/api/v1/device", b"/sign-on"):
+        with socket.create_connection(("127.0.0.1", server.port), 15) as cut:
+            host = f"127.0.0.1:{server.port}".encode()
+            head = b"POST " + path + b" HTTP/1.1\r\nhost: " + host + b"\r\norigin: http://" + host
+            cut.sendall(head + b"\r\ncontent-type: application/json\r\ncontent-length: 120\r\n\r\n{")
+    assert call(public(server), "GET", "/health")[0] == 200
+    wait_until(lambda: 'status="400"' in call(AdminConnection(server), "GET", "/metrics")[2].decode())
+    assert "error" not in server.log.read_text()

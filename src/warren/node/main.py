@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from warren import log
+from warren import inventory, log
 from warren.errors import Code, WarrenError
 from warren.model.names import printable
 from warren.node import privileges
@@ -57,6 +57,7 @@ async def _run(loaded: Loaded) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, daemon.stop)
+    inventory.tell_when_asked()
     await daemon.run()
 
 

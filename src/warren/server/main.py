@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from warren import __version__, log
+from warren import __version__, inventory, log
 from warren.errors import Code, WarrenError
 from warren.model.names import printable
 from warren.server.settings import Settings, flag_of, load, variable_of
@@ -121,6 +121,7 @@ def _run(settings: Settings) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
+        inventory.tell_when_asked()
         await run(settings, lambda networks, first: _announce(settings, networks, first), stop)
 
     try:

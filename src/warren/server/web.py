@@ -12,6 +12,7 @@ import msgspec
 from h11 import LocalProtocolError
 from litestar import Litestar, Request, Router, asgi, get
 from litestar.datastructures import State
+from litestar.exceptions import ClientException
 from litestar.openapi.config import OpenAPIConfig
 
 from warren import __version__
@@ -199,9 +200,24 @@ def door(application: Application, metrics: Metrics, *, admin: bool, scrape: Scr
                 while (await receive())["type"] != "http.disconnect":
                     continue
 
-        await application(scope, receive, send_counted)
+        await application(scope, _until_cut_off(receive), send_counted)
 
     return serve
+
+
+def _until_cut_off(receive: Receive) -> Receive:
+    """`receive`, but who hangs up in the middle of a body made a bad request; Litestar would call it a bug of ours."""
+    whole = False
+
+    async def receive_whole() -> Any:
+        nonlocal whole
+        message = await receive()
+        if message["type"] == "http.disconnect" and not whole:
+            raise ClientException("the request ended in the middle of its body")
+        whole = whole or not message.get("more_body", False)
+        return message
+
+    return receive_whole
 
 
 def metrics_only(scrape: Scrape) -> Application:

@@ -1,0 +1,114 @@
+"""The world of the soak, and everything that may happen to it: churn, restarts, kills, bad input.
+
+A server and machines on a LAN. `m0` is never restarted and the server is not killed once it is watched: they are what
+must not grow. The others are killed, go down and up, or come as guests and leave.
+"""
+
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Callable
+from functools import partial
+from itertools import permutations
+
+from tests.netlab.host import Host
+from tests.netlab.lab import Lab
+from tests.netlab.machines import Machine, Server
+from tests.netlab.until import until
+
+MACHINES = 3
+HEAL_S = 10.0  # invariant I5 of the fault list: maps converge within it
+NOISE_S = 3.0
+NOISE_RATE = 1000  # bad datagrams a second: what grows by them does so at any rate
+
+Action = Callable[[], None]
+
+
+class World:
+    """A server and machines that reach each other, a guest, and a host that makes noise."""
+
+    def __init__(self, lab: Lab) -> None:
+        lan = lab.switch("lan")
+        self.server = Server(lab.host("server", lan), lab.folder)
+        secret = lab.folder / "turn-secret"
+        secret.write_text(secrets.token_hex(32))
+        self.server.flags = ("--turn-secret", f"file:{secret}")
+        self.server.start()
+        self.key = self.server.key("--reusable")
+        self.machines = [Machine(lab.host(f"m{number}", lan), lab.folder) for number in range(MACHINES)]
+        self.guest = Machine(lab.host("guest", lan), lab.folder)
+        self.noise: Host = lab.host("noise", lan)
+        self.snapshots = [machine.host.snapshot() for machine in self.machines]
+        self._seed = 0
+        for machine in self.machines:
+            machine.up(self.server, self.key)
+        self.all_ping()
+
+    def all_ping(self) -> None:
+        """Wait until every machine reaches every other by name."""
+        for one, other in permutations(self.machines, 2):
+            until(partial(_pings, one, other), f"{one.name} pings {other.name}", HEAL_S)
+
+    def churn(self) -> list[tuple[str, Action]]:
+        """What happens to machines and ports, by name."""
+        actions: list[tuple[str, Action]] = [("a guest comes and leaves", self._receive_guest)]
+        for machine in self.machines[1:]:
+            actions += [(f"{machine.name} killed", partial(_kill_daemon, machine))]
+            actions += [(f"{machine.name} down and up", partial(_down_and_up, machine))]
+        first, admin = self.machines[0], str(self.server.data / "admin.sock")
+        (endpoints,) = first.state.glob("networks/*/endpoints.json")
+        port = endpoints.read_text().split('"port":')[1].split(",")[0]
+        here, there = str(first.host.ip), str(self.server.host.ip)
+        return [
+            *actions,
+            ("bad input: m0's tunnel", partial(self._noise, self.noise, "udp", here, port)),
+            ("bad input: the relay's port", partial(self._noise, self.noise, "udp", there, "3478")),
+            ("bad input: TURN by TCP", partial(self._noise, self.noise, "turn", there, "3478")),
+            ("bad input: the public port", partial(self._noise, self.noise, "stream", there, "8443")),
+            ("bad input: m0's socket", partial(self._noise, first.host, "stream", "unix", str(first.socket))),
+            ("bad input: the admin's socket", partial(self._noise, self.server.host, "stream", "unix", admin)),
+        ]  # fmt: skip
+
+    def kill_server(self) -> None:
+        """SIGKILL, then the same command again."""
+        if self.server.process is not None:
+            self.server.process.kill()
+        self.server.start()
+
+    def end(self) -> list[str]:
+        """All go down; what differs on their hosts from what was there before the first `up`."""
+        for machine in self.machines:
+            machine.run("down")
+        left = []
+        for machine, before in zip(self.machines, self.snapshots, strict=True):
+            left += [f"left on {machine.name}: {line}" for line in before.difference(machine.host.snapshot())]
+        return left
+
+    def _receive_guest(self) -> None:
+        first = self.machines[0]
+        self.guest.up(self.server, self.key)
+        until(partial(_pings, first, self.guest), "m0 pings the guest", HEAL_S)
+        self.guest.run("leave", "--yes")
+        until(lambda: "guest" not in {peer["name"] for peer in first.status()["peers"]}, "m0 forgot the guest", HEAL_S)
+
+    def _noise(self, where: Host, mode: str, host: str, place: str) -> None:
+        self._seed += 1
+        words = [mode, host, place, str(NOISE_S), *([str(NOISE_RATE)] if mode == "udp" else []), str(self._seed)]
+        where.run([sys.executable, "-m", "tests.faults.noise", *words], timeout_s=NOISE_S + 60.0)
+
+
+def _pings(one: Machine, other: Machine) -> bool:
+    return one.run("ping", other.name, "-c", "1", check=False).returncode == 0
+
+
+def _kill_daemon(machine: Machine) -> None:
+    pid = machine.daemon_pid()
+    if pid is not None:
+        os.kill(pid, signal.SIGKILL)
+    machine.run("up")
+
+
+def _down_and_up(machine: Machine) -> None:
+    machine.run("down")
+    machine.run("up")
