@@ -21,8 +21,9 @@ from warren.protocol.control.events import (
     MapChanged,
     NodeEvent,
     SignalArrived,
+    WaitingShown,
 )
-from warren.protocol.control.messages import MapUpdate, Presence
+from warren.protocol.control.messages import MapUpdate, Presence, WaitingJoin
 from warren.protocol.control.node_role import PLAIN, Carrier, NodeSession
 from warren.trust import admission_key
 from warren.trust.authenticate import Authentic, authenticate
@@ -56,6 +57,7 @@ class TestNode:
         self.updated_at: list[float] = []
         self.signals: list[SignalArrived] = []
         self.answers: dict[int, Answered] = {}
+        self.waiting: dict[int, tuple[WaitingJoin, ...]] = {}
         self.closed: Closed | None = None
         self.record_counter = 0
         self._carrier = carrier
@@ -78,7 +80,13 @@ class TestNode:
         await self.disconnect()
 
     async def join(
-        self, key: str, hostname: str = "", *, wait: bool = True, tags: tuple[str, ...] = ()
+        self,
+        key: str,
+        hostname: str = "",
+        *,
+        wait: bool = True,
+        tags: tuple[str, ...] = (),
+        membership: Callable[[Challenged], bytes] = lambda _: b"",
     ) -> Closed | None:
         """Join with a key's line; returns how it was refused, None where it was not."""
         parsed = admission_key.parse(key)
@@ -95,6 +103,7 @@ class TestNode:
             now=time.monotonic(),
             tags=tags,
             os="linux",
+            membership=membership(challenged),
         )
         return await self._settle() if wait else None
 
@@ -134,6 +143,17 @@ class TestNode:
     async def leave(self) -> Answered:
         """End the membership."""
         return await self._answer(self._machine.leave())
+
+    async def request(self, ask: Callable[[NodeSession], int]) -> Answered:
+        """Make a request of the machine and wait for its answer."""
+        return await self._answer(ask(self._machine))
+
+    async def who_waits(self) -> tuple[WaitingJoin, ...]:
+        """The machines that wait, as an admin's node is told."""
+        request = self._machine.ask_waiting()
+        await self._flush()
+        await self.until(lambda: request in self.answers or request in self.waiting, "who waits")
+        return self.waiting.get(request, ())
 
     async def signal(self, to: bytes, sealed: bytes) -> None:
         """Send sealed bytes to a peer."""
@@ -232,6 +252,8 @@ class TestNode:
                 self.signals.append(event)
             case Answered():
                 self.answers[event.id] = event
+            case WaitingShown():
+                self.waiting[event.id] = event.joins
             case Closed():
                 self.closed = event
         self._changed.set()

@@ -15,6 +15,7 @@ from warren.limits import CLOCK_OFF_S, HTTP_DRAIN_S
 from warren.log import Log
 from warren.server import keys, tls
 from warren.server.accounts.service import Accounts
+from warren.server.approvals.service import Approvals
 from warren.server.completions import Completions
 from warren.server.db.engine import Database, database_url
 from warren.server.db.migrate import migrate
@@ -148,6 +149,9 @@ async def _construct(settings: Settings, folder: Folder, database: Database, gro
         server_key=server_key,
         base_url=settings.base_url,
         relays=Relays(keys.load_or_make(folder.grants_key), read_places(settings.relays), clock),
+        approvals=Approvals(
+            database=database, networks=networks, completions=completions, clock=clock, on_removed=hub.removed
+        ),
     )
 
 
@@ -219,6 +223,7 @@ async def _listening(
             metrics,
             certificate_sha256,
             services.relays,
+            services.approvals,
         ),
         hub=services.hub,
         metrics=metrics,

@@ -70,6 +70,8 @@ class Housekeeping:
         now, away_before = self._clock(), self._away_since
         self._away_since = {}
         for network in self._networks.all():
+            if network.is_locked:  # nobody here may end or renew a membership
+                continue
             for member in await self._devices.ephemeral(network):
                 if self._hub.is_online(network.id, member.identity):
                     await self._devices.renew_ephemeral(network, member.identity)

@@ -9,6 +9,8 @@ of a removal (DESIGN.md, Trust; `trust.signing.REGISTRAR_RIGHTS`).
 from ipaddress import IPv4Address, IPv4Network
 from typing import Protocol
 
+import msgspec
+
 from warren.errors import Code, WarrenError
 from warren.model.ids import Identity, NetworkId
 from warren.model.keys import SigningKeyPair
@@ -34,6 +36,10 @@ class Registrar(Protocol):
 
     async def attest(self, network: NetworkId, body: Head) -> bytes:
         """The signed head of the registrar itself."""
+        ...
+
+    async def redate(self, network: NetworkId, head: Head, now: int) -> bytes:
+        """Another authority's head with a later date: its owner sleeps, and there is no newer one."""
         ...
 
 
@@ -69,6 +75,12 @@ class LocalRegistrar:
         if body.authority != self._key.public:
             raise _refused("it dates its own head only")
         return sign(Kind.HEAD, network, body, self._key)
+
+    async def redate(self, network: NetworkId, head: Head, now: int) -> bytes:
+        """See Registrar."""
+        if head.authority == self._key.public:
+            raise _refused("its own head it signs anew")
+        return sign(Kind.HEAD, network, msgspec.structs.replace(head, date=max(now, head.date)), self._key)
 
 
 def _refused(why: str) -> WarrenError:

@@ -11,6 +11,7 @@ from litestar import Request
 from warren.model.keys import SigningKeyPair
 from warren.server.accounts.rules import Caller
 from warren.server.accounts.service import Accounts
+from warren.server.approvals.service import Approvals
 from warren.server.devices.service import Devices
 from warren.server.factors.service import Factors
 from warren.server.health import Health
@@ -43,6 +44,7 @@ class Services:
     server_key: SigningKeyPair
     base_url: str
     relays: Relays
+    approvals: Approvals
 
 
 def services_of(request: Request[Any, Any, Any]) -> Services:

@@ -42,7 +42,9 @@ from warren.server.networks.routes import (
     delete_network,
     list_networks,
     rename_network,
+    show_founding,
     show_network,
+    take_over,
 )
 from warren.server.problems import HANDLERS
 from warren.server.providers.routes import PAGES as PROVIDER_PAGES
@@ -67,6 +69,8 @@ _NO_STORE: Final = (
 
 ROUTES: Final = (
     list_networks,
+    show_founding,
+    take_over,
     create_network,
     show_network,
     rename_network,

@@ -3,7 +3,7 @@
 Decides which delegations hold, which were removed, and whether a signer has a right now. Must not know members. A
 delegation is removed by the root, by a key above it in its chain, or by the delegate itself, so no registrar can remove
 an admin. It passes on at most the rights, the time and the limits that its signer has. Removal does not look at time:
-what an expired key removed stays removed.
+what an expired key removed stays removed. Every member may end its own membership: leaving takes nobody's leave.
 """
 
 from collections import defaultdict
@@ -141,7 +141,9 @@ def removed_members(
             continue
         if body.of == "delegation":
             _keep_delegation_removal(document, body, authorities, ledger)
-        elif authorities.grants_for(document, Right.REMOVE, now=None) is None:
+        elif not _is_own_end(document, body, ledger) and (
+            authorities.grants_for(document, Right.REMOVE, now=None) is None
+        ):
             ledger.refuse(document, Code.FORBIDDEN, "its signer may not remove members")
         else:
             ledger.accept(document)
@@ -151,6 +153,11 @@ def removed_members(
         if remembered:
             removed[Identity(fact.subject)] = max(fact.epoch, removed.get(Identity(fact.subject), 0))
     return removed
+
+
+def _is_own_end(document: Authentic, body: Removal, ledger: Ledger) -> bool:
+    """A member that was seen as one ends its own membership; strangers' would only fill the floors."""
+    return document.signer == body.subject and ledger.floors.order(Kind.MEMBERSHIP, body.subject) is not None
 
 
 def _keep_delegation_removal(document: Authentic, body: Removal, authorities: Authorities, ledger: Ledger) -> None:

@@ -6,9 +6,9 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network
 import pytest
 
 from warren.errors import Code, WarrenError
+from warren.model import prefixes as networks
 from warren.model.ids import Identity
 from warren.server.devices import rules as devices
-from warren.server.networks import rules as networks
 
 SMALL = IPv4Network("10.0.0.0/28")
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from warren.errors import Code
-from warren.protocol.control.messages import Join, MapUpdate, Relays
+from warren.protocol.control.messages import Join, MapUpdate, Relays, WaitingJoin
 
 
 class Side(Enum):
@@ -44,6 +44,7 @@ class Challenged:
     genesis: bytes
     key_challenge: bytes
     prefixes: tuple[str, ...] = ()
+    delegation: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,14 @@ class Answered:
     id: int
     code: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingShown:
+    """The answer to a question of ours: the machines that wait to be approved, as the server says."""
+
+    id: int
+    joins: tuple[WaitingJoin, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +150,36 @@ class HomeStated:
 
 @dataclass(frozen=True, slots=True)
 class LeaveWanted:
-    """The node ends its membership. Answer: `done` (then `refuse` with REMOVED, or just close) or `failed`."""
+    """The node ends its membership, by its own word where it gives one. Answer: `done` (then `refuse` with REMOVED, or
+    just close) or `failed`."""
 
     id: int
+    removal: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSubmitted:
+    """Documents of an owner or admin, or a part of them; not verified. Answer the last: `done` or `failed`."""
+
+    id: int
+    documents: tuple[bytes, ...]
+    more: bool
+    keep_keys: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingAsked:
+    """An admin's node wants to know who waits. Answer: `show_waiting` or `failed`."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class DenyWanted:
+    """An admin's node refuses a machine that waits. Answer: `done` or `failed`."""
+
+    id: int
+    identity: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +198,9 @@ class DocumentsTold:
     last: bool
 
 
-NodeEvent = Challenged | AdmittedAs | MapChanged | RelaysTold | SignalArrived | Answered | TellWanted | Closed
+NodeEvent = (
+    Challenged | AdmittedAs | MapChanged | RelaysTold | SignalArrived | Answered | WaitingShown | TellWanted | Closed
+)
 ServerEvent = (
     Greeted
     | ResumeWanted
@@ -170,6 +208,9 @@ ServerEvent = (
     | RecordPublished
     | HomeStated
     | LeaveWanted
+    | BatchSubmitted
+    | WaitingAsked
+    | DenyWanted
     | SignalWanted
     | DocumentsTold
     | Closed

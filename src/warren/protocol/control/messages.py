@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from warren.limits import (
+    DELEGATION_SHOWN_MAX_BYTES,
     DOCUMENT_MAX_BYTES,
     HEAD_MAX_BYTES,
     MAP_MAX_DOCUMENTS,
@@ -21,6 +22,7 @@ from warren.limits import (
     RESUME_MEMBERSHIP_MAX_BYTES,
     SEALED_MAX_BYTES,
     TEXT_MAX_CHARS,
+    WAITING_MAX,
 )
 
 Key = Annotated[bytes, Meta(min_length=32, max_length=32)]
@@ -62,6 +64,8 @@ class Challenge(Message, frozen=True, kw_only=True, tag="challenge"):
     prefixes: Annotated[tuple[Annotated[str, Meta(max_length=64)], ...], Meta(max_length=4)] = ()
     """To who means to join: what its addresses will be in, so that a machine where they collide does not use up its
     key. A hint beside the signature; what counts are the network's settings."""
+    delegation: Annotated[bytes, Meta(max_length=DELEGATION_SHOWN_MAX_BYTES)] = b""
+    """To who joins with an invite of a locked network: the document that lets the invite's key admit it."""
 
 
 class Resume(Message, frozen=True, kw_only=True, tag="resume"):
@@ -86,6 +90,8 @@ class Join(Message, frozen=True, kw_only=True, tag="join"):
     tags: Annotated[tuple[Annotated[str, Meta(max_length=64)], ...], Meta(max_length=MEMBER_MAX_TAGS)] = ()
     os: Text = ""
     ephemeral: bool = False
+    membership: Annotated[bytes, Meta(max_length=RESUME_MEMBERSHIP_MAX_BYTES)] = b""
+    """Its own membership, signed by the key that it joins with, where that was delegated to."""
 
 
 class Refused(Message, frozen=True, kw_only=True, tag="refused"):
@@ -178,9 +184,54 @@ class PublishRecord(Message, frozen=True, kw_only=True, tag="publish"):
 
 
 class Leave(Message, frozen=True, kw_only=True, tag="leave"):
-    """Node, a request: end my membership. Answered, then the server closes."""
+    """Node, a request: end my membership. Answered, then the server closes. `removal` is the node's own word for it,
+    which a locked network takes since nobody else is there to sign one."""
 
     id: RequestId
+    removal: Annotated[bytes, Meta(max_length=RESUME_MEMBERSHIP_MAX_BYTES)] = b""
+
+
+class Submit(Message, frozen=True, kw_only=True, tag="submit"):
+    """Node, a request: documents that an owner or admin signed, to be stored and told all at once. In as many of these
+    with one id as they take; the last one has no `more` and is answered. `keep_keys`: the keys of those who are removed
+    stay good."""
+
+    id: RequestId
+    documents: Annotated[tuple[Document, ...], Meta(max_length=MAP_MAX_DOCUMENTS)] = ()
+    more: bool = False
+    keep_keys: bool = False
+
+
+class AskWaiting(Message, frozen=True, kw_only=True, tag="ask-waiting"):
+    """Node of an admin, a request: which machines wait to be approved? Answered by `WaitingJoins` or `Failed`."""
+
+    id: RequestId
+
+
+class Deny(Message, frozen=True, kw_only=True, tag="deny"):
+    """Node of an admin, a request: refuse a machine that waits."""
+
+    id: RequestId
+    identity: Key
+
+
+class WaitingJoin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A machine that waits: what it says of itself, since when (Unix seconds), and the address it would get."""
+
+    identity: Key
+    hostname: Annotated[str, Meta(max_length=63)]
+    since: Count
+    user: Annotated[str, Meta(max_length=255)] = ""
+    tags: Annotated[tuple[Annotated[str, Meta(max_length=64)], ...], Meta(max_length=MEMBER_MAX_TAGS)] = ()
+    os: Annotated[str, Meta(max_length=255)] = ""
+    ipv4: Annotated[str, Meta(max_length=15)] = ""
+
+
+class WaitingJoins(Message, frozen=True, kw_only=True, tag="waiting"):
+    """Server, the answer to `AskWaiting`."""
+
+    id: RequestId
+    joins: Annotated[tuple[WaitingJoin, ...], Meta(max_length=WAITING_MAX)] = ()
 
 
 class Done(Message, frozen=True, kw_only=True, tag="done"):
@@ -250,8 +301,34 @@ class VersionsOnly(msgspec.Struct, frozen=True, kw_only=True):
 
 
 FromNode = (
-    Hello | Resume | Join | Refused | PublishRecord | HomeRelay | Leave | Signal | Ping | Pong | Unsupported | Told
+    Hello
+    | Resume
+    | Join
+    | Refused
+    | PublishRecord
+    | HomeRelay
+    | Leave
+    | Submit
+    | AskWaiting
+    | Deny
+    | Signal
+    | Ping
+    | Pong
+    | Unsupported
+    | Told
 )
 FromServer = (
-    Challenge | Refused | Admitted | MapUpdate | Relays | Signalled | Done | Failed | Unsupported | Ping | Pong | Tell
+    Challenge
+    | Refused
+    | Admitted
+    | MapUpdate
+    | Relays
+    | WaitingJoins
+    | Signalled
+    | Done
+    | Failed
+    | Unsupported
+    | Ping
+    | Pong
+    | Tell
 )

@@ -24,6 +24,7 @@ from warren.protocol.control.events import (
     RelaysTold,
     SignalArrived,
     TellWanted,
+    WaitingShown,
 )
 from warren.protocol.control.session import LocalError, Session
 from warren.protocol.control.states import Role
@@ -119,8 +120,10 @@ class NodeSession(Session[NodeEvent]):
         tags: tuple[str, ...] = (),
         os: str = "",
         ephemeral: bool = False,
+        membership: bytes = b"",
     ) -> None:
-        """Answer `Challenged`: join with a pre-auth key that signed (identity, network, key_challenge)."""
+        """Answer `Challenged`: join with a pre-auth key that signed (identity, network, key_challenge), and where it
+        was delegated to, the membership too."""
         if self.is_closed:
             return
         shown = self._accepted()
@@ -135,6 +138,7 @@ class NodeSession(Session[NodeEvent]):
                 tags=tags,
                 os=os,
                 ephemeral=ephemeral,
+                membership=membership,
             ),
             now,
         )
@@ -146,15 +150,10 @@ class NodeSession(Session[NodeEvent]):
 
     def tell(self, documents: Sequence[bytes]) -> None:
         """Answer `TellWanted`, in as many frames as it takes."""
-        part: list[bytes] = []
-        size = 0
-        for document in documents:
-            if part and size + len(document) > TOLD_PART_BYTES:
-                self._send(m.Told(documents=tuple(part)))
-                part, size = [], 0
-            part.append(document)
-            size += len(document)
-        self._send(m.Told(documents=tuple(part), last=True))
+        parts = _parts(documents)
+        for part in parts[:-1]:
+            self._send(m.Told(documents=part))
+        self._send(m.Told(documents=parts[-1], last=True))
 
     def state_home(self, relay: int) -> int:
         """Say at which relay this node can be reached (0: at none); `Answered` with the returned id says how it went,
@@ -162,9 +161,29 @@ class NodeSession(Session[NodeEvent]):
         self._send(m.HomeRelay(id=self._next_id(), relay=relay))
         return self._last_id
 
-    def leave(self) -> int:
-        """Ask to end the membership; `Answered` with the returned id says how it went."""
-        self._send(m.Leave(id=self._next_id()))
+    def leave(self, removal: bytes = b"") -> int:
+        """Ask to end the membership, with our own word for it; `Answered` with the returned id says how it went."""
+        self._send(m.Leave(id=self._next_id(), removal=removal))
+        return self._last_id
+
+    def submit(self, documents: Sequence[bytes], *, keep_keys: bool = False) -> int:
+        """Send a batch of signed documents, in as many frames as it takes; `Answered` with the returned id says how it
+        went, UNSUPPORTED where the server is older than batches."""
+        number = self._next_id()
+        parts = _parts(documents)
+        for part in parts[:-1]:
+            self._send(m.Submit(id=number, documents=part, more=True, keep_keys=keep_keys))
+        self._send(m.Submit(id=number, documents=parts[-1], keep_keys=keep_keys))
+        return number
+
+    def ask_waiting(self) -> int:
+        """Ask which machines wait to be approved; `WaitingShown` or `Answered` with the returned id follows."""
+        self._send(m.AskWaiting(id=self._next_id()))
+        return self._last_id
+
+    def deny(self, identity: bytes) -> int:
+        """Refuse a machine that waits; `Answered` with the returned id says how it went."""
+        self._send(m.Deny(id=self._next_id(), identity=identity))
         return self._last_id
 
     def signal(self, to: bytes, sealed: bytes) -> None:
@@ -190,6 +209,8 @@ class NodeSession(Session[NodeEvent]):
             self._emit(SignalArrived(message.sender, message.sealed))
         elif isinstance(message, m.Tell):
             self._emit(TellWanted())
+        elif isinstance(message, m.WaitingJoins):
+            self._emit(WaitingShown(message.id, message.joins))
         elif isinstance(message, m.Done | m.Failed | m.Unsupported):
             self._emit(_answered(message))
 
@@ -222,7 +243,13 @@ class NodeSession(Session[NodeEvent]):
             challenge = key_challenge(proof)
             self._emit(
                 Challenged(
-                    shown.version, shown.network, shown.server_key, shown.genesis, challenge, prefixes=shown.prefixes
+                    shown.version,
+                    shown.network,
+                    shown.server_key,
+                    shown.genesis,
+                    challenge,
+                    prefixes=shown.prefixes,
+                    delegation=shown.delegation,
                 )
             )
 
@@ -243,6 +270,19 @@ def _is_same_connection(carrier: Carrier, signed: bytes) -> bool:
     if carrier.certificate_sha256 is None:
         return signed == b""
     return carrier.is_trusted or signed == carrier.certificate_sha256
+
+
+def _parts(documents: Sequence[bytes]) -> list[tuple[bytes, ...]]:
+    """The documents in parts that fit a frame each, at least one."""
+    parts: list[list[bytes]] = [[]]
+    size = 0
+    for document in documents:
+        if parts[-1] and size + len(document) > TOLD_PART_BYTES:
+            parts.append([])
+            size = 0
+        parts[-1].append(document)
+        size += len(document)
+    return [tuple(part) for part in parts]
 
 
 def _answered(message: m.Done | m.Failed | m.Unsupported) -> Answered:

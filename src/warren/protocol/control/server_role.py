@@ -13,6 +13,8 @@ from warren.protocol import version
 from warren.protocol.control import frames
 from warren.protocol.control import messages as m
 from warren.protocol.control.events import (
+    BatchSubmitted,
+    DenyWanted,
     DocumentsTold,
     Greeted,
     HomeStated,
@@ -23,6 +25,7 @@ from warren.protocol.control.events import (
     ServerEvent,
     Side,
     SignalWanted,
+    WaitingAsked,
 )
 from warren.protocol.control.session import LocalError, Session
 from warren.protocol.control.states import Role, State
@@ -55,10 +58,10 @@ class ServerSession(Session[ServerEvent]):
 
     def challenge(
         self, *, network: bytes, genesis: bytes, nonce: bytes, now: float, certificate_sha256: bytes = b"",
-        prefixes: tuple[str, ...] = (),
+        prefixes: tuple[str, ...] = (), delegation: bytes = b"",
     ) -> None:  # fmt: skip
         """Answer `Greeted`. `nonce`: 32 fresh random bytes; the certificate is that of the public port, empty without
-        TLS; `prefixes` for who joins.
+        TLS; `prefixes`, and the `delegation` to its key, for who joins.
         """
         if self.is_closed:
             return
@@ -82,6 +85,7 @@ class ServerSession(Session[ServerEvent]):
                 certificate_sha256=certificate_sha256,
                 signature=self._sign(statement),
                 prefixes=prefixes,
+                delegation=delegation,
             ),
             now,
         )
@@ -109,6 +113,10 @@ class ServerSession(Session[ServerEvent]):
     def ask_to_tell(self) -> None:
         """Ask for every document that the node holds; `DocumentsTold` brings them."""
         self._answer(m.Tell())
+
+    def show_waiting(self, request: int, joins: tuple[m.WaitingJoin, ...]) -> None:
+        """Answer `WaitingAsked`."""
+        self._answer(m.WaitingJoins(id=request, joins=joins))
 
     def done(self, request: int) -> None:
         """Answer a request: carried out."""
@@ -160,7 +168,13 @@ class ServerSession(Session[ServerEvent]):
         elif isinstance(message, m.HomeRelay):
             self._emit(HomeStated(message.id, message.relay))
         elif isinstance(message, m.Leave):
-            self._emit(LeaveWanted(message.id))
+            self._emit(LeaveWanted(message.id, message.removal))
+        elif isinstance(message, m.Submit):
+            self._emit(BatchSubmitted(message.id, message.documents, message.more, message.keep_keys))
+        elif isinstance(message, m.AskWaiting):
+            self._emit(WaitingAsked(message.id))
+        elif isinstance(message, m.Deny):
+            self._emit(DenyWanted(message.id, message.identity))
         elif isinstance(message, m.Signal):
             self._emit(SignalWanted(message.to, message.sealed))
         elif isinstance(message, m.Told):

@@ -77,9 +77,34 @@ TURNS: Final[Mapping[State, Turn]] = MappingProxyType(
 
 OPEN_LINE: Final[Mapping[Role, frozenset[type[m.Message]]]] = MappingProxyType(
     {
-        Role.NODE: frozenset({m.PublishRecord, m.HomeRelay, m.Leave, m.Signal, m.Ping, m.Pong, m.Unsupported, m.Told}),
+        Role.NODE: frozenset(
+            {
+                m.PublishRecord,
+                m.HomeRelay,
+                m.Leave,
+                m.Submit,
+                m.AskWaiting,
+                m.Deny,
+                m.Signal,
+                m.Ping,
+                m.Pong,
+                m.Unsupported,
+                m.Told,
+            }
+        ),
         Role.SERVER: frozenset(
-            {m.MapUpdate, m.Relays, m.Signalled, m.Done, m.Failed, m.Unsupported, m.Ping, m.Pong, m.Tell}
+            {
+                m.MapUpdate,
+                m.Relays,
+                m.WaitingJoins,
+                m.Signalled,
+                m.Done,
+                m.Failed,
+                m.Unsupported,
+                m.Ping,
+                m.Pong,
+                m.Tell,
+            }
         ),
     }
 )

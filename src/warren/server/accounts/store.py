@@ -143,6 +143,16 @@ async def add_role(connection: AsyncConnection, network: NetworkId, user: str, r
     await connection.execute(insert(network_roles).values(network=network, user=user, role=role))
 
 
+async def set_role(connection: AsyncConnection, network: NetworkId, user: str, role: int, *, but: int) -> None:
+    """Give a person another role in a network; who has the role `but` keeps it."""
+    known = (await read_roles(connection, user)).get(network)
+    if known is None:
+        await add_role(connection, network, user, role)
+    elif known != but:
+        statement = update(network_roles).where(network_roles.c.network == network, network_roles.c.user == user)
+        await connection.execute(statement.values(role=role))
+
+
 async def read_roles(connection: AsyncConnection, user: str) -> dict[NetworkId, int]:
     """What a person is, by network."""
     statement = select(network_roles.c.network, network_roles.c.role).where(network_roles.c.user == user)

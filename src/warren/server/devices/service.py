@@ -33,7 +33,7 @@ from warren.server.networks.service import Networks
 from warren.server.networks.store import DocumentRow, NetworkRow
 from warren.server.registrar import Registrar
 from warren.trust import admission_key
-from warren.trust.documents import FIRST_EPOCH, Kind, Membership, Removal, subject_of
+from warren.trust.documents import FIRST_EPOCH, Kind, Membership, Removal, Right, subject_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Devices:
         MALFORMED (the record) or STORE_UNAVAILABLE; then nothing has changed.
         """
         identity = Identity(join.identity)
-        await self._check_key(network, join, key_challenge)
+        await self.check_key(network, join, key_challenge)
         admitted_before = network.state.document(Kind.MEMBERSHIP, identity)
         if admitted_before is not None:
             # It did not hear our answer. Its record may be the one we have, made anew: only a newer one is taken.
@@ -137,6 +137,12 @@ class Devices:
     async def _remove(
         self, network: LiveNetwork, identity: Identity, *, actor: str, revoke_key: bool, left: bool
     ) -> Removed:
+        if not network.may(self._registrar.public, Right.REMOVE):
+            raise WarrenError(
+                Code.FORBIDDEN,
+                "this network is locked: only its owner and admins end memberships, from their own machines",
+                "there: warren member kick NAME",
+            )
         now = int(self._clock())
         async with self._database.write() as connection:
             row = await self._networks.advance(connection, network)
@@ -171,6 +177,8 @@ class Devices:
         body = network.membership(identity)
         if body is None or body.expires is None or body.expires - now > EPHEMERAL_LIFETIME_S / 2:
             return
+        if not network.may(self._registrar.public, Right.ADMIT):
+            return
         await self._completions.finish(self._renew(network, identity, body, now))
 
     async def _renew(self, network: LiveNetwork, identity: Identity, body: Membership, now: int) -> None:
@@ -180,7 +188,12 @@ class Devices:
             if member is None or member.removed_at is not None:
                 return  # removed while we waited for our turn
             later = msgspec.structs.replace(
-                body, counter=row.sequence, date=now, expires=now + EPHEMERAL_LIFETIME_S, heads=network.head_marks()
+                body,
+                counter=row.sequence,
+                date=now,
+                under=self._networks.under(network),
+                expires=now + EPHEMERAL_LIFETIME_S,
+                heads=network.head_marks(),
             )
             raw = await self._registrar.admit(network.id, later, network.prefix4)
             changes = await self._with_head(network, [(Kind.MEMBERSHIP.value, identity, raw)], row, now)
@@ -195,7 +208,7 @@ class Devices:
         async with self._database.write() as connection:
             await store.write_last_seen(connection, seen)
 
-    async def _check_key(self, network: LiveNetwork, join: Join, key_challenge: bytes) -> None:
+    async def check_key(self, network: LiveNetwork, join: Join, key_challenge: bytes) -> None:
         """Whether the node holds the key's secret, before anything waits for the write lock. Raises KEY_UNKNOWN."""
         async with self._database.read() as connection:
             key = await key_store.read(connection, join.key_id)
@@ -231,6 +244,7 @@ class Devices:
             body = _first_membership(network, row, identity, hostname, ipv4)
             body = msgspec.structs.replace(
                 body,
+                under=self._networks.under(network),
                 user=key.user or "",
                 tags=tags,
                 date=now,
@@ -295,7 +309,14 @@ class Devices:
     async def _removal(self, network: LiveNetwork, identity: Identity, row: NetworkRow, now: int) -> list[Change]:
         membership = network.membership(identity)
         epoch = FIRST_EPOCH if membership is None else membership.epoch
-        body = Removal(epoch=epoch, counter=row.sequence, date=now, of="membership", subject=identity)
+        body = Removal(
+            epoch=epoch,
+            counter=row.sequence,
+            date=now,
+            under=self._networks.under(network),
+            of="membership",
+            subject=identity,
+        )
         raw = await self._registrar.remove(network.id, body)
         changes: list[Change] = [
             (Kind.REMOVAL.value, subject_of(body, self._registrar.public), raw),

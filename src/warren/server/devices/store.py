@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     bindparam,
+    delete,
     func,
     insert,
     select,
@@ -73,6 +74,15 @@ _COLUMNS = tuple(members.c[name] for name in MemberRow.__slots__)
 async def add(connection: AsyncConnection, row: MemberRow) -> None:
     """Add a member. Raises IntegrityError where identity, hostname or address is there already."""
     await connection.execute(insert(members).values(**{name: getattr(row, name) for name in MemberRow.__slots__}))
+
+
+async def put(connection: AsyncConnection, row: MemberRow) -> None:
+    """Add a member in the place of one that was removed. Raises IntegrityError where name or address is taken."""
+    statement = delete(members).where(
+        members.c.network == row.network, members.c.identity == row.identity, members.c.removed_at.is_not(None)
+    )
+    await connection.execute(statement)
+    await add(connection, row)
 
 
 async def read(connection: AsyncConnection, network: NetworkId, identity: Identity) -> MemberRow | None:

@@ -17,11 +17,23 @@ from warren.model.ids import Identity, NetworkId, UserId
 from warren.policy.language import Policy, parse
 from warren.policy.verdict import Party, allows
 from warren.protocol.control.messages import Presence
-from warren.server.networks.founding import REGISTRAR_KINDS, digest_of_digests
+from warren.server.networks.founding import REGISTRAR_KINDS
 from warren.server.networks.state import NetworkState
 from warren.server.networks.store import DocumentRow, NetworkRow
-from warren.trust.documents import Head, HeadMark, Kind, Membership, NodeRecord, Removal, Settings
+from warren.trust.documents import (
+    Delegation,
+    Head,
+    HeadMark,
+    Kind,
+    Membership,
+    NodeRecord,
+    Removal,
+    Right,
+    Settings,
+)
 from warren.trust.documents import Policy as PolicyBody
+from warren.trust.founding import digest_of
+from warren.trust.office import is_registrar, newest
 from warren.trust.signing import Envelope
 
 BodyT = TypeVar("BodyT", bound=msgspec.Struct)
@@ -42,6 +54,8 @@ class LiveNetwork:
         self._heads: dict[bytes, Head] = {}
         self._key_owners: dict[bytes, Identity] = {}
         self._removed: set[bytes] = set()
+        self._delegations: dict[bytes, Delegation] = {}
+        self._ended: dict[bytes, int] = {}
         self._keys_of: dict[Identity, tuple[bytes, ...]] = {}
         self._heads_since: dict[bytes, tuple[int, int]] = {}
         documents = list(documents)
@@ -96,7 +110,7 @@ class LiveNetwork:
                     digests.pop((kind, subject), None)
                 else:
                     digests[kind, subject] = hashlib.sha256(raw).digest()
-        return digest_of_digests(digests)
+        return digest_of(digests)
 
     def heads(self) -> list[Head]:
         """Every head in force."""
@@ -114,9 +128,61 @@ class LiveNetwork:
 
     def head_marks(self) -> tuple[HeadMark, ...]:
         """How far each authority is: the first floors of a fresh node."""
+        newest_of: dict[bytes, Head] = {}
+        for head in self.heads():  # of one that was dated anew by another key there are two
+            known = newest_of.get(head.authority)
+            if known is None or (head.epoch, head.counter) > (known.epoch, known.counter):
+                newest_of[head.authority] = head
         return tuple(
-            HeadMark(authority=head.authority, epoch=head.epoch, counter=head.counter) for head in self.heads()
+            HeadMark(authority=head.authority, epoch=head.epoch, counter=head.counter) for head in newest_of.values()
         )
+
+    def stale_heads(self, before: int) -> list[Head]:
+        """The newest head of each authority, where nobody dated it since `before` (Unix seconds)."""
+        dates: dict[bytes, int] = {}
+        for head in self.heads():
+            dates[head.authority] = max(head.date, dates.get(head.authority, 0))
+        own = (head for subject, head in self._heads.items() if subject == head.authority)
+        return [head for head in own if dates[head.authority] < before]
+
+    def grant_of(self, key: bytes) -> Delegation | None:
+        """The newest delegation to a key that nobody ended."""
+        found = [
+            one
+            for one in self._delegations.values()
+            if one.delegate == key and one.epoch > self._ended.get(one.delegate, -1)
+        ]
+        return newest(found) if found else None
+
+    def may(self, key: bytes, right: Right) -> bool:
+        """Whether a delegation gives the key this right."""
+        grant = self.grant_of(key)
+        return grant is not None and right in grant.rights
+
+    def is_admin(self, identity: Identity) -> bool:
+        """Whether a member's key is a human admin's."""
+        return self.may(identity, Right.ADMIT) and self.may(identity, Right.READMIT)
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether no registrar admits."""
+        return not any(
+            is_registrar(one) and one.epoch > self._ended.get(one.delegate, -1) for one in self._delegations.values()
+        )
+
+    def delegation_to(self, key: bytes) -> bytes:
+        """The document that delegates to this key; empty where there is none."""
+        grant = self.grant_of(key)
+        if grant is None:
+            return b""
+        documents = self.state.documents(Kind.DELEGATION)
+        return next(
+            (raw for subject, raw in documents if subject[:32] == key and read_body(raw, Delegation) == grant), b""
+        )
+
+    def documents(self) -> list[bytes]:
+        """Every document in force, the genesis first."""
+        return [self.row.genesis, *(raw for kind in Kind for _subject, raw in self.state.documents(kind))]
 
     def membership(self, identity: Identity) -> Membership | None:
         """What the membership in force says of an identity."""
@@ -143,7 +209,7 @@ class LiveNetwork:
 
     def sight_of(self, me: Identity) -> Callable[[bytes], bool] | None:
         """Of which members this one may learn: those that it may reach or be reached by. None: of all."""
-        if self._everyone_sees_everyone:
+        if self._everyone_sees_everyone or self.is_admin(me):  # who locks has to see whom
             return None
         mine = self._party(me)
 
@@ -176,7 +242,11 @@ class LiveNetwork:
                 self._digests.pop((kind, subject), None)
             else:
                 self._digests[kind, subject] = hashlib.sha256(raw).digest()
-        if kind == Kind.SETTINGS and raw is not None:
+        if kind in {Kind.DELEGATION, Kind.REMOVAL}:
+            self._take_rights(kind, subject, raw)
+        elif kind == Kind.HEAD:
+            self._take_head(subject, raw)
+        elif kind == Kind.SETTINGS and raw is not None:
             self.settings = read_body(raw, Settings)
         elif kind == Kind.POLICY and raw is not None:
             self.policy = parse(read_body(raw, PolicyBody).text)
@@ -184,15 +254,27 @@ class LiveNetwork:
             self._everyone_sees_everyone = any(
                 rule.members == "reach-each-other" and not rule.unknown for rule in self.policy.rules
             )
-        elif kind == Kind.HEAD and raw is not None:
-            self._heads[subject] = head = read_body(raw, Head)
-            self._heads_since.setdefault(subject, (head.epoch, head.counter))
-        elif kind == Kind.REMOVAL and raw is not None:
+        elif kind == Kind.RECORD:
+            self._take_record(Identity(subject), raw)
+
+    def _take_head(self, subject: bytes, raw: bytes | None) -> None:
+        if raw is None:
+            self._heads.pop(subject, None)
+            return
+        self._heads[subject] = head = read_body(raw, Head)
+        self._heads_since.setdefault(subject, (head.epoch, head.counter))
+
+    def _take_rights(self, kind: str, subject: bytes, raw: bytes | None) -> None:
+        if raw is None:
+            self._delegations.pop(subject, None)
+        elif kind == Kind.DELEGATION:
+            self._delegations[subject] = read_body(raw, Delegation)
+        else:
             removal = read_body(raw, Removal)
             if removal.of == "membership":
                 self._removed.add(removal.subject)
-        elif kind == Kind.RECORD:
-            self._take_record(Identity(subject), raw)
+            else:
+                self._ended[removal.subject] = max(removal.epoch, self._ended.get(removal.subject, -1))
 
     def _take_record(self, identity: Identity, raw: bytes | None) -> None:
         for key in self._keys_of.pop(identity, ()):

@@ -5,8 +5,17 @@ from typing import Any
 from litestar import Request, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 
+from warren.errors import Code, WarrenError
 from warren.model.ids import show_identity, show_network_id
-from warren.protocol.rest.networks import Network, NetworkCreate, NetworkRename, Networks
+from warren.protocol.rest.networks import (
+    Founding,
+    Network,
+    NetworkCreate,
+    NetworkRename,
+    Networks,
+    TakenOver,
+    TakeOver,
+)
 from warren.server.accounts.rules import Right
 from warren.server.networks.live import LiveNetwork
 from warren.server.problems import refused
@@ -41,8 +50,56 @@ async def list_networks(request: HTTPRequest) -> Networks:
 async def create_network(request: HTTPRequest, data: JSONBody[NetworkCreate]) -> Network:
     """Make a network whose root is on this server; who makes it owns it."""
     services, caller = services_of(request), caller_of(request)
-    network = await services.networks.create(data.name, data.prefix, actor=caller.actor, owner=caller.user)
-    return _shown(services, network, 0)
+    networks = services.networks
+    if data.genesis:
+        made = await networks.adopt(data.name, data.genesis, data.documents, actor=caller.actor, owner=caller.user)
+    else:
+        made = await networks.create(
+            data.name, data.prefix, actor=caller.actor, owner=caller.user, prefix6=data.prefix6
+        )
+    return _shown(services, made, 0)
+
+
+@get(
+    "/founding",
+    operation_id="showFounding",
+    summary="What a new network's documents name",
+    responses=refused(403),
+    opt={"right": Right.CREATE_NETWORK},
+)
+async def show_founding(request: HTTPRequest) -> Founding:
+    """For a network whose root lives on its owner's device."""
+    services = services_of(request)
+    return Founding(
+        url=services.base_url,
+        server_key=show_identity(services.server_key.public),
+        registrar=show_identity(services.networks.registrar_key),
+        prefixes=tuple(one.settings.prefix4 for one in services.networks.all()),
+    )
+
+
+@post(
+    "/networks/{network:str}/take-over",
+    operation_id="takeOverNetwork",
+    summary="Take the root key of a network",
+    status_code=200,
+    responses=refused(403, 404),
+    opt={"right": Right.OWN_NETWORK},
+)
+async def take_over(request: HTTPRequest, network: FromPath[str], data: JSONBody[TakeOver]) -> TakenOver:
+    """Show the root key that lives here; with a proof that it arrived, forget it."""
+    services = services_of(request)
+    found = services.networks.find(network)
+    counts = await services.networks.member_counts()
+    if not data.proof:
+        secret = services.networks.root_secret(found).reveal()
+        return TakenOver(network=_shown(services, found, counts.get(found.id, 0)), secret=secret)
+    try:
+        proof = bytes.fromhex(data.proof)
+    except ValueError as error:
+        raise WarrenError(Code.MALFORMED, "a proof is a signature in hex") from error
+    await services.networks.forget_root(found, proof, actor=caller_of(request).actor)
+    return TakenOver(network=_shown(services, found, counts.get(found.id, 0)))
 
 
 @get(
@@ -103,7 +160,7 @@ def _shown(services: Services, network: LiveNetwork, members: int) -> Network:
         root=network.row.root,
         root_key=show_identity(network.row.root_key),
         server_key=show_identity(services.server_key.public),
-        locked=False,
+        locked=network.is_locked,
         members=members,
         online=services.hub.online(network.id),
         created_at=float(network.row.created_at),

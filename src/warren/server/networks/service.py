@@ -7,8 +7,8 @@ Invariant: nothing is told to a node that is not committed.
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from ipaddress import IPv4Network
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from ipaddress import IPv4Network, IPv6Network
 
 import msgspec
 from sqlalchemy.exc import IntegrityError
@@ -16,9 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from warren.errors import Code, WarrenError
 from warren.limits import HEAD_REDATE_S, NETWORKS_MAX
-from warren.model.ids import NetworkId, short_identity, show_network_id
-from warren.model.keys import SigningKeyPair
+from warren.model import prefixes
+from warren.model.ids import Identity, NetworkId, short_identity, show_network_id
+from warren.model.keys import Secret, SigningKeyPair
 from warren.model.names import NetworkName, parse_network_name, printable
+from warren.policy.language import DEFAULT_TEXT
+from warren.protocol.rest.networks import take_over_statement
 from warren.server import keys
 from warren.server.accounts import store as account_store
 from warren.server.accounts.rules import Role
@@ -27,15 +30,20 @@ from warren.server.completions import Completions
 from warren.server.db.engine import Database
 from warren.server.devices import store as member_store
 from warren.server.files import Folder, write_private
-from warren.server.networks import rules, store
-from warren.server.networks.founding import ROOT_KINDS, found, root_head, signed_row, suffix_of
+from warren.server.networks import store
+from warren.server.networks.founding import ROOT_KINDS, adopted, root_head, signed_row
 from warren.server.networks.live import Change, LiveNetwork
 from warren.server.networks.store import DocumentRow, NetworkRow
 from warren.server.registrar import Registrar
+from warren.trust import root_key
 from warren.trust.documents import Head, Kind, ServerPlace, Settings
+from warren.trust.ed25519 import is_signed
+from warren.trust.founding import found, suffix_of
 
 DEFAULT_NAME = "default"
+Within = Callable[[AsyncConnection, NetworkId], Awaitable[None]]
 ROOT_HERE = "this server"
+ROOT_OF_OWNER = "owner"
 SHORTEST_ID_DIGITS = 10
 SEQUENCE_BEGAN_AT = 1_767_225_600
 """Sequence numbers are at least the seconds since 2026, so that a server whose folder was brought back from a backup
@@ -120,7 +128,8 @@ class Networks:
         *,
         actor: str,
         owner: str | None = None,
-        within: Callable[[AsyncConnection, NetworkId], Awaitable[None]] | None = None,
+        prefix6: str | None = None,
+        within: Within | None = None,
     ) -> LiveNetwork:
         """Make a network whose root is in this server's data folder. `owner`: the account that gets the role; `within`
         is done in the same transaction.
@@ -128,10 +137,68 @@ class Networks:
         Raises WarrenError INVALID_ARGUMENT, CONFLICT (name taken), BUSY (too many) or STORE_UNAVAILABLE.
         """
         label = parse_network_name(name)
-        prefix4 = rules.parse_prefix(prefix) if prefix is not None else self._draw_prefix()
+        prefix4 = prefixes.parse_prefix(prefix) if prefix is not None else self._draw_prefix()
+        wanted6 = prefixes.parse_prefix6(prefix6) if prefix6 is not None else None
+        self._check_room()
+        return await self._completions.finish(self._create(label, prefix4, actor=actor, owner=owner, prefix6=wanted6, within=within))
+
+    async def adopt(
+        self, name: str, genesis: bytes, raws: Sequence[bytes], *, actor: str, owner: str | None = None
+    ) -> LiveNetwork:
+        """Take in a network that was founded elsewhere: its root lives on the owner's device. As `create`, and
+        MALFORMED or FORBIDDEN where the documents are not what a network here begins with."""
+        label = parse_network_name(name)
+        network, documents, view = adopted(genesis, raws, int(self._clock()))
+        if view.settings is None or view.settings.name != label or view.settings.servers != (self._place,):
+            raise WarrenError(Code.FORBIDDEN, "the settings of this network name another network or server")
+        if view.members or not {Kind.SETTINGS.value, Kind.POLICY.value} <= {one.kind for one in documents}:
+            raise WarrenError(Code.FORBIDDEN, "a network begins with settings and a policy, and without members")
+        if network in self._live:
+            raise WarrenError(Code.CONFLICT, "this network is here already")
+        self._check_room()
+        now = int(self._clock())
+        row = NetworkRow(
+            id=network,
+            name=label,
+            genesis=genesis,
+            root=ROOT_OF_OWNER,
+            root_key=view.root,
+            sequence=1,
+            next_offset=0,
+            created_at=now,
+        )
+        return await self._completions.finish(self._store(row, documents, actor=actor, owner=owner))
+
+    @property
+    def registrar_key(self) -> Identity:
+        """The key that networks here delegate admission to."""
+        return self._registrar.public
+
+    def root_secret(self, network: LiveNetwork) -> Secret[str]:
+        """The line of a root key that lives here. Raises WarrenError FORBIDDEN where it does not."""
+        return Secret(root_key.format_root(network.id, self._root(network)))
+
+    async def forget_root(self, network: LiveNetwork, proof: bytes, *, actor: str) -> None:
+        """The owner's device proved that it holds the root: delete it here. Raises WarrenError BAD_SIGNATURE."""
+        self._root(network)
+        if not is_signed(network.row.root_key, take_over_statement(network.id), proof):
+            raise WarrenError(Code.BAD_SIGNATURE, "this is no proof that the root key arrived")
+        await self._completions.finish(self._forget_root(network, actor=actor))
+
+    async def _forget_root(self, network: LiveNetwork, *, actor: str) -> None:
+        async with self._database.write() as connection:
+            row = await self.advance(connection, network)
+            await store.set_root(connection, network.id, ROOT_OF_OWNER)
+            await record(
+                connection, Action.ROOT_TAKEN, actor=actor, at=int(self._clock()), network=network.id, subject=row.name
+            )
+        row = NetworkRow(**{**{name: getattr(row, name) for name in row.__slots__}, "root": ROOT_OF_OWNER})
+        self.apply(network, row, ())
+        self._folder.root_key(short_identity(network.id)).unlink(missing_ok=True)
+
+    def _check_room(self) -> None:
         if len(self._live) >= NETWORKS_MAX:
             raise WarrenError(Code.BUSY, f"this server has {NETWORKS_MAX} networks already", "delete one")
-        return await self._completions.finish(self._create(label, prefix4, actor=actor, owner=owner, within=within))
 
     async def _create(
         self,
@@ -140,7 +207,8 @@ class Networks:
         *,
         actor: str,
         owner: str | None,
-        within: Callable[[AsyncConnection, NetworkId], Awaitable[None]] | None = None,
+        prefix6: IPv6Network | None = None,
+        within: Within | None = None,
     ) -> LiveNetwork:
         private = keys.generate()
         root = SigningKeyPair(private)
@@ -150,9 +218,10 @@ class Networks:
             random=os.urandom(16),
             name=label,
             prefix4=prefix4,
-            prefix6=rules.make_ipv6(os.urandom(5)),
+            prefix6=prefix6 or prefixes.make_ipv6(os.urandom(5)),
             server=self._place,
             registrar=self._registrar.public,
+            policy=DEFAULT_TEXT,
             now=now,
         )
         row = NetworkRow(
@@ -165,23 +234,40 @@ class Networks:
             next_offset=0,
             created_at=now,
         )
-        network = LiveNetwork(row, founded.documents)
-        head = await self.registrar_head(network, (), counter=1, now=now)
+        documents = [DocumentRow(one.kind.value, one.subject, one.raw) for one in founded.documents]
         # The root's key is on disk before the network exists: a crash between leaves a file that nothing names.
         key_file = self._folder.root_key(short_identity(founded.network))
         await asyncio.to_thread(write_private, key_file, private)
         try:
+            return await self._store(row, documents, actor=actor, owner=owner, within=within)
+        except WarrenError as error:
+            if error.code is Code.CONFLICT:
+                key_file.unlink(missing_ok=True)
+            raise
+
+    async def _store(
+        self,
+        row: NetworkRow,
+        documents: Sequence[DocumentRow],
+        *,
+        actor: str,
+        owner: str | None,
+        within: Within | None = None,
+    ) -> LiveNetwork:
+        """A new network in the database and in memory. Raises WarrenError CONFLICT where its name is taken."""
+        network, now = LiveNetwork(row, documents), row.created_at
+        head = await self.registrar_head(network, (), counter=1, now=now)
+        try:
             async with self._database.write() as connection:
                 await store.add(connection, row)
-                await store.put(connection, row.id, [*founded.documents, head], now)
+                await store.put(connection, row.id, [*documents, head], now)
                 if owner is not None:
                     await account_store.add_role(connection, row.id, owner, Role.OWNER)
                 if within is not None:
                     await within(connection, row.id)
-                await record(connection, Action.NETWORK_CREATED, actor=actor, at=now, network=row.id, subject=label)
+                await record(connection, Action.NETWORK_CREATED, actor=actor, at=now, network=row.id, subject=row.name)
         except IntegrityError as error:
-            key_file.unlink(missing_ok=True)
-            raise _name_taken(label) from error
+            raise _name_taken(row.name) from error
         network.apply(row, [(head.kind, head.subject, head.raw)])
         self._live[row.id] = network
         return network
@@ -229,12 +315,21 @@ class Networks:
             raise WarrenError(Code.NETWORK_UNKNOWN, "this network was deleted")
         return row
 
+    def under(self, network: LiveNetwork) -> int:
+        """The epoch of the delegation under which the registrar signs."""
+        grant = network.grant_of(self._registrar.public)
+        return 0 if grant is None else grant.epoch
+
     async def registrar_head(
         self, network: LiveNetwork, changes: Iterable[Change], *, counter: int, now: int
     ) -> DocumentRow:
         """The registrar's head as it is with these changes."""
         body = Head(
-            counter=counter, date=now, authority=self._registrar.public, digest=network.registrar_digest(changes)
+            counter=counter,
+            date=now,
+            under=self.under(network),
+            authority=self._registrar.public,
+            digest=network.registrar_digest(changes),
         )
         return DocumentRow(Kind.HEAD.value, self._registrar.public, await self._registrar.attest(network.id, body))
 
@@ -248,12 +343,18 @@ class Networks:
         """Date the heads anew that are older than HEAD_REDATE_S, so that no node has to think it is cut off."""
         now = int(self._clock())
         for network in list(self._live.values()):
-            if all(now - head.date < HEAD_REDATE_S for head in network.heads()):
+            stale = network.stale_heads(now - HEAD_REDATE_S)
+            if not stale:
                 continue
             async with self._order:
                 async with self._database.write() as connection:
                     row = await self.advance(connection, network)
                     heads = [await self.registrar_head(network, (), counter=row.sequence, now=now)]
+                    heads += [
+                        await self._redated(network, head, now)
+                        for head in stale
+                        if head.authority not in {self._registrar.public, *([row.root_key] * (row.root == ROOT_HERE))}
+                    ]
                     if row.root == ROOT_HERE:
                         in_force = await self._root_documents(connection, network)
                         heads.append(
@@ -261,6 +362,10 @@ class Networks:
                         )
                     await store.put(connection, network.id, heads, now)
                 self.apply(network, row, [(head.kind, head.subject, head.raw) for head in heads])
+
+    async def _redated(self, network: LiveNetwork, head: Head, now: int) -> DocumentRow:
+        raw = await self._registrar.redate(network.id, head, now)
+        return DocumentRow(Kind.HEAD.value, head.authority + self._registrar.public, raw)
 
     async def _change_settings(
         self, network: LiveNetwork, action: Action, actor: str, detail: Mapping[str, object], **fields: object
@@ -303,7 +408,7 @@ class Networks:
 
     def _draw_prefix(self) -> IPv4Network:
         in_use = [network.prefix4 for network in self._live.values()]
-        return rules.draw_ipv4(int.from_bytes(os.urandom(4), "big"), in_use)
+        return prefixes.draw_ipv4(int.from_bytes(os.urandom(4), "big"), in_use)
 
 
 def _name_taken(name: str) -> WarrenError:

@@ -113,6 +113,11 @@ async def set_next_offset(connection: AsyncConnection, network: NetworkId, offse
     await connection.execute(update(networks).where(networks.c.id == network).values(next_offset=offset))
 
 
+async def set_root(connection: AsyncConnection, network: NetworkId, root: str) -> None:
+    """Say where the root key lives."""
+    await connection.execute(update(networks).where(networks.c.id == network).values(root=root))
+
+
 async def rename(connection: AsyncConnection, network: NetworkId, name: str) -> None:
     """Change the name. Raises IntegrityError where it is taken."""
     await connection.execute(update(networks).where(networks.c.id == network).values(name=name))

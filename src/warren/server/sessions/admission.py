@@ -7,13 +7,18 @@ Decides the refusal where a network or member is unknown. Must not know sockets 
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from warren.errors import Code, WarrenError
+from warren.limits import DELEGATION_SHOWN_MAX_BYTES
 from warren.model.ids import Identity, show_identity
 from warren.protocol.control.events import Greeted, JoinWanted, ResumeWanted
+from warren.protocol.control.messages import WaitingJoin
 from warren.protocol.control.server_role import ServerSession
+from warren.server.approvals.service import Approvals, waiting_error
+from warren.server.devices.records import check_record
+from warren.server.devices.rules import wanted_hostname
 from warren.server.devices.service import Devices, removed_error
 from warren.server.invites.service import Invites, unknown_key
 from warren.server.metrics import Metrics
@@ -38,11 +43,13 @@ class Admission:
     metrics: Metrics
     certificate_sha256: bytes
     relays: Relays
+    approvals: Approvals
 
     async def greet(self, hello: Greeted) -> tuple[LiveNetwork, Challenge]:
         """The network that a node means, and how to challenge it. Raises NETWORK_UNKNOWN or KEY_UNKNOWN."""
-        network = await self._meant(hello)
+        network, key = await self._meant(hello)
         nonce = os.urandom(NONCE_BYTES)
+        delegation = network.delegation_to(key) if key and network.is_locked else b""
 
         def challenge(machine: ServerSession, now: float) -> None:
             machine.challenge(
@@ -52,6 +59,7 @@ class Admission:
                 now=now,
                 certificate_sha256=self.certificate_sha256,
                 prefixes=(network.settings.prefix4, network.settings.prefix6) if hello.network is None else (),
+                delegation=delegation if len(delegation) <= DELEGATION_SHOWN_MAX_BYTES else b"",
             )
 
         return network, challenge
@@ -72,6 +80,13 @@ class Admission:
             return membership
         if network.is_removed(identity):
             raise removed_error()
+        waits = await self.approvals.hold(network, identity)
+        self._still_here(network)
+        membership = network.state.document(Kind.MEMBERSHIP, identity)
+        if membership is not None:
+            return membership
+        if waits:
+            raise waiting_error()
         raise WarrenError(
             Code.NOT_A_MEMBER, "this machine is not a member of the network", "join it: warren up --auth-key KEY"
         )
@@ -82,6 +97,8 @@ class Admission:
         self._still_here(network)
         began = time.monotonic()
         try:
+            if network.is_locked and not network.state.is_member(Identity(wanted.join.identity)):
+                await self._ask(network, wanted)
             membership = await self.devices.join(network, wanted.join, wanted.key_challenge)
         except WarrenError as error:
             self.metrics.joins.labels(error.code.value).inc()
@@ -94,23 +111,60 @@ class Admission:
         """Store a record; see Devices.publish."""
         await self.devices.publish(network, identity, raw)
 
-    async def leave(self, network: LiveNetwork, identity: Identity) -> None:
-        """End the node's own membership; the key that admitted it stays."""
+    async def _ask(self, network: LiveNetwork, wanted: JoinWanted) -> None:
+        """Into a locked network: with a membership that an invite's key signed, or by waiting (raises WAITING)."""
+        join, identity = wanted.join, Identity(wanted.join.identity)
+        if network.is_removed(identity):
+            raise removed_error()
+        await self.devices.check_key(network, join, wanted.key_challenge)
+        check_record(network, identity, join.record)
+        if join.membership:
+            await self.approvals.bring(network, join)
+            return
+        await self.approvals.ask(network, join, hostname=wanted_hostname(join.hostname, identity))
+        raise waiting_error()
+
+    async def submit(
+        self, network: LiveNetwork, identity: Identity, documents: Sequence[bytes], *, keep_keys: bool
+    ) -> None:
+        """Store what an owner or admin signed; see Approvals.submit. What counts are the signatures, so any member may
+        bring it."""
+        await self.approvals.submit(network, documents, actor=show_identity(identity), keep_keys=keep_keys)
+
+    async def waiting(self, network: LiveNetwork, identity: Identity) -> tuple[WaitingJoin, ...]:
+        """Who waits. Raises FORBIDDEN for whom it does not concern."""
+        self._check_admin(network, identity)
+        return await self.approvals.waiting(network)
+
+    async def deny(self, network: LiveNetwork, identity: Identity, denied: bytes) -> None:
+        """Refuse a machine that waits. Raises FORBIDDEN or NOT_FOUND."""
+        self._check_admin(network, identity)
+        await self.approvals.deny(network, Identity(denied), actor=show_identity(identity))
+
+    def _check_admin(self, network: LiveNetwork, identity: Identity) -> None:
+        if not network.is_admin(identity):
+            raise WarrenError(Code.FORBIDDEN, "this takes a machine of one of the network's admins")
+
+    async def leave(self, network: LiveNetwork, identity: Identity, removal: bytes = b"") -> None:
+        """End the node's own membership; the key that admitted it stays. In a locked network its own word does."""
+        if network.is_locked and removal:
+            await self.approvals.submit(network, (removal,), actor=show_identity(identity))
+            return
         await self.devices.remove(network, identity, actor=show_identity(identity), revoke_key=False, left=True)
 
-    async def _meant(self, hello: Greeted) -> LiveNetwork:
+    async def _meant(self, hello: Greeted) -> tuple[LiveNetwork, bytes]:
         if hello.network is not None:
             network = self.networks.get(hello.network)
             if network is None:
                 raise WarrenError(Code.NETWORK_UNKNOWN, "this server does not serve the network")
-            return network
+            return network, b""
         if hello.key_id is None:
             raise WarrenError(Code.MALFORMED, "a hello names a network or a key")
         key = await self.invites.find(hello.key_id)
         network = None if key is None else self.networks.get(key.network)
-        if network is None:
+        if network is None or key is None:
             raise unknown_key()
-        return network
+        return network, key.public
 
     def _still_here(self, network: LiveNetwork) -> None:
         if self.networks.get(network.id) is not network:

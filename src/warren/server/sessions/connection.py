@@ -11,11 +11,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from warren.errors import Code, WarrenError
-from warren.limits import HOME_CHANGE_EVERY_S, HOME_CHANGES_BURST, SESSION_WRITE_MAX_S, SIGNALS_PER_S
+from warren.limits import HOME_CHANGE_EVERY_S, HOME_CHANGES_BURST, SESSION_WRITE_MAX_S, SIGNALS_PER_S, SUBMIT_MAX_BYTES
 from warren.log import Log
 from warren.model.ids import Identity
 from warren.protocol.control.events import (
+    BatchSubmitted,
     Closed,
+    DenyWanted,
     DocumentsTold,
     Greeted,
     HomeStated,
@@ -25,6 +27,7 @@ from warren.protocol.control.events import (
     ResumeWanted,
     ServerEvent,
     SignalWanted,
+    WaitingAsked,
 )
 from warren.protocol.control.messages import MapUpdate
 from warren.protocol.control.server_role import ServerSession
@@ -76,6 +79,8 @@ class Connection:
         self._signals_free_at = 0.0
         self._homes_free_at = 0.0
         self.relays_due_at = 0.0
+        self._batch: list[bytes] = []
+        self._batch_bytes = 0
 
     # --- what the hub calls ---
 
@@ -191,13 +196,14 @@ class Connection:
             case HomeStated():
                 self._state_home(event.id, event.relay)
             case LeaveWanted():
-                await self._leave(event.id)
+                await self._leave(event.id, event.removal)
+            case BatchSubmitted() | WaitingAsked() | DenyWanted():
+                await self._administer(event)
             case SignalWanted():
                 self._forward(Identity(event.to), event.sealed)
             case DocumentsTold():
-                await self._admission.restored.take_told(
-                    self._known_network(), self._me(), event.documents, last=event.last
-                )
+                network, told = self._known_network(), event.documents
+                await self._admission.restored.take_told(network, self._me(), told, last=event.last)
             case Closed():
                 self._forget()
                 self._metrics.sessions_ended.labels(event.code.value).inc()
@@ -240,12 +246,44 @@ class Connection:
             if self._machine.is_open:
                 self._machine.done(request)
 
-    async def _leave(self, request: int) -> None:
+    async def _administer(self, event: BatchSubmitted | WaitingAsked | DenyWanted) -> None:
+        """What an admin's node asks for."""
+        match event:
+            case BatchSubmitted():
+                await self._take_batch(event)
+            case WaitingAsked():
+                await self._show_waiting(event.id)
+            case DenyWanted():
+                denied = self._admission.deny(self._known_network(), self._me(), event.identity)
+                await self._request(event.id, denied)
+
+    async def _take_batch(self, part: BatchSubmitted) -> None:
+        """Gather the parts of a batch; the last one is carried out and answered."""
+        self._batch += part.documents
+        self._batch_bytes += sum(map(len, part.documents))
+        if self._batch_bytes > SUBMIT_MAX_BYTES:
+            raise WarrenError(Code.TOO_LARGE, f"a batch has at most {SUBMIT_MAX_BYTES} bytes")
+        if part.more:
+            return
+        documents, self._batch, self._batch_bytes = tuple(self._batch), [], 0
+        work = self._admission.submit(self._known_network(), self._me(), documents, keep_keys=part.keep_keys)
+        await self._request(part.id, work)
+
+    async def _show_waiting(self, request: int) -> None:
+        try:
+            joins = await self._admission.waiting(self._known_network(), self._me())
+        except WarrenError as error:
+            self._machine.failed(request, error.code, error.text)
+        else:
+            if self._machine.is_open:
+                self._machine.show_waiting(request, joins)
+
+    async def _leave(self, request: int, removal: bytes) -> None:
         """End the membership; the node hears that it was done before its session ends."""
         network, identity = self._known_network(), self._me()
         self._hub.detach(network.id, identity, self)
         self._identity = None
-        await self._admission.leave(network, identity)
+        await self._admission.leave(network, identity, removal)
         if self._machine.is_open:
             self._machine.done(request)
             self._machine.refuse(Code.REMOVED, "this machine left the network")

@@ -11,6 +11,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from warren.errors import Code, WarrenError
 
 SHARED = IPv4Network("100.64.0.0/10")
+UNIQUE_LOCAL = IPv6Network("fd00::/8")
 AVOIDED = frozenset({64, 100})
 LONGEST_PREFIX = 28
 SHORTEST_PREFIX = 8
@@ -33,6 +34,18 @@ def make_ipv6(random_bytes: bytes) -> IPv6Network:
     if len(random_bytes) != 5:
         raise ValueError("a unique local prefix takes 40 random bits")
     return IPv6Network((b"\xfd" + random_bytes + bytes(10), 64))
+
+
+def parse_prefix6(text: str) -> IPv6Network:
+    """The /64 a person asked for. Raises WarrenError INVALID_ARGUMENT."""
+    example = "for example fd12:3456:789a::/64"
+    try:
+        prefix = ip_network(text)
+    except ValueError as error:
+        raise WarrenError(Code.INVALID_ARGUMENT, f"{text!r} is not an IPv6 prefix", example) from error
+    if not isinstance(prefix, IPv6Network) or prefix.prefixlen != 64 or not prefix.subnet_of(UNIQUE_LOCAL):
+        raise WarrenError(Code.INVALID_ARGUMENT, f"{text!r} is not a /64 of {UNIQUE_LOCAL}", example)
+    return prefix
 
 
 def parse_prefix(text: str) -> IPv4Network:

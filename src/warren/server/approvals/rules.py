@@ -1,0 +1,88 @@
+"""Whether a batch of signed documents may be stored, and what follows from it. Pure.
+
+Decides by `verify` alone: every document of a batch has to count beside what is held, so a server that honestly asks
+here stores what nodes will take and nothing else; whoever brought the batch does not matter. What the batch makes void
+of memberships, records and heads goes. Must not know the database or sessions.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from warren.errors import Code, WarrenError
+from warren.limits import SUBMIT_DOCUMENTS_MAX
+from warren.model.ids import Identity, NetworkId
+from warren.policy.language import is_readable
+from warren.server.networks.live import Change
+from warren.trust.authenticate import Authentic, authenticate
+from warren.trust.documents import Kind, Membership
+from warren.trust.floors import Floors
+from warren.trust.verify import verify
+from warren.trust.view import View
+
+SUBMITTED = frozenset({Kind.SETTINGS, Kind.DELEGATION, Kind.MEMBERSHIP, Kind.REMOVAL, Kind.POLICY, Kind.HEAD})
+VANISHING = frozenset({Kind.MEMBERSHIP, Kind.RECORD, Kind.HEAD})
+"""Of what is held and does not count any more, what goes; the rest explains why something is void."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a batch does: `changes` to what is stored, who comes and goes, and the greatest counter in it."""
+
+    changes: tuple[Change, ...]
+    came: tuple[Membership, ...]
+    changed: tuple[Membership, ...]
+    gone: tuple[Identity, ...]
+    counter: int
+    view: View
+
+
+def judge(network: NetworkId, held: Sequence[bytes], raws: Sequence[bytes], now: int) -> Judged:
+    """Judge a batch. `held` has the genesis; `now`: Unix seconds.
+
+    Raises WarrenError TOO_LARGE, UNSUPPORTED (a kind that is not for batches), or what `verify` has against one of its
+    documents.
+    """
+    if not raws or len(raws) > SUBMIT_DOCUMENTS_MAX:
+        raise WarrenError(Code.TOO_LARGE, f"a batch has 1 to {SUBMIT_DOCUMENTS_MAX} documents")
+    known = _authentic(network, held)
+    before = verify(network, known, floors=Floors(), now=now, readable=is_readable)
+    new = [_submitted(network, raw) for raw in raws]
+    view = verify(network, [*before.documents, *new], floors=before.floors, now=now, readable=is_readable)
+    refused = {one.digest: one for one in view.refused}
+    for document in new:
+        if (reason := refused.get(document.digest)) is not None:
+            raise WarrenError(reason.code, f"this {document.kind} does not count: {reason.text}")
+    in_force = {document.digest for document in view.documents}
+    stays = {(one.kind.value, one.subject) for one in view.documents}
+    changes: list[Change] = [(one.kind.value, one.subject, one.raw) for one in new if one.digest in in_force]
+    changes += [
+        (one.kind.value, one.subject, None)
+        for one in known
+        if one.kind in VANISHING and (one.kind.value, one.subject) not in stays
+    ]
+    return Judged(
+        changes=tuple(changes),
+        came=tuple(view.members[one].membership for one in view.members if one not in before.members),
+        changed=tuple(
+            member.membership
+            for one, member in view.members.items()
+            if one in before.members and member.membership != before.members[one].membership
+        ),
+        gone=tuple(one for one in before.members if one not in view.members),
+        counter=max((getattr(one.body, "counter", 0) for one in new), default=0),
+        view=view,
+    )
+
+
+def _submitted(network: NetworkId, raw: bytes) -> Authentic:
+    answer = authenticate(network, raw)
+    if not isinstance(answer, Authentic):
+        raise WarrenError(answer.code, answer.text)
+    if answer.kind not in SUBMITTED:
+        raise WarrenError(Code.UNSUPPORTED, f"a {answer.kind} is no part of a batch")
+    return answer
+
+
+def _authentic(network: NetworkId, raws: Iterable[bytes]) -> list[Authentic]:
+    found = (authenticate(network, raw) for raw in raws)
+    return [one for one in found if isinstance(one, Authentic)]

@@ -1,0 +1,326 @@
+"""The only door to what owners and admins sign: batches are judged, stored whole and told; machines wait for one.
+
+Decides the order: judge, then in one transaction store the documents, the members' rows, keys and the audit log; after
+the commit tell everybody, end the sessions of who is gone, and wake who waited. A machine that waits asks again and
+again, and each time its question is held for a few seconds: an approval reaches it at once. Must not know sessions or
+HTTP. Invariant: nothing is stored that `verify` would refuse, so nodes never hear of it.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+import msgspec
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from warren.errors import Code, WarrenError
+from warren.limits import WAITING_HOLD_S, WAITING_KEPT_S, WAITING_MAX
+from warren.model.ids import Identity, NetworkId, show_identity
+from warren.protocol.control.messages import Join, WaitingJoin
+from warren.server.accounts import store as account_store
+from warren.server.accounts.rules import Role
+from warren.server.approvals import store
+from warren.server.approvals.rules import Judged, judge
+from warren.server.approvals.store import WaitingRow
+from warren.server.audit.service import Action, record
+from warren.server.completions import Completions
+from warren.server.db.engine import Database
+from warren.server.devices import rules as device_rules
+from warren.server.devices import store as member_store
+from warren.server.devices.store import MemberRow
+from warren.server.invites import service as invites
+from warren.server.invites import store as key_store
+from warren.server.networks import store as network_store
+from warren.server.networks.live import Change, LiveNetwork
+from warren.server.networks.service import Networks
+from warren.server.networks.store import DocumentRow
+from warren.trust.authenticate import Authentic, authenticate
+from warren.trust.documents import Kind, Membership
+from warren.trust.office import is_locked
+
+
+class Approvals:
+    """Batches and machines that wait, of every network. `on_removed` hears of each member that a batch ended."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        networks: Networks,
+        completions: Completions,
+        clock: Callable[[], float],
+        on_removed: Callable[[NetworkId, Identity], None],
+    ) -> None:
+        """`clock`: Unix seconds."""
+        self._database = database
+        self._networks = networks
+        self._completions = completions
+        self._clock = clock
+        self._on_removed = on_removed
+        self._one_batch = asyncio.Lock()
+        self._decided: dict[tuple[NetworkId, Identity], asyncio.Event] = {}
+
+    # --- batches ---
+
+    async def submit(self, network: LiveNetwork, raws: Sequence[bytes], *, actor: str, keep_keys: bool = False) -> None:
+        """Store a batch and let everybody have it.
+
+        Raises WarrenError with what is wrong with a document, CONFLICT (a name or address is another's), BUSY or
+        STORE_UNAVAILABLE; then nothing has changed.
+        """
+        await self._completions.finish(self._submit(network, tuple(raws), _Errand(actor, keep_keys=keep_keys)))
+
+    async def bring(self, network: LiveNetwork, join: Join) -> None:
+        """Admit a machine by the membership that the key of its invite signed; uses the key. Raises KEY_*, FORBIDDEN
+        (it is not the key's, or not for this machine), or as `submit`."""
+        identity = Identity(join.identity)
+        async with self._database.read() as connection:
+            key = await key_store.read(connection, join.key_id)
+        document = authenticate(network.id, join.membership)
+        if not isinstance(document, Authentic):
+            raise WarrenError(document.code, document.text)
+        body = document.body
+        if key is None or document.signer != key.public or document.subject != identity:
+            raise WarrenError(Code.FORBIDDEN, "the invite's key did not sign this membership for this machine")
+        tags = msgspec.json.encode(body.tags).decode() if isinstance(body, Membership) else "[]"
+        brought = _asked(network, join, hostname="", user=key.user or "", tags=tags, now=int(self._clock()))
+        errand = _Errand(f"key:{key.id}", brought=brought)
+        await self._completions.finish(self._submit(network, (join.membership,), errand))
+
+    async def _submit(self, network: LiveNetwork, raws: tuple[bytes, ...], errand: "_Errand") -> None:
+        try:
+            async with self._one_batch:
+                judged = await self._store(network, raws, errand)
+        except IntegrityError as error:
+            raise WarrenError(Code.CONFLICT, "a name or address of this batch is another's by now") from error
+        for identity in judged.gone:
+            self._on_removed(network.id, identity)
+        for body in judged.came:
+            self._decide(network.id, Identity(body.identity))
+
+    async def _store(self, network: LiveNetwork, raws: tuple[bytes, ...], errand: "_Errand") -> Judged:
+        """The transaction: what is judged is what is stored beneath it, since its row is locked meanwhile."""
+        now, was_locked, actor = int(self._clock()), network.is_locked, errand.actor
+        async with self._database.write() as connection:
+            row = await self._networks.advance(connection, network)
+            if errand.brought is not None:
+                await invites.consume(connection, network.id, errand.brought.key_id, now)
+            held = [one.raw for one in await network_store.read_documents(connection, network.id)]
+            judged = await asyncio.to_thread(judge, network.id, [network.row.genesis, *held], raws, now)
+            if judged.counter >= row.sequence:
+                row = await self._networks.advance(connection, network, beyond=judged.counter)
+            changes = list(judged.changes)
+            for identity in judged.gone:
+                await self._end(connection, network, identity, actor=actor, keep_key=errand.keep_keys, now=now)
+            for body in judged.changed:
+                await self._change(connection, network, body)
+            for body in judged.came:
+                changes += await self._take_in(connection, network, body, errand, now)
+            settings = judged.view.settings
+            if settings is not None and settings.name != row.name:
+                await network_store.rename(connection, network.id, settings.name)
+                row = network_store.NetworkRow(
+                    **{**{name: getattr(row, name) for name in row.__slots__}, "name": settings.name}
+                )
+            for kind, subject, raw in changes:
+                if raw is None:
+                    await network_store.drop(connection, network.id, kind, subject)
+            stored = [DocumentRow(kind, subject, raw) for kind, subject, raw in changes if raw is not None]
+            await network_store.put(connection, network.id, stored, now)
+            locked = is_locked(judged.view)
+            words = {"documents": len(stored), "came": len(judged.came), "gone": len(judged.gone)}
+            action = Action.SIGNED if locked == was_locked else Action.LOCKED if locked else Action.UNLOCKED
+            await record(connection, action, actor=actor, at=now, network=network.id, subject=row.name, detail=words)
+        for identity in judged.gone:
+            network.state.drop_presence(identity)
+        self._networks.apply(network, row, changes)
+        return judged
+
+    async def _end(
+        self,
+        connection: AsyncConnection,
+        network: LiveNetwork,
+        identity: Identity,
+        *,
+        actor: str,
+        keep_key: bool,
+        now: int,
+    ) -> None:
+        member = await member_store.mark_removed(connection, network.id, identity, now)
+        if member is None:
+            return
+        left = actor == show_identity(identity)
+        revoked = None
+        if member.key_id is not None and not keep_key and not left:
+            key = await invites.revoke_within(connection, network.id, member.key_id, actor=actor, now=now)
+            revoked = None if key is None else key.id
+        await record(
+            connection,
+            Action.MEMBER_LEFT if left else Action.MEMBER_REMOVED,
+            actor=actor,
+            at=now,
+            network=network.id,
+            subject=show_identity(identity),
+            detail={"hostname": member.hostname, "revoked_key": revoked},
+        )
+
+    async def _change(self, connection: AsyncConnection, network: LiveNetwork, body: Membership) -> None:
+        """Another role: what the person may do on the server follows."""
+        if body.user and await account_store.read_user(connection, body.user) is not None:
+            role = Role.ADMIN if body.role == "admin" else Role.MEMBER
+            await account_store.set_role(connection, network.id, body.user, role, but=Role.OWNER)
+
+    async def _take_in(
+        self, connection: AsyncConnection, network: LiveNetwork, body: Membership, errand: "_Errand", now: int
+    ) -> list[Change]:
+        """The row of a new member, and the record with which it waited."""
+        identity = Identity(body.identity)
+        asked = errand.brought or await store.read(connection, network.id, identity)
+        await store.drop(connection, network.id, identity)
+        if asked is not None and errand.brought is None:
+            await key_store.consume(connection, asked.key_id, network.id, now)
+        row = MemberRow(
+            network=network.id,
+            identity=identity,
+            hostname=body.hostname or None,
+            offset=int(IPv4Address(body.ipv4)) - int(network.prefix4.network_address) if body.ipv4 else None,
+            user=body.user,
+            tags=msgspec.json.encode(body.tags).decode(),
+            os="" if asked is None else asked.os,
+            ephemeral=body.expires is not None,
+            key_id=None if asked is None else asked.key_id,
+            joined_at=now,
+            last_seen=None,
+            removed_at=None,
+        )
+        await member_store.put(connection, row)
+        await record(
+            connection,
+            Action.MEMBER_JOINED,
+            actor=errand.actor,
+            at=now,
+            network=network.id,
+            subject=show_identity(identity),
+            detail={"hostname": body.hostname, "ipv4": body.ipv4, "tags": body.tags, "approved": True},
+        )
+        return [] if asked is None or body.epoch else [(Kind.RECORD.value, identity, asked.record)]
+
+    # --- machines that wait ---
+
+    async def ask(self, network: LiveNetwork, join: Join, *, hostname: str) -> None:
+        """Remember a machine that proved its identity and its key, until somebody decides. Raises KEY_* or FORBIDDEN
+        (it was denied, or asks for tags that its key does not give)."""
+        now, identity = int(self._clock()), Identity(join.identity)
+        async with self._database.write() as connection:
+            key = await key_store.read(connection, join.key_id)
+            if key is None or invites.state_of(key, now) != "live":
+                raise invites.refusal(key, network.id, now)
+            tags = device_rules.granted_tags(join.tags, msgspec.json.decode(key.tags, type=list[str]))
+            before = await store.read(connection, network.id, identity)
+            if before is not None and before.denied_at is not None and before.key_id == key.id:
+                raise denied_error()
+            await store.forget_before(connection, network.id, now - WAITING_KEPT_S)
+            waiting = await store.read_all(connection, network.id)
+            for oldest in waiting[: max(0, len(waiting) + 1 - WAITING_MAX)]:
+                await store.drop(connection, network.id, oldest.identity)
+            words = msgspec.json.encode(tags).decode()
+            since = now if before is None else before.asked_at
+            asked = _asked(network, join, hostname=hostname, user=key.user or "", tags=words, now=since)
+            await store.put(connection, asked)
+            if before is None:
+                await record(
+                    connection, Action.MEMBER_ASKED, actor=f"key:{key.id}", at=now, network=network.id,
+                    subject=show_identity(identity), detail={"hostname": hostname},
+                )  # fmt: skip
+
+    async def hold(self, network: LiveNetwork, identity: Identity) -> bool:
+        """Whether this machine waits; if so, returns when somebody decided, at most after WAITING_HOLD_S. Raises
+        FORBIDDEN where it was denied."""
+        decided = self._decided.setdefault((network.id, identity), asyncio.Event())
+        try:
+            async with self._one_batch, self._database.read() as connection:  # what is stored is also told by then
+                row = await store.read(connection, network.id, identity)
+            if row is not None and row.denied_at is None:
+                try:
+                    async with asyncio.timeout(WAITING_HOLD_S):
+                        await decided.wait()
+                except TimeoutError:
+                    return True
+                async with self._database.read() as connection:
+                    row = await store.read(connection, network.id, identity)
+            if row is not None and row.denied_at is not None:
+                raise denied_error()
+            return row is not None
+        finally:
+            self._decided.pop((network.id, identity), None)
+
+    async def waiting(self, network: LiveNetwork) -> tuple[WaitingJoin, ...]:
+        """Who waits, the longest first."""
+        async with self._database.read() as connection:
+            rows = await store.read_all(connection, network.id)
+        return tuple(
+            WaitingJoin(
+                identity=row.identity,
+                hostname=row.hostname,
+                since=row.asked_at,
+                user=row.user,
+                tags=tuple(msgspec.json.decode(row.tags, type=list[str])),
+                os=row.os,
+            )
+            for row in rows[:WAITING_MAX]
+        )
+
+    async def deny(self, network: LiveNetwork, identity: Identity, *, actor: str) -> None:
+        """Refuse a machine that waits; it may ask again with another key. Raises NOT_FOUND."""
+        now = int(self._clock())
+        async with self._database.write() as connection:
+            if not await store.deny(connection, network.id, identity, now):
+                raise WarrenError(Code.NOT_FOUND, "no such machine waits", "warren member list shows who does")
+            await record(
+                connection, Action.MEMBER_DENIED, actor=actor, at=now, network=network.id,
+                subject=show_identity(identity),
+            )  # fmt: skip
+        self._decide(network.id, identity)
+
+    def _decide(self, network: NetworkId, identity: Identity) -> None:
+        decided = self._decided.get((network, identity))
+        if decided is not None:
+            decided.set()
+
+
+@dataclass(frozen=True, slots=True)
+class _Errand:
+    """Who brought a batch, and how. `brought`: the machine that came with its own membership."""
+
+    actor: str
+    keep_keys: bool = False
+    brought: WaitingRow | None = None
+
+
+def _asked(network: LiveNetwork, join: Join, *, hostname: str, user: str, tags: str, now: int) -> WaitingRow:
+    return WaitingRow(
+        network=network.id,
+        identity=Identity(join.identity),
+        hostname=hostname,
+        user=user,
+        tags=tags,
+        os=join.os[:255],
+        key_id=join.key_id,
+        record=join.record,
+        asked_at=now,
+        denied_at=None,
+    )
+
+
+def denied_error() -> WarrenError:
+    """The refusal for a machine that an admin did not let in."""
+    return WarrenError(Code.FORBIDDEN, "an admin of the network refused this machine", "ask them for another invite")
+
+
+def waiting_error() -> WarrenError:
+    """What a machine hears that has to wait."""
+    return WarrenError(
+        Code.WAITING, "this network is locked: one of its admins has to approve this machine", "warren member approve"
+    )

@@ -1,0 +1,51 @@
+"""Machines that wait for an admin's word, invites for several and to a person."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    op.create_table(
+        "waiting_joins",
+        sa.Column("network", sa.LargeBinary(), nullable=False),
+        sa.Column("identity", sa.LargeBinary(), nullable=False),
+        sa.Column("hostname", sa.String(63), nullable=False),
+        sa.Column("user", sa.String(255), nullable=False),
+        sa.Column("tags", sa.Text(), nullable=False),
+        sa.Column("os", sa.String(255), nullable=False),
+        sa.Column("key_id", sa.String(16), nullable=False),
+        sa.Column("record", sa.LargeBinary(), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("denied_at", sa.BigInteger()),
+        sa.PrimaryKeyConstraint("network", "identity", name="pk_waiting_joins"),
+        sa.ForeignKeyConstraint(["network"], ["networks.id"], name="fk_waiting_joins_network", ondelete="CASCADE"),
+    )
+    op.create_table(
+        "user_invites",
+        sa.Column("id", sa.String(16), nullable=False),
+        sa.Column("network", sa.LargeBinary(), nullable=False),
+        sa.Column("user", sa.String(16), nullable=False),
+        sa.Column("invited_by", sa.String(255), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("accepted_at", sa.BigInteger()),
+        sa.Column("revoked_at", sa.BigInteger()),
+        sa.PrimaryKeyConstraint("id", name="pk_user_invites"),
+        sa.ForeignKeyConstraint(["network"], ["networks.id"], name="fk_user_invites_network", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["user"], ["users.id"], name="fk_user_invites_user", ondelete="CASCADE"),
+    )
+    op.create_index("ix_user_invites_user", "user_invites", ["user"])
+    with op.batch_alter_table("join_keys") as keys:
+        keys.add_column(sa.Column("uses_max", sa.BigInteger()))
+        keys.add_column(sa.Column("hostname", sa.String(63)))
+
+
+def downgrade() -> None:
+    """Refused: an older program has to be given a backup that it wrote."""
+    raise NotImplementedError

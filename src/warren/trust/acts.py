@@ -1,0 +1,191 @@
+"""The acts of owners and admins, each as what it puts into a `Draft`: lock, unlock, approve, kick, promote and so on.
+
+Decides which documents an act takes. The order of lock states is that of the registrar's epochs: each lock and each
+unlock raises it by one and covers everything before it, so that a node which was away through several takes the newest
+and nothing of an older one counts. Must not know files, sessions or how an act was asked for.
+"""
+
+from ipaddress import IPv4Address, IPv4Network
+
+import msgspec
+
+from warren.errors import Code, WarrenError
+from warren.model.ids import Identity
+from warren.trust.batches import Draft, again
+from warren.trust.documents import (
+    FIRST_EPOCH,
+    AdmissionLimits,
+    Delegation,
+    Kind,
+    Membership,
+    Policy,
+    Right,
+    Settings,
+)
+from warren.trust.founding import suffix_of
+from warren.trust.office import ADMIN_RIGHTS, admins, is_locked, registrars, sleeping_registrars
+from warren.trust.signing import REGISTRAR_RIGHTS
+from warren.trust.view import View
+
+FIRST_HOST = 2  # .0 names the network, .1 is kept for services of the network itself
+
+
+def lock(draft: Draft, *, without: tuple[Identity, ...] = (), office: Identity | None = None) -> None:
+    """Take admission from every registrar. `without`: members to end in the same breath; `office`: the owner's own
+    machine, which becomes an admin's, so that the root is not needed day by day."""
+    _only_root(draft)
+    found = registrars(draft.view)
+    if not found:
+        raise WarrenError(Code.CONFLICT, "this network is locked already")
+    for key, delegation in found.items():
+        draft.end_delegation(key, delegation.epoch)
+        attest = Delegation(counter=0, date=0, epoch=delegation.epoch + 1, delegate=key, rights=(Right.ATTEST.value,))
+        draft.put(Kind.DELEGATION, attest)
+    for identity in without:
+        kick(draft, identity)
+    if office is not None and office in draft.view.members and office not in admins(draft.view):
+        promote(draft, office)
+
+
+def unlock(draft: Draft) -> None:
+    """Give admission back to the registrars that lock put to sleep."""
+    _only_root(draft)
+    found = sleeping_registrars(draft.view)
+    if not is_locked(draft.view) or not found:
+        raise WarrenError(Code.CONFLICT, "this network is not locked")
+    for key, delegation in found.items():
+        given = Delegation(
+            counter=0,
+            date=0,
+            epoch=delegation.epoch + 1,
+            delegate=key,
+            rights=tuple(right.value for right in REGISTRAR_RIGHTS),
+            limits=AdmissionLimits(ipv4=_settings(draft.view).prefix4),
+        )
+        draft.put(Kind.DELEGATION, given)
+
+
+def approve(
+    draft: Draft, identity: Identity, *, hostname: str, ipv4: str = "", user: str = "", tags: tuple[str, ...] = ()
+) -> None:
+    """Admit a machine that waits, or one that was removed. `ipv4`: the address it was offered; another one where that
+    is taken or none was."""
+    if identity in draft.view.members:
+        raise WarrenError(Code.CONFLICT, "this machine is a member already")
+    ended = draft.view.removed.get(identity)
+    body = Membership(
+        counter=0,
+        date=0,
+        epoch=FIRST_EPOCH if ended is None else ended + 1,
+        identity=identity,
+        user=user,
+        tags=tags,
+        hostname=hostname,
+        ipv4=free_address(draft.view, ipv4),
+        joined=draft.now,
+    )
+    draft.admit(body)
+
+
+def kick(draft: Draft, identity: Identity) -> None:
+    """End a membership, and with it what the identity may sign."""
+    if identity not in draft.view.members and identity not in draft.view.removed:
+        raise WarrenError(Code.NOT_FOUND, "there is no such member", "warren member list shows who there is")
+    draft.remove(identity)
+    if identity in draft.view.delegations:
+        draft.end_delegation(identity, max(one.epoch for one in draft.view.delegations[identity]))
+
+
+def promote(draft: Draft, identity: Identity) -> None:
+    """Make a member an admin: its key may admit, remove, set policy and delegate from then on."""
+    member = draft.view.members.get(identity)
+    if member is None:
+        raise WarrenError(Code.NOT_FOUND, "there is no such member", "warren member list shows who there is")
+    ended = draft.ended_epoch(identity)
+    given = Delegation(
+        counter=0,
+        date=0,
+        epoch=FIRST_EPOCH if ended is None else ended + 1,
+        delegate=identity,
+        rights=tuple(right.value for right in ADMIN_RIGHTS),
+    )
+    draft.put(Kind.DELEGATION, given)
+    draft.admit(msgspec.structs.replace(again(member.membership), role="admin"))
+
+
+def demote(draft: Draft, identity: Identity) -> None:
+    """Make an admin a plain member; whom it admitted stays."""
+    member = draft.view.members.get(identity)
+    if member is None or identity not in draft.view.delegations:
+        raise WarrenError(Code.NOT_FOUND, "this member is no admin", "warren member list shows who is")
+    draft.end_delegation(identity, max(one.epoch for one in draft.view.delegations[identity]))
+    draft.admit(msgspec.structs.replace(again(member.membership), role="member"))
+
+
+def rename(draft: Draft, name: str) -> None:
+    """Give the network another name, and with it another DNS suffix."""
+    draft.put(Kind.SETTINGS, msgspec.structs.replace(_settings(draft.view), name=name, suffix=suffix_of(name)))
+
+
+def set_policy(draft: Draft, text: bytes) -> None:
+    """Put another access policy in force."""
+    draft.put(Kind.POLICY, Policy(counter=0, date=0, text=text, replaces=draft.view.policy_digest or b""))
+
+
+def invite(
+    draft: Draft, key: Identity, *, hostname: str, ipv4: str, tags: tuple[str, ...], count: int, not_after: int
+) -> str:
+    """Let an invite's key admit so many machines by itself, within a hostname pattern, tags and, for a single one, an
+    address, which is returned."""
+    address = free_address(draft.view, ipv4) if count == 1 else ""
+    bounds = AdmissionLimits(
+        tags=tags, hostname=hostname, ipv4=f"{address}/32" if address else _settings(draft.view).prefix4, count=count
+    )
+    given = Delegation(counter=0, date=0, delegate=key, rights=(Right.ADMIT.value,), not_after=not_after, limits=bounds)
+    draft.put(Kind.DELEGATION, given)
+    return address
+
+
+def revoke_invite(draft: Draft, key: Identity) -> None:
+    """End an invite's key and whom it admitted (FAULTS.md F27)."""
+    found = draft.view.delegations.get(key)
+    if not found:
+        raise WarrenError(Code.NOT_FOUND, "there is no such invite")
+    for identity, member in draft.view.members.items():
+        if member.signer == key:
+            draft.remove(identity)
+    draft.end_delegation(key, max(one.epoch for one in found))
+
+
+def free_address(view: View, wanted: str = "") -> str:
+    """An IPv4 address that nobody has: the wanted one if it can be. WarrenError ADDRESSES_EXHAUSTED."""
+    prefix = IPv4Network(_settings(view).prefix4)
+    taken = {member.membership.ipv4 for member in view.members.values()}
+    taken.update(
+        one.limits.ipv4.removesuffix("/32")
+        for many in view.delegations.values()
+        for one in many
+        if one.limits.ipv4.endswith("/32")
+    )
+    if wanted and wanted not in taken and IPv4Address(wanted) in prefix:
+        return wanted
+    for offset in range(FIRST_HOST, prefix.num_addresses - 1):
+        address = str(prefix.network_address + offset)
+        if address not in taken:
+            return address
+    raise WarrenError(Code.ADDRESSES_EXHAUSTED, f"every address of {prefix} is in use", "remove members that are gone")
+
+
+def _settings(view: View) -> Settings:
+    if view.settings is None:
+        raise WarrenError(Code.NETWORK_UNKNOWN, "the network's settings are not known here yet")
+    return view.settings
+
+
+def _only_root(draft: Draft) -> None:
+    if not draft.is_root:
+        raise WarrenError(
+            Code.FORBIDDEN,
+            "this takes the network's root key, which is not on this machine",
+            "on the owner's device, or: warren network take-over, warren network root import",
+        )

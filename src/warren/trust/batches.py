@@ -1,0 +1,217 @@
+"""What an owner or an admin signs at once, and what follows from it: a `Draft` becomes a `Batch` of documents.
+
+Decides with `verify` what a batch changes before anybody sees it. Where it ends a key's delegation, whom that key
+admitted or removed is signed again by the actor, so that ending a key ends nothing else; a document that nodes would
+refuse is refused here, with their reason. Must not know which acts there are (`acts.py`), files, sessions or who asked;
+keys and `now` (Unix seconds) are arguments.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from warren.errors import Code, WarrenError
+from warren.model.ids import Identity
+from warren.model.keys import SigningKeyPair
+from warren.trust.authenticate import Authentic, authenticate
+from warren.trust.documents import (
+    REMOVED_DELEGATE,
+    REMOVED_MEMBER,
+    Body,
+    Genesis,
+    Head,
+    HeadMark,
+    Kind,
+    Membership,
+    OrderedBody,
+    Removal,
+    subject_of,
+)
+from warren.trust.founding import digest_of
+from warren.trust.signing import sign
+from warren.trust.verify import verify
+from warren.trust.view import View
+
+_COUNTED = frozenset({Kind.SETTINGS, Kind.DELEGATION, Kind.POLICY, Kind.MEMBERSHIP, Kind.REMOVAL})
+_ROUNDS = 3  # signing again what an ended key signed ends nothing further; a third round that finds more is a bug
+
+
+@dataclass(frozen=True, slots=True)
+class Pen:
+    """Who signs: the key, and the epoch of the delegation it signs under (0 for the root)."""
+
+    key: SigningKeyPair = field(repr=False)
+    under: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Documents to be sent at once, what they say, and the view once they are in force."""
+
+    raws: tuple[bytes, ...]
+    bodies: tuple[tuple[Kind, Body], ...]
+    before: View
+    after: View
+
+
+class Draft:
+    """A batch in the making."""
+
+    def __init__(
+        self, view: View, pen: Pen, *, now: int, readable: Callable[[bytes], bool] = lambda _text: True
+    ) -> None:
+        """`view`: what the signer believes. `readable`: as for `verify`."""
+        self.view = view
+        self.pen = pen
+        self.now = now
+        self._readable = readable
+        self._bodies: dict[tuple[Kind, bytes], OrderedBody] = {}
+        self._leaving: set[Identity] = set()
+
+    @property
+    def is_root(self) -> bool:
+        """Whether the root signs."""
+        return self.pen.key.public == self.view.root
+
+    def counter(self, kind: Kind, subject: bytes, epoch: int = 0) -> int:
+        """The counter that follows what is known of this subject."""
+        known = self.view.floors.order(kind, subject) or (0, 0)
+        return known[1] + 1 if epoch >= known[0] else known[1]
+
+    def put(self, kind: Kind, body: OrderedBody) -> None:
+        """Have this body in the batch, dated, numbered and signed by the pen; it replaces one of the same subject."""
+        subject = subject_of(body, self.pen.key.public)
+        numbered: OrderedBody = msgspec.structs.replace(
+            body, counter=self.counter(kind, subject, body.epoch), date=self.now, under=self.pen.under
+        )
+        self._bodies[kind, subject] = numbered
+
+    def admit(self, body: Membership) -> None:
+        """Put a membership, with how far the authorities are: a fresh node's first floors."""
+        marks = tuple(
+            HeadMark(authority=key, epoch=one.head.epoch, counter=one.head.counter)
+            for key, one in sorted(self.view.heads.items())
+        )
+        self.put(Kind.MEMBERSHIP, msgspec.structs.replace(body, heads=marks))
+
+    def remove(self, identity: Identity) -> None:
+        """End a membership; whoever the identity is by its delegations stays to be ended beside it."""
+        member = self.view.members.get(identity)
+        epoch = max(self.view.removed.get(identity, 0), member.membership.epoch if member is not None else 0)
+        self._leaving.add(identity)
+        self.put(Kind.REMOVAL, Removal(counter=0, date=0, epoch=epoch, of="membership", subject=identity))
+
+    def end_delegation(self, key: Identity, epoch: int) -> None:
+        """End every delegation to a key up to this epoch."""
+        self.put(Kind.REMOVAL, Removal(counter=0, date=0, epoch=epoch, of="delegation", subject=key))
+
+    def ended_epoch(self, key: Identity) -> int | None:
+        """The newest epoch of a delegation to this key that anybody ended, as far as the floors tell."""
+        about = REMOVED_DELEGATE + key
+        ended = [
+            order[0]
+            for (kind, subject), order in self.view.floors.orders.items()
+            if kind == Kind.REMOVAL and subject.startswith(about)
+        ]
+        return max(ended, default=None)
+
+    def batch(self) -> Batch:
+        """Sign. WarrenError FORBIDDEN, or another code of `verify`, where nodes would refuse a document of it."""
+        for _ in range(_ROUNDS):
+            signed = self._signed()
+            after = self._after(signed)
+            self._check(signed, after)
+            if not self._sign_again(after):
+                head = self._head(after)
+                return Batch(
+                    raws=(*(one.raw for one in signed), head.raw),
+                    bodies=(*((one.kind, one.body) for one in signed), (head.kind, head.body)),
+                    before=self.view,
+                    after=self._after([*signed, head]),
+                )
+        raise WarrenError(Code.INTERNAL, "signing again what an ended key signed does not come to an end")
+
+    def _signed(self) -> list[Authentic]:
+        return [self._sign(kind, body) for (kind, _subject), body in self._bodies.items()]
+
+    def _sign(self, kind: Kind, body: OrderedBody) -> Authentic:
+        answer = authenticate(self.view.network, sign(kind, self.view.network, body, self.pen.key))
+        if not isinstance(answer, Authentic):
+            raise WarrenError(answer.code, answer.text)
+        return answer
+
+    def _after(self, signed: list[Authentic]) -> View:
+        return verify(
+            self.view.network,
+            [*self.view.documents, *signed],
+            floors=self.view.floors,
+            now=self.view.effective_now,
+            readable=self._readable,
+        )
+
+    def _check(self, signed: list[Authentic], after: View) -> None:
+        refused = {one.digest: one for one in after.refused}
+        for document in signed:
+            reason = refused.get(document.digest)
+            if reason is not None:
+                raise WarrenError(reason.code, f"nodes would refuse this {document.kind}: {reason.text}")
+
+    def _sign_again(self, after: View) -> bool:
+        """Put what would be lost though nobody meant to end it; whether there was any."""
+        lost = [one for key, one in self.view.members.items() if key not in after.members and key not in self._leaving]
+        for member in lost:
+            self.admit(again(member.membership))
+        back = [key for key in self.view.removed if key not in after.removed and key not in self._readmitted()]
+        unsigned = [
+            key for key in self._weakly_removed(after) if (Kind.REMOVAL, self._removal(key)) not in self._bodies
+        ]
+        for identity in {*back, *unsigned}:
+            self.remove(identity)
+        return bool(lost or back or unsigned)
+
+    def _weakly_removed(self, after: View) -> list[Identity]:
+        """Members whose end stands on a removal that this batch makes void: the floors remember it here, but a fresh
+        node has only documents."""
+        standing = {
+            Identity(one.body.subject)
+            for one in after.documents
+            if isinstance(one.body, Removal) and one.body.of == "membership"
+        }
+        before = {
+            Identity(one.body.subject)
+            for one in self.view.documents
+            if isinstance(one.body, Removal) and one.body.of == "membership"
+        }
+        return sorted(before - standing - self._readmitted() - after.members.keys())
+
+    def _readmitted(self) -> set[Identity]:
+        return {Identity(subject) for kind, subject in self._bodies if kind is Kind.MEMBERSHIP}
+
+    def _removal(self, identity: Identity) -> bytes:
+        return REMOVED_MEMBER + identity + self.pen.key.public
+
+    def _head(self, after: View) -> Authentic:
+        """The signer's head over all that it has in force with this batch."""
+        me = self.pen.key.public
+        digests = {
+            (one.kind.value, one.subject): one.digest
+            for one in after.documents
+            if one.signer == me and one.kind in _COUNTED and not isinstance(one.body, Genesis)
+        }
+        counter = self.counter(Kind.HEAD, me)
+        return self._sign(
+            Kind.HEAD,
+            Head(counter=counter, date=self.now, under=self.pen.under, authority=me, digest=digest_of(digests)),
+        )
+
+
+def again(membership: Membership) -> Membership:
+    """The same membership, to be signed by another; its seniority stays."""
+    return msgspec.structs.replace(membership, joined=membership.joined or membership.date, heads=())
+
+
+def lines_digest(lines: tuple[str, ...]) -> bytes:
+    """What a person confirmed: SHA-256 of the lines they were shown."""
+    return hashlib.sha256("\n".join(lines).encode()).digest()

@@ -1,0 +1,56 @@
+"""Who administers a network, and whether anybody may admit while its people sleep. Pure, from a `View`.
+
+Decides what an admin's delegation says, which keys are registrars, and so whether the network is locked. A registrar is
+known by what it may do, not by its name: it admits without a limit of number and may not undo a removal. A person's key
+may (`readmit`); an invite's is limited in number. A server cannot change what it counts as, since none of the three can
+be had without the root's or an admin's signature.
+"""
+
+from collections.abc import Callable, Iterable
+
+from warren.model.ids import Identity
+from warren.trust.documents import Delegation, Right
+from warren.trust.view import View
+
+ADMIN_RIGHTS = (Right.ADMIT, Right.READMIT, Right.REMOVE, Right.POLICY, Right.SETTINGS, Right.ROUTES, Right.DELEGATE)
+"""What `member promote` gives. Not `attest`: dates are trusted, and one of a wrong clock would make others expire."""
+
+
+def registrars(view: View) -> dict[Identity, Delegation]:
+    """The keys that admit on their own, with the newest delegation of each."""
+    return _chosen(view, is_registrar)
+
+
+def sleeping_registrars(view: View) -> dict[Identity, Delegation]:
+    """The keys that lock left nothing but `attest`: whom unlocking gives admission back."""
+    return _chosen(view, lambda one: set(one.rights) == {Right.ATTEST})
+
+
+def admins(view: View) -> dict[Identity, Delegation]:
+    """The keys of human admins."""
+    return _chosen(view, lambda one: {Right.ADMIT, Right.READMIT} <= set(one.rights))
+
+
+def is_locked(view: View) -> bool:
+    """Whether no key but those of people, and invites of theirs, admits. False before the settings are known."""
+    return view.settings is not None and not registrars(view)
+
+
+def is_registrar(delegation: Delegation) -> bool:
+    """Whether this delegation lets a key admit any number on its own."""
+    rights = set(delegation.rights)
+    return Right.ADMIT in rights and Right.READMIT not in rights and delegation.limits.count is None
+
+
+def newest(delegations: Iterable[Delegation]) -> Delegation:
+    """The one of the highest (epoch, counter)."""
+    return max(delegations, key=lambda one: (one.epoch, one.counter))
+
+
+def _chosen(view: View, wanted: Callable[[Delegation], bool]) -> dict[Identity, Delegation]:
+    found = {}
+    for key, many in sorted(view.delegations.items()):
+        chosen = [one for one in many if wanted(one)]
+        if chosen:
+            found[key] = newest(chosen)
+    return found

@@ -1,0 +1,72 @@
+"""What a document says, in words for the person who is about to sign it.
+
+Decides the sentence of each kind. It is made from the very body that is signed, never from what was asked for, so that
+what is shown is what is signed; numbers and dates of the order are left out, since they change between showing and
+signing. Must not know keys.
+"""
+
+from collections.abc import Callable, Iterable
+
+from warren.model.ids import Identity, short_identity
+from warren.model.names import printable
+from warren.trust.batches import Batch
+from warren.trust.documents import Body, Delegation, Head, Kind, Membership, Policy, Removal, Settings
+
+
+def show(batch: Batch) -> tuple[str, ...]:
+    """What the documents of a batch say, one line each, in their order; heads say nothing that others do not."""
+    return tuple(show_bodies(batch.bodies, name_of(batch)))
+
+
+def name_of(batch: Batch) -> Callable[[bytes], str]:
+    """What a key is called: a member's name with the start of its identity, else that alone."""
+
+    def name(key: bytes) -> str:
+        identity = Identity(key)
+        member = batch.before.members.get(identity) or batch.after.members.get(identity)
+        short = short_identity(identity)
+        return short if member is None else f"{printable(member.hostname)} ({short})"
+
+    return name
+
+
+def show_bodies(bodies: Iterable[tuple[Kind, Body]], name: Callable[[bytes], str]) -> Iterable[str]:
+    """The lines of these bodies."""
+    for _kind, body in bodies:
+        match body:
+            case Membership():
+                yield _membership(body, name)
+            case Delegation():
+                yield _delegation(body, name)
+            case Removal(of="membership"):
+                yield f"{name(body.subject)} is removed"
+            case Removal():
+                yield f"the key {name(body.subject)} may sign nothing any more; what it signed is void"
+            case Settings():
+                yield f"the network is called {printable(body.name)}, {body.prefix4} {body.prefix6}, {body.suffix}"
+            case Policy():
+                yield f"another access policy of {len(body.text)} bytes is in force"
+            case Head():
+                continue
+            case _:
+                yield f"a document of kind {_kind}"
+
+
+def _membership(body: Membership, name: Callable[[bytes], str]) -> str:
+    extra = f", tags {', '.join(map(printable, body.tags))}" if body.tags else ""
+    role = f", {printable(body.role)}" if body.role != "member" else ""
+    return f"{name(body.identity)} is a member: {printable(body.hostname)}, {body.ipv4}{role}{extra}"
+
+
+def _delegation(body: Delegation, name: Callable[[bytes], str]) -> str:
+    bounds = []
+    if body.limits.count is not None:
+        bounds.append(f"{body.limits.count} at most")
+    if body.limits.hostname:
+        bounds.append(f"named {body.limits.hostname}")
+    if body.limits.ipv4:
+        bounds.append(f"within {body.limits.ipv4}")
+    if body.limits.tags:
+        bounds.append(f"tagged {', '.join(map(printable, body.limits.tags))}")
+    within = f" ({'; '.join(bounds)})" if bounds else ""
+    return f"the key {name(body.delegate)} may {', '.join(body.rights) or 'nothing'}{within}"
