@@ -1,4 +1,4 @@
-"""A network whose root is the owner's: founded on their device, locked, approved, unlocked, taken over; on each database."""
+"""A network whose root is the owner's: founded on their device, locked, approved, unlocked, taken over; each database."""
 
 import asyncio
 import os
@@ -24,8 +24,8 @@ from warren.protocol.rest.networks import (
 )
 from warren.trust import acts, admission_key, root_key
 from warren.trust.authenticate import Authentic, authenticate
-from warren.trust.batches import Pen
-from warren.trust.documents import Delegation, Kind, Membership
+from warren.trust.batches import Draft, Pen
+from warren.trust.documents import Delegation, Kind, Membership, NodeRecord
 from warren.trust.office import is_locked
 from warren.trust.signing import sign
 
@@ -81,7 +81,7 @@ async def test_lock_keeps_members_and_an_approval_admits_within_two_seconds(serv
             pen = Pen(boss.keys)
             began = time.monotonic()
             done = await owner.act(
-                boss, lambda draft: acts.approve(draft, waiting.identity, hostname=waiting.hostname), pen
+                boss, lambda draft: acts.approve(draft, phone.identity, hostname=waiting.hostname), pen
             )
             assert done.code == ""
             assert await coming is None
@@ -138,7 +138,7 @@ async def test_a_locked_network_is_kicked_from_by_an_admin_and_left_by_ones_own_
             revoked = await late.join(key, "late")
             assert revoked is not None
             assert revoked.code is Code.KEY_REVOKED
-        removal = acts.Draft(member.view(), Pen(member.keys), now=int(time.time()))
+        removal = Draft(member.view(), Pen(member.keys), now=int(time.time()))
         removal.remove(member.identity)
         word = next(one for one in removal.batch().raws if one)
         left = await member.request(lambda machine: machine.leave(word))
@@ -224,7 +224,7 @@ async def test_a_batch_that_no_authority_signed_is_refused_and_changes_nothing(s
         assert boss.peers().keys() == {"member"}
 
 
-def _record(node: TestNode) -> msgspec.Struct:
+def _record(node: TestNode) -> NodeRecord:
     record = node.view().members[node.identity].record
     assert record is not None
     return record
