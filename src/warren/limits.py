@@ -27,6 +27,7 @@ TOLD_PART_BYTES = (
 DELEGATION_SHOWN_MAX_BYTES = 1024  # an invite's delegation in the challenge of who joins with it; ours have 300
 SUBMIT_DOCUMENTS_MAX = 45_000  # of one batch: locking signs each of 20,000 members and removals again
 SUBMIT_MAX_BYTES = 16 * 1024 * 1024  # of one batch: those 45,000 at 350 bytes each; only members bring any
+KEY_USES_MAX = 20_000  # machines of one key with a number: a whole network
 WAITING_MAX = 256  # machines that wait for an admin's word in one network; the one that waits longest goes first
 WAITING_HOLD_S = 8.0  # a machine that waits is answered by then at the latest: a stranger's connection ends at 15 s
 WAITING_ASK_S = 1.0  # until it asks again

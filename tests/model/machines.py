@@ -129,6 +129,7 @@ class ServerMachine(Machine):
                 self._metrics,
                 certificate_sha256=b"",
                 relays=services.relays,
+                approvals=services.approvals,
             )
             rounds = Housekeeping(
                 networks=services.networks,

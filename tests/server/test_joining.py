@@ -11,6 +11,7 @@ from warren.errors import Code
 from warren.model.ids import show_identity
 from warren.model.keys import Secret
 from warren.protocol.rest.keys import Key, Keys
+from warren.protocol.rest.members import Kicked
 from warren.trust import admission_key
 from warren.trust.admission_key import AdmissionKey
 
@@ -186,3 +187,20 @@ async def test_parallel_joins_get_names_and_addresses_of_their_own(server: Runni
     addresses = [address for member in members for address in member.addresses]
     assert len(set(addresses)) == len(addresses)
     assert key_of(server, key).uses == 31
+
+
+async def test_of_fifty_that_race_for_the_last_place_of_a_key_exactly_one_gets_it(server: RunningServer) -> None:
+    key = server.create_key(uses=2)
+    async with TestNode(server.node_url) as first:
+        assert await first.join(key, "first-of-two") is None
+        await first.leave()
+    nodes = [TestNode(server.node_url) for _ in range(50)]
+    try:
+        answers = await asyncio.gather(*(node.join(key, f"racer{number}") for number, node in enumerate(nodes)))
+    finally:
+        for node in nodes:
+            await node.disconnect()
+    assert answers.count(None) == 1
+    assert {one.code for one in answers if one is not None} == {Code.KEY_USED}
+    assert (key_of(server, key).state, key_of(server, key).uses, key_of(server, key).uses_max) == ("used", 2, 2)
+    server.rest.delete("networks", "default", "members", f"racer{answers.index(None)}", kind=Kicked)

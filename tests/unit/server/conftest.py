@@ -14,6 +14,7 @@ from warren.errors import Code
 from warren.model.ids import Identity
 from warren.model.keys import SigningKeyPair
 from warren.protocol.control.messages import Join
+from warren.server.approvals.service import Approvals
 from warren.server.completions import Completions
 from warren.server.db.engine import Database, database_url
 from warren.server.db.migrate import migrate
@@ -71,6 +72,7 @@ class Features:
     hub: Hub
     housekeeping: Housekeeping
     clock: list[float]
+    approvals: Approvals
 
     @property
     def network(self) -> LiveNetwork:
@@ -156,5 +158,12 @@ async def features(tmp_path: Path, url: str | URL) -> AsyncIterator[Features]:
             on_removed=hub.removed,
             on_served=hub.changed,
         )
-        yield Features(database, networks, invites, devices, restored, hub, housekeeping, clock)
+        approvals = Approvals(
+            database=database,
+            networks=networks,
+            completions=completions,
+            clock=lambda: clock[0],
+            on_removed=hub.removed,
+        )
+        yield Features(database, networks, invites, devices, restored, hub, housekeeping, clock, approvals)
     await database.close()

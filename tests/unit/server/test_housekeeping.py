@@ -66,6 +66,7 @@ async def test_a_member_that_comes_back_after_its_time_is_renewed_before_it_is_i
         Metrics(),
         certificate_sha256=b"",
         relays=relays,
+        approvals=features.approvals,
     )
     membership = await admission.resume(features.network, ResumeWanted(late))
     assert expires_of(features, late) == int(features.clock[0]) + EPHEMERAL_LIFETIME_S

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from warren.limits import KEY_LIFETIME_MAX_S, MEMBER_MAX_TAGS
+from warren.limits import KEY_LIFETIME_MAX_S, KEY_USES_MAX, MEMBER_MAX_TAGS
 
 KeyState = Literal["live", "used", "expired", "revoked"]
 
@@ -27,15 +27,18 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: float
     used_at: float | None = None
     revoked_at: float | None = None
+    uses_max: int | None = None
 
 
 class KeyCreate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`expires_s`: seconds from now; single-use unless `reusable`; `tags` mark the machines that join with it."""
+    """`expires_s`: seconds from now; single-use unless `reusable` or for so many `uses`; `tags` mark the machines that
+    join with it."""
 
     reusable: bool = False
     ephemeral: bool = False
     tags: Annotated[tuple[str, ...], Meta(max_length=MEMBER_MAX_TAGS)] = ()
     expires_s: Annotated[int, Meta(ge=1, le=KEY_LIFETIME_MAX_S)] = 3600
+    uses: Annotated[int, Meta(ge=1, le=KEY_USES_MAX)] | None = None
 
 
 class KeyCreated(msgspec.Struct, frozen=True, kw_only=True):

@@ -45,10 +45,11 @@ async def create_key(request: HTTPRequest, network: FromPath[str], data: JSONBod
     found = services.networks.find(network)
     created = await services.invites.create(
         found,
-        reusable=data.reusable,
+        reusable=data.reusable or data.uses is not None,
         ephemeral=data.ephemeral,
         tags=data.tags,
         expires_s=data.expires_s,
+        uses=data.uses,
         actor=caller_of(request).actor,
     )
     return KeyCreated(secret=created.secret.reveal(), key=_shown(found, created.row, services.invites.now()))
@@ -79,6 +80,7 @@ def _shown(network: LiveNetwork, row: KeyRow, now: int) -> Key:
         tags=msgspec.json.decode(row.tags, type=tuple[str, ...]),
         state=state_of(row, now),
         uses=row.uses,
+        uses_max=row.uses_max,
         created_at=float(row.created_at),
         expires_at=float(row.expires_at),
         used_at=None if row.used_at is None else float(row.used_at),

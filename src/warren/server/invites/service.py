@@ -58,8 +58,12 @@ class Invites:
         tags: Sequence[str],
         expires_s: int,
         actor: str,
+        uses: int | None = None,
     ) -> Created:
-        """Make a key. Raises WarrenError INVALID_ARGUMENT (a tag), BUSY (too many live keys), STORE_UNAVAILABLE."""
+        """Make a key; a reusable one for at most `uses` machines.
+
+        Raises WarrenError INVALID_ARGUMENT (a tag), BUSY (too many live keys) or STORE_UNAVAILABLE.
+        """
         words = sorted({parse_tag(tag) for tag in tags})
         now = self.now()
         key = admission_key.make(os.urandom(RANDOM_BYTES), network.id, network.row.root_key, self._server_public)
@@ -76,6 +80,7 @@ class Invites:
             expires_at=now + expires_s,
             used_at=None,
             revoked_at=None,
+            uses_max=uses,
         )
         async with self._database.write() as connection:
             if await store.count_live(connection, network.id, now) >= KEYS_PER_NETWORK_MAX:
@@ -90,7 +95,13 @@ class Invites:
                 at=now,
                 network=network.id,
                 subject=key.id,
-                detail={"reusable": reusable, "ephemeral": ephemeral, "tags": words, "expires_at": row.expires_at},
+                detail={
+                    "reusable": reusable,
+                    "ephemeral": ephemeral,
+                    "uses": uses,
+                    "tags": words,
+                    "expires_at": row.expires_at,
+                },
             )
         return Created(Secret(admission_key.format_key(key)), row)
 
@@ -167,7 +178,7 @@ def state_of(row: KeyRow, now: int) -> KeyState:
     """What a key's state is called; the strongest reason first."""
     if row.revoked_at is not None:
         return "revoked"
-    if not row.reusable and row.uses > 0:
+    if row.is_used_up:
         return "used"
     return "expired" if row.expires_at <= now else "live"
 
@@ -181,7 +192,7 @@ def refusal(row: KeyRow | None, network: NetworkId, now: int) -> WarrenError:
         case "revoked":
             return WarrenError(Code.KEY_REVOKED, "this key was revoked", another)
         case "used":
-            return WarrenError(Code.KEY_USED, "this key admits one machine, and it did", another)
+            return WarrenError(Code.KEY_USED, "this key has admitted as many machines as it may", another)
         case "expired":
             return WarrenError(Code.KEY_EXPIRED, "this key has expired", another)
         case "live":

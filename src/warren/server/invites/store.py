@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
     func,
     insert,
     or_,
@@ -43,13 +44,15 @@ join_keys = Table(
     Column("expires_at", Seconds, nullable=False),
     Column("used_at", Seconds),
     Column("revoked_at", Seconds),
+    Column("uses_max", BigInteger),  # of a reusable key; none: any number
     Index(None, "network"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """One pre-auth key: `public` verifies who has its seed; `tags` is JSON; `user`: whose machine it admits."""
+    """One pre-auth key: `public` verifies who has its seed; `tags` is JSON; `user`: whose machine it admits;
+    `uses_max`: how many a reusable one admits (None: any number)."""
 
     id: str
     network: NetworkId
@@ -63,6 +66,12 @@ class KeyRow:
     expires_at: int
     used_at: int | None
     revoked_at: int | None
+    uses_max: int | None = None
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether it admitted as many as it may."""
+        return self.uses >= (self.uses_max or self.uses + 1) if self.reusable else self.uses > 0
 
 
 _COLUMNS = tuple(join_keys.c[name] for name in KeyRow.__slots__)
@@ -137,5 +146,9 @@ def _live(now: int) -> tuple[ColumnElement[bool], ...]:
     return (
         join_keys.c.revoked_at.is_(None),
         join_keys.c.expires_at > now,
-        or_(join_keys.c.reusable, join_keys.c.uses == 0),
+        or_(
+            and_(join_keys.c.reusable, join_keys.c.uses_max.is_(None)),
+            and_(join_keys.c.reusable, join_keys.c.uses < join_keys.c.uses_max),
+            join_keys.c.uses == 0,
+        ),
     )

@@ -140,7 +140,9 @@ class Networks:
         prefix4 = prefixes.parse_prefix(prefix) if prefix is not None else self._draw_prefix()
         wanted6 = prefixes.parse_prefix6(prefix6) if prefix6 is not None else None
         self._check_room()
-        return await self._completions.finish(self._create(label, prefix4, actor=actor, owner=owner, prefix6=wanted6, within=within))
+        return await self._completions.finish(
+            self._create(label, prefix4, actor=actor, owner=owner, prefix6=wanted6, within=within)
+        )
 
     async def adopt(
         self, name: str, genesis: bytes, raws: Sequence[bytes], *, actor: str, owner: str | None = None

@@ -1,4 +1,4 @@
-"""Machines that wait for an admin's word, invites for several and to a person."""
+"""Machines that wait for an admin's word; keys for so many machines."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -26,24 +26,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("network", "identity", name="pk_waiting_joins"),
         sa.ForeignKeyConstraint(["network"], ["networks.id"], name="fk_waiting_joins_network", ondelete="CASCADE"),
     )
-    op.create_table(
-        "user_invites",
-        sa.Column("id", sa.String(16), nullable=False),
-        sa.Column("network", sa.LargeBinary(), nullable=False),
-        sa.Column("user", sa.String(16), nullable=False),
-        sa.Column("invited_by", sa.String(255), nullable=False),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("expires_at", sa.BigInteger(), nullable=False),
-        sa.Column("accepted_at", sa.BigInteger()),
-        sa.Column("revoked_at", sa.BigInteger()),
-        sa.PrimaryKeyConstraint("id", name="pk_user_invites"),
-        sa.ForeignKeyConstraint(["network"], ["networks.id"], name="fk_user_invites_network", ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["user"], ["users.id"], name="fk_user_invites_user", ondelete="CASCADE"),
-    )
-    op.create_index("ix_user_invites_user", "user_invites", ["user"])
     with op.batch_alter_table("join_keys") as keys:
         keys.add_column(sa.Column("uses_max", sa.BigInteger()))
-        keys.add_column(sa.Column("hostname", sa.String(63)))
 
 
 def downgrade() -> None:
