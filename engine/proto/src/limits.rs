@@ -78,7 +78,7 @@ pub const SOURCE_PROBES: (u32, u32) = (50, 100);
 /// Probe tags verified a second and in a burst, in all: 4 µs each.
 pub const PROBES: (u32, u32) = (2_000, 1_000);
 /// Elsewhere events of one peer are at least this far apart.
-pub const ELSEWHERE_SPACING: Duration = Duration::from_secs(1);
+pub const ELSEWHERE_SPACING: Duration = Duration::from_millis(250);
 
 // --- offloads ---
 /// Bytes of UDP payload in one send (RFC 768 under IPv4), so the longest train of datagrams.

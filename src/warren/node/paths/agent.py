@@ -26,14 +26,14 @@ from warren.node.paths.path import Path, Wholeness
 from warren.node.paths.probing import SILENT_RELAY_S, Ping, Probing
 from warren.node.paths.ranking import Sample, choose
 from warren.node.paths.rounds import Rounds
+from warren.node.paths.suspicion import Suspicion
 
 KEEPALIVE_S = 15.0  # below the 30 s after which home routers forget a mapping, one probe may be lost
 SPARE_KEEPALIVE_S = 50.0  # other paths that answer: warm enough to move to
 FULL_KEEPALIVES = 4  # every so many keepalives packets of full size are tried too
 FULL_DOUBT_GAP_S = 3.0  # between two such tries because of silence
 DOUBT_GAP_S = 0.5  # a path that answered within this is not asked because of silence
-MOVED_AFTER_S = 0.5  # the peer speaks from elsewhere, and the path in use was silent for so long
-MOVED_GAP_S = 3.0  # between two such checks
+ELSEWHERE_S = 1.5  # packets that came from elsewhere so recently say nothing for the path in use
 FOLLOW_AFTER_S = 0.25  # a path that answered within this is alive, whatever the peer thinks
 
 
@@ -54,7 +54,7 @@ class PathAgent:
         self._own_mapping = self._peer_mapping = Mapping.UNKNOWN
         self._generation = 0
         self._highest_counter = 0
-        self._moved_checked_at = -MOVED_GAP_S
+        self._suspicion = Suspicion()
         self._elsewhere_at = float("-inf")
         self._events: deque[Event] = deque()
 
@@ -127,8 +127,8 @@ class PathAgent:
             return
         if follow and isinstance(hop, RelayHop) and self._paths.get(hop) is not None and not current.is_relay:
             self._follow(current, now)
-        elif current.give_up_at is None:
-            self._suspect_move(current, now)
+        else:
+            self._suspect_move(current, hop, now)
 
     def handle_pong(self, hop: Hop, transaction: bytes, now: float) -> None:
         """A valid pong: counts only for a ping that is out, and from where that went."""
@@ -150,8 +150,8 @@ class PathAgent:
         self._elsewhere_at = now
         self._heard(hop, now)
         current = self._current_path
-        if current is not None and current.hop != hop and current.give_up_at is None:
-            self._suspect_move(current, now)
+        if current is not None and current.hop != hop:
+            self._suspect_move(current, hop, now)
 
     def handle_doubt(self, now: float) -> None:
         """Something says that the path in use may be dead (packets go out, none come in; sending failed)."""
@@ -168,7 +168,7 @@ class PathAgent:
     def handle_alive(self, now: float) -> None:
         """Packets of the peer arrive: where they don't come from elsewhere, the path is alive one way at least."""
         current = self._current_path
-        if current is not None and now - self._elsewhere_at > MOVED_GAP_S / 2:
+        if current is not None and now - self._elsewhere_at > ELSEWHERE_S:
             current.be_patient(now)
 
     def handle_traffic(self, now: float) -> None:
@@ -259,17 +259,11 @@ class PathAgent:
         if not path.schedule:
             self._try(path, now)
 
-    def _suspect_move(self, current: Path, now: float) -> None:
-        """The peer speaks from elsewhere: perhaps it moved, and a pong from a moment ago says nothing of that.
-
-        Or it only has another idea of the best path: then both sides would go on checking each other, but for the gap.
-        """
-        if now < self._moved_checked_at + MOVED_GAP_S:
-            return
-        self._moved_checked_at = now
-        answered_at = current.answered_at if current.answered_at is not None else now
-        current.schedule = deque((max(now, answered_at + MOVED_AFTER_S),))
-        self._drive(current, now)
+    def _suspect_move(self, current: Path, hop: Hop, now: float) -> None:
+        """The peer speaks from elsewhere: perhaps it moved, and then its packets are no reason for patience."""
+        is_verifying = current.give_up_at is not None and not current.is_patient
+        if not is_verifying and self._suspicion.wants_look(hop, now):
+            self._verify(current, now)
 
     def _follow(self, current: Path, now: float) -> None:
         """The peer left the path in use because it is dead for it: so it is for us, unless it answered just now."""
