@@ -21,9 +21,17 @@ SETTLE_S = 10.0
 SHORT_S = 3.5  # more than a mapping of `obstacles.short_udp` lasts
 
 
+KINDS = ("port not kept", "home")
+
+
 @pytest.fixture
 def pair(lab: Lab) -> Pair:
-    made = Pair(World.start(lab, 4), "port not kept", "home")
+    return joined(World.start(lab, 4))
+
+
+def joined(world: World) -> Pair:
+    """Both send directly, and have a session."""
+    made = Pair(world, *KINDS)
     made.until("direct")
     made.answered()
     return made
@@ -76,11 +84,11 @@ def test_after_an_idle_rebinding_traffic_of_either_side_passes_within_3_s(pair: 
     assert silent_s < FIRST_MAX_S
 
 
-def test_mappings_that_last_2_s_are_kept_open_by_traffic_and_found_again_without(pair: Pair, tell: Tell) -> None:
-    for one in pair.sites:
-        one.router.put(obstacles.short_udp)
-        one.router.forget()
-    pair.answered()
+def test_mappings_that_last_2_s_are_kept_open_by_traffic_and_found_again_without(lab: Lab, tell: Tell) -> None:
+    world = World.start(lab, 4)
+    for kind, side in zip(KINDS, "lr", strict=True):
+        world.place(kind, side)[0].router.put(obstacles.short_udp)
+    pair = joined(world)
     with pair.stream() as there, pair.stream(back=True) as back:
         pair.answered()
     assert (there.stop().longest_s < 0.5, back.stop().longest_s < 0.5) == (True, True)

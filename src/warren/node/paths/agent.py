@@ -66,14 +66,28 @@ class PathAgent:
         self._begin_rounds(now)
 
     def handle_candidates(
-        self, endpoints: Iterable[Endpoint], generation: int, now: float, mapping: Mapping = Mapping.UNKNOWN
+        self,
+        endpoints: Iterable[Endpoint],
+        generation: int,
+        now: float,
+        mapping: Mapping = Mapping.UNKNOWN,
+        *,
+        is_call: bool = False,
     ) -> None:
-        """The peer told its endpoints (authenticated, filtered); an older generation than the last is dropped."""
+        """The peer told its endpoints (authenticated, filtered); an older generation than the last is dropped.
+
+        `is_call`: it looks for us. Where we have a direct path this one is perhaps dead for it, and only what we send
+        opens our router again.
+        """
         if generation < self._generation:
             return
         self._generation = generation
         self._peer_mapping = mapping
         self._add(endpoints, now)
+        current = self._current_path
+        if is_call and current is not None and not current.is_relay and current.give_up_at is None:
+            if current.answered_at is None or now - current.answered_at >= DOUBT_GAP_S:
+                self._verify(current, now)
         self._try_all(now)
 
     def handle_online(self, now: float, *, online: bool) -> None:
@@ -223,9 +237,9 @@ class PathAgent:
 
     @property
     def is_answering(self) -> bool:
-        """Whether the path in use answers, as far as is known."""
+        """Whether the path in use answers, and no ping is out that may show the contrary."""
         current = self._current_path
-        return current is not None and current.answers and not current.is_doubted
+        return current is not None and current.answers and current.give_up_at is None
 
     @property
     def candidates(self) -> tuple[Hop, ...]:
@@ -336,6 +350,8 @@ class PathAgent:
         if path.begins_doubt(now):
             if path.hop == self._current:
                 self._look_elsewhere(now)
+                if path.is_relay:  # the peer does not hear us by it: the server may carry our call
+                    self._put_event(SendCandidates(reply_wanted=True))
             self._choose(now)
 
     def _give_up(self, path: Path, now: float) -> None:

@@ -232,7 +232,8 @@ class Prober:
         way.heard = told.generation
         now = time.monotonic()
         endpoints = peer_endpoints(told.endpoints, self._place.prefixes, self._translators)
-        way.agent.handle_candidates(endpoints, told.generation, now, Mapping.of(told.mapping))
+        mapping = Mapping.of(told.mapping)
+        way.agent.handle_candidates(endpoints, told.generation, now, mapping, is_call=told.reply_wanted)
         if told.reply_wanted:
             self._telling.signal(way, now, reply_wanted=False)
         self._touch(way)

@@ -51,8 +51,8 @@ def choose(current: Hop | None, usable: Sequence[Sample]) -> Choice | None:
         return None
     grade = min(sample.grade for sample in usable)
     held = next((sample for sample in usable if sample.endpoint == current), None)
-    if held is not None and held.grade is Grade.DOUBTED and grade is Grade.SILENT:
-        return Choice(held, "nothing else answers")
+    if held is not None and held.grade is Grade.DOUBTED and grade in {Grade.DOUBTED, Grade.SILENT}:
+        return Choice(held, "nothing else answers")  # round trips of before say nothing
     best = min((sample for sample in usable if sample.grade is grade), key=_order)
     if held is None:
         reason = "the first that answered" if len(usable) == 1 else "the shortest round trip"
