@@ -267,7 +267,7 @@ class PathAgent:
         if path is None:
             return
         path.heard_at = now
-        if path.answers:
+        if path.answers and not path.is_doubted:
             return
         self._paths.ping_back(path, now)
         if not path.schedule:
@@ -336,7 +336,7 @@ class PathAgent:
             return
         if path.judge_full(now):
             self._choose(now)
-        if path.ends_hold(now) and path.answers:
+        if path.ends_hold(now) and path.answers and path.give_up_at is None:
             path.begin_verify(now)
             path.begin_full(now)
         if path.answers and path.give_up_at is None and path.schedule and path.schedule[0] <= now:
@@ -350,8 +350,7 @@ class PathAgent:
         if path.begins_doubt(now):
             if path.hop == self._current:
                 self._look_elsewhere(now)
-                if path.is_relay:  # the peer does not hear us by it: the server may carry our call
-                    self._put_event(SendCandidates(reply_wanted=True))
+                self._put_event(SendCandidates(reply_wanted=True))  # what it sends opens its router for us again
             self._choose(now)
 
     def _give_up(self, path: Path, now: float) -> None:

@@ -197,7 +197,9 @@ class Path:
     @property
     def doubt_due(self) -> float | None:
         """When silence is long enough for doubt, if it is being verified."""
-        if self.verified_since is None or self.is_doubted or self.is_patient or not self.answers:
+        if self.verified_since is None or self.is_doubted or self.is_patient:
+            return None
+        if not self.answers and not self.is_relay:  # a relay's hop is in use before it ever answered
             return None
         patience_s = 2 * (self.rtt_s or 0.0) + 4 * self.deviation_s
         return self.verified_since + min(max(DOUBT_AFTER_S, patience_s), DOUBT_AFTER_MAX_S)
