@@ -85,9 +85,8 @@ class PathAgent:
         self._peer_mapping = mapping
         self._add(endpoints, now)
         current = self._current_path
-        if is_call and current is not None and not current.is_relay and current.give_up_at is None:
-            if current.answered_at is None or now - current.answered_at >= DOUBT_GAP_S:
-                self._verify(current, now)
+        if is_call and current is not None and not current.is_relay:
+            self._verify_stale(current, now)
         self._try_all(now)
 
     def handle_online(self, now: float, *, online: bool) -> None:
@@ -172,9 +171,7 @@ class PathAgent:
         current = self._current_path
         if current is None:
             return
-        is_fresh = current.answered_at is not None and now - current.answered_at < DOUBT_GAP_S
-        if current.give_up_at is None and not is_fresh:
-            self._verify(current, now)
+        self._verify_stale(current, now)
         if not current.is_relay and now - current.full_checked_at > FULL_DOUBT_GAP_S:
             current.begin_full(now)  # perhaps small packets pass, and the large ones do not
             self._paths.send_due(current, now)
@@ -326,6 +323,12 @@ class PathAgent:
     def _verify(self, path: Path, now: float) -> None:
         path.begin_verify(now)
         self._drive(path, now)
+
+    def _verify_stale(self, path: Path, now: float) -> None:
+        """Unless that is under way, or it answered just now."""
+        is_fresh = path.answered_at is not None and now - path.answered_at < DOUBT_GAP_S
+        if path.give_up_at is None and not is_fresh:
+            self._verify(path, now)
 
     def _drive(self, path: Path, now: float) -> None:
         lost = path.count_lost(now)
