@@ -13,7 +13,7 @@ from warren.limits import MAPPINGS_OPEN_MAX
 pytestmark = pytest.mark.netlab
 
 BESIDE = 8  # mappings that are not for a peer: STUN at two places, the relay, a gateway asked for mappings
-WATCH_S = 12.0  # several rounds
+WATCH_S = 7.0  # three rounds, at 0, 2 and 6 s
 LOOK_EVERY_S = 0.5
 
 

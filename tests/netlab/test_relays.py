@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.netlab import connect_proxy, meddler, nat, obstacles
@@ -165,8 +166,14 @@ def with_relays(lab: Lab, *names: str) -> tuple[Apart, list[AloneRelay]]:
 
 def home_of(machine: Machine) -> int:
     """The relay where this machine is to be reached, as it remembers."""
+    return int(remembered(machine).get("home", 0))
+
+
+def remembered(machine: Machine) -> dict[str, Any]:
+    """What is on disk of relays here."""
     files = list(machine.state.glob("networks/*/relays.json"))
-    return int(json.loads(files[0].read_text())["content"]["home"]) if files else 0
+    content: dict[str, Any] = json.loads(files[0].read_text())["content"] if files else {}
+    return content
 
 
 def test_two_homes_that_block_each_other_ping_over_the_relay_at_once(lab: Lab) -> None:
@@ -247,8 +254,12 @@ def test_relays_that_stand_alone_carry_on_without_the_server(lab: Lab) -> None:
     apart, _ = with_relays(lab, "one")
     assert "pong from a" in ping(apart.b, "a", "5s")
     assert apart.server.process is not None
+    until(
+        lambda: all(home_of(one) and remembered(one)["peers"] for one in apart.machines),
+        "what they know of relays is on disk, which a kill -9 may find a second late",
+    )
     apart.server.process.kill()
-    for machine in apart.machines:  # what they know is on disk
+    for machine in apart.machines:
         pid = machine.daemon_pid()
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
