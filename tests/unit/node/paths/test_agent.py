@@ -157,6 +157,18 @@ def test_a_peer_that_speaks_from_elsewhere_right_after_an_answer_has_its_old_pat
     assert A4 in pinged
 
 
+def test_who_is_looked_for_speaks_on_its_own_direct_path_so_that_its_router_lets_the_seeker_in() -> None:
+    simulation = connected()
+    simulation.run(5.0)
+    before = len(simulation.b.sent)
+    simulation.b.agent.handle_candidates([], 10**15, simulation.now, is_call=False)
+    simulation.drain(simulation.b)
+    assert len(simulation.b.sent) == before, "who only tells its endpoints is not looked for"
+    simulation.b.agent.handle_candidates([], 10**15, simulation.now, is_call=True)
+    simulation.drain(simulation.b)
+    assert len(simulation.b.sent) == before + 1
+
+
 def test_a_quiet_path_costs_few_probes() -> None:
     simulation = connected()
     before = len(simulation.a.sent)
