@@ -28,6 +28,7 @@ _ON = (
             Flag(
                 "auth-key", "pre-auth key to join with (wk.…), file:PATH, or - for standard input", Kind.SECRET, "KEY"
             ),
+            Flag("invite", "an invite's link, file:PATH, or -: it names its server itself", Kind.SECRET, "LINK"),
             Flag("hostname", "this node's name; the machine's own name if not given", Kind.TEXT, "NAME"),
             Flag("tag", "what this machine is for; may be given again", Kind.TEXT, "TAG", is_many=True),
             Flag("ephemeral", "the membership ends a few hours after this node was last seen", can_be_no=True),
@@ -167,9 +168,14 @@ _NETWORKS = (
         flags=(
             _SERVER,
             Flag("prefix", "its IPv4 prefix; a random /16 of 100.64.0.0/10 if not given", Kind.TEXT, "PREFIX"),
+            Flag("prefix6", "its IPv6 prefix, a /64 of fd00::/8; a random one if not given", Kind.TEXT, "PREFIX"),
+            Flag("root", "where its root key is made: server, or device (this machine's daemon)", Kind.TEXT, "WHERE"),
         ),
         arguments=(Argument("name", "the network's name"),),
-        examples=(("warren network create lab --prefix 100.90.0.0/16", ""),),
+        examples=(
+            ("warren network create lab --prefix 100.90.0.0/16", ""),
+            ("warren network create lab --root device", "you own it: the server only admits, until you lock it"),
+        ),
     ),
     Command(
         ("network", "list"),
@@ -202,6 +208,43 @@ _NETWORKS = (
         arguments=(Argument("name", "the network"),),
         examples=(("warren network delete lab --yes", ""),),
     ),
+    Command(
+        ("network", "lock"),
+        "take admission from the server: from then on its owner and admins admit",
+        "network:lock",
+        flags=(Flag("without", "a member to remove in the same breath", Kind.TEXT, "NAME", is_many=True),),
+        arguments=(Argument("name", "the network; needed only where there are several", is_optional=True),),
+        examples=(("warren network lock", "on the owner's machine; shows what it signs"),),
+    ),
+    Command(
+        ("network", "unlock"),
+        "let the server admit again",
+        "network:unlock",
+        arguments=(Argument("name", "the network; needed only where there are several", is_optional=True),),
+        examples=(("warren network unlock", ""),),
+    ),
+    Command(
+        ("network", "take-over"),
+        "move a network's root key from the server to this machine",
+        "network:take_over",
+        flags=(_SERVER,),
+        arguments=(Argument("name", "the network; needed only where there are several", is_optional=True),),
+        examples=(("warren network take-over default --server /var/lib/warren-server", ""),),
+    ),
+    Command(
+        ("network", "root", "export"),
+        "print a network's root key, to be kept offline; it, and nothing else, goes to standard output",
+        "network:root_export",
+        arguments=(Argument("name", "the network; needed only where there are several", is_optional=True),),
+        examples=(("warren network root export > root-key", "whoever has it owns the network"),),
+    ),
+    Command(
+        ("network", "root", "import"),
+        "keep a network's root key on this machine",
+        "network:root_import",
+        arguments=(Argument("key", "the key's line, file:PATH, or - for standard input"),),
+        examples=(("warren network root import file:root-key", ""),),
+    ),
 )
 
 _MEMBERS = (
@@ -219,6 +262,65 @@ _MEMBERS = (
         flags=(_SERVER, Flag("keep-key", "leave the key that it joined with as it is")),
         arguments=(Argument("member", "its name, or its identity (10 hex digits or more)"),),
         examples=(("warren member kick old-laptop", ""),),
+    ),
+    Command(
+        ("member", "waiting"),
+        "list the machines that wait to be approved, with the words that each of them shows",
+        "member:waiting",
+        examples=(("warren member waiting", ""),),
+    ),
+    Command(
+        ("member", "approve"),
+        "let a machine in that waits, or one that was removed",
+        "member:approve",
+        flags=(
+            Flag("hostname", "what it is called; as it asked if not given", Kind.TEXT, "NAME"),
+            Flag("code", "the words that the machine shows: refused where they differ", Kind.TEXT, "WORDS"),
+        ),
+        arguments=(Argument("machine", "its name, or its identity (6 hex digits or more)"),),
+        examples=(("warren member approve phone", "shows the words to compare"),),
+    ),
+    Command(
+        ("member", "deny"),
+        "refuse a machine that waits",
+        "member:deny",
+        arguments=(Argument("machine", "its name, or its identity (6 hex digits or more)"),),
+        examples=(("warren member deny phone", ""),),
+    ),
+    Command(
+        ("member", "promote"),
+        "make a member an admin: its machine may approve, kick and invite",
+        "member:promote",
+        arguments=(Argument("member", "its name, or its identity (6 hex digits or more)"),),
+        examples=(("warren member promote laptop", ""),),
+    ),
+    Command(
+        ("member", "demote"),
+        "make an admin a plain member; whom it approved stays",
+        "member:demote",
+        arguments=(Argument("member", "its name, or its identity (6 hex digits or more)"),),
+        examples=(("warren member demote laptop", ""),),
+    ),
+    Command(
+        ("invite", "create"),
+        "make an invite, signed by this machine; its link, and nothing else, goes to standard output",
+        "invite:create",
+        flags=(
+            Flag("hostname", "what the machine is called that joins with it", Kind.TEXT, "NAME"),
+            Flag("uses", "how many machines it admits", Kind.NUMBER, "N", default="1"),
+            Flag("expires", "how long it admits", Kind.DURATION, "DURATION", default="1d"),
+            Flag(
+                "tag", "machines that join with it carry this tag; may be given again", Kind.TEXT, "TAG", is_many=True
+            ),
+        ),
+        examples=(("warren invite create --hostname phone", "then there: warren up --invite LINK"),),
+    ),
+    Command(
+        ("invite", "revoke"),
+        "end an invite, and the memberships that it gave",
+        "invite:revoke",
+        arguments=(Argument("id", "the invite's id, as in its link"),),
+        examples=(("warren invite revoke k3jd82hs0a", ""),),
     ),
 )
 
@@ -347,6 +449,7 @@ GROUPS: dict[str, str] = {
     "key": "pre-auth keys: make, list, revoke",
     "network": "the networks of a server",
     "member": "the members of a network",
+    "invite": "invites to a network, signed by this machine",
     "config": "the daemon's settings",
     "daemon": "the daemon: run it here, or install it",
     "server": "run a server (`warren server --help`)",

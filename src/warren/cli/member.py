@@ -3,9 +3,16 @@
 import time
 
 from warren.cli import output
+from warren.cli.daemon_call import local_client
 from warren.cli.grammar import Parsed
 from warren.cli.server_call import acted_on, network_name, rest_client
+from warren.cli.signing import sign
 from warren.cli.units import show_duration
+from warren.errors import WarrenError
+from warren.model.names import printable
+from warren.protocol.local import rights
+from warren.protocol.local.network import SignRequest, WaitingRequest, WaitingResult
+from warren.protocol.local.status import Status
 from warren.protocol.rest.members import Kicked, Member, Members
 
 
@@ -24,7 +31,10 @@ def list_members(parsed: Parsed) -> int:
 
 
 def kick(parsed: Parsed) -> int:
-    """End a membership."""
+    """End a membership: by the server, or where the network is locked by this machine's own signature."""
+    if parsed.text("server") is None and _is_signed_here(parsed):
+        member, keep = parsed.argument("member"), parsed.is_on("keep-key")
+        return sign(parsed, SignRequest(act="kick", network=parsed.text("network"), who=(member,), keep_keys=keep))
     client = rest_client(parsed)
     network, member = network_name(parsed, client), parsed.argument("member")
     query = {"keep_key": "true"} if parsed.is_on("keep-key") else None
@@ -35,6 +45,63 @@ def kick(parsed: Parsed) -> int:
     revoked = f"; its key {kicked.revoked_key} is revoked" if kicked is not None and kicked.revoked_key else ""
     acted_on(client, f"kicked {member} from {network}{revoked}")
     return output.DONE
+
+
+def approve(parsed: Parsed) -> int:
+    """Let a machine in that waits."""
+    request = SignRequest(
+        act="approve",
+        network=parsed.text("network"),
+        who=(parsed.argument("machine"),),
+        name=parsed.text("hostname") or "",
+        code=parsed.text("code") or "",
+    )
+    return sign(parsed, request)
+
+
+def deny(parsed: Parsed) -> int:
+    """Refuse a machine that waits."""
+    request = WaitingRequest(network=parsed.text("network"), who=parsed.argument("machine"))
+    denied = local_client(parsed).post(rights.DENY, request, WaitingResult)
+    output.note(printable(f"denied {denied.machines[0].name} in {denied.network}"))
+    return output.DONE
+
+
+def promote(parsed: Parsed) -> int:
+    """Make a member an admin."""
+    return sign(parsed, SignRequest(act="promote", network=parsed.text("network"), who=(parsed.argument("member"),)))
+
+
+def demote(parsed: Parsed) -> int:
+    """Make an admin a plain member."""
+    return sign(parsed, SignRequest(act="demote", network=parsed.text("network"), who=(parsed.argument("member"),)))
+
+
+def waiting(parsed: Parsed) -> int:
+    """Print the machines that wait, with the words that each of them shows."""
+    request = WaitingRequest(network=parsed.text("network"))
+    found = local_client(parsed).post(rights.WAITING, request, WaitingResult)
+    if parsed.is_on("json"):
+        output.say_json(found)
+        return output.DONE
+    now = time.time()
+    rows = [
+        (one.name, one.code, f"for {show_duration(now - one.since)}", one.identity[:10], one.user or ",".join(one.tags))
+        for one in found.machines
+    ]
+    output.table(("NAME", "WORDS", "WAITS", "IDENTITY", "USER OR TAGS"), rows)
+    return output.DONE
+
+
+def _is_signed_here(parsed: Parsed) -> bool:
+    """Whether this machine is in the network that is meant, and that is locked."""
+    try:
+        status = local_client(parsed).get(rights.STATUS, Status)
+    except WarrenError:
+        return False
+    wanted = parsed.text("network")
+    meant = [one for one in status.networks if wanted is None or wanted == one.name or one.id.startswith(wanted)]
+    return len(meant) == 1 and meant[0].locked
 
 
 def _row(member: Member, now: float) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import msgspec
 from warren.cli import output
 from warren.cli.daemon_call import timeout_s
 from warren.cli.grammar import Parsed, UsageError
+from warren.cli.invite import parse_invite
 from warren.cli.places import Places, places
 from warren.cli.secret import read_secret
 from warren.cli.sign_on import key_by_sign_on
@@ -45,8 +46,9 @@ def up(parsed: Parsed) -> int:
                 raise
             started = start(client, where.state, is_system=where.is_system)
             result = _joined(client, request, parsed)
-    except BaseException:
-        if started is not None:
+    except BaseException as error:
+        is_waiting = isinstance(error, WarrenError) and error.code is Code.WAITING
+        if started is not None and not is_waiting:  # a machine that waits goes on asking
             started.end()
         raise
     _print(result, where, started, parsed)
@@ -77,6 +79,10 @@ def _joined(client: LocalClient, request: UpRequest, parsed: Parsed) -> UpResult
 def request_of(parsed: Parsed) -> UpRequest:
     """Return the request that the flags say; raises UsageError or WarrenError before anything is started."""
     key, hostname, server = parsed.text("auth-key"), parsed.text("hostname"), parsed.text("server")
+    if (invite := parsed.text("invite")) is not None:
+        if key is not None:
+            raise UsageError("--invite is a key already: leave --auth-key out")
+        server, key = parse_invite(read_secret(invite, "invite"))
     if key is not None and server is None:
         raise UsageError("--auth-key needs --server URL")
     if key is not None and parsed.text("network") is not None:

@@ -55,7 +55,7 @@ class Daemon:
             self.health,
             self._converge,
             life,
-            fits=self._check_fits,
+            fits=self.check_fits,
             proxy=loaded.settings.proxy,
         )
         self._stop_asked = asyncio.Event()
@@ -146,7 +146,8 @@ class Daemon:
     def _tunnel_spec(self, network: NetworkId) -> TunnelSpec:
         return next(one for one in self.roster.networks if one.id == network).tunnel_spec()
 
-    async def _check_fits(self, prefixes: Sequence[Prefix]) -> None:
+    async def check_fits(self, prefixes: Sequence[Prefix]) -> None:
+        """WarrenError ADDRESS_COLLISION where a network of these prefixes could not come up on this host."""
         if self.convergence is not None:
             await self.convergence.check(prefixes)
 

@@ -61,10 +61,13 @@ from warren.node.records import newer_record
 from warren.node.stamps import reserve
 from warren.node.storage import Store
 from warren.node.trouble import Trouble, Troubles, keyed
+from warren.policy.language import is_readable
 from warren.protocol.control.messages import MapUpdate
 from warren.protocol.control.messages import Relays as ToldRelays
+from warren.trust.batches import Draft, Pen
 from warren.trust.clock import SignedClock
-from warren.trust.documents import Kind, Right
+from warren.trust.documents import Kind
+from warren.trust.office import is_locked
 
 log = Log("network")
 
@@ -158,9 +161,30 @@ class Network:
 
     @property
     def is_locked(self) -> bool:
-        """Whether nobody but the root's owner admits: no key that admission is delegated to is in force."""
-        delegations = self.held.view.delegations.values() if self.held is not None else ()
-        return self.held is not None and not any(Right.ADMIT in one.rights for some in delegations for one in some)
+        """Whether people alone admit: the owner, admins, and invites of theirs."""
+        return self.held is not None and is_locked(self.held.view)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether this machine waits for an admin's word."""
+        return self.parts.membership.state == "joining" and self.link.state.code in {None, Code.WAITING}
+
+    def own_removal(self) -> bytes:
+        """This node's own word that it leaves, for a locked network; empty elsewhere."""
+        held = self.held
+        if held is None or not self.is_locked or self.me not in held.view.members:
+            return b""
+        draft = Draft(held.view, Pen(self.parts.keys.identity), now=int(self._clock()), readable=is_readable)
+        draft.remove(self.me)
+        return draft.batch().raws[0]
+
+    def now(self) -> int:
+        """Unix seconds, never before what was signed."""
+        return int(self._clock())
+
+    async def take(self, raws: Sequence[bytes]) -> None:
+        """Take documents that this machine itself made or brought."""
+        await self._take(raws)
 
     def load(self) -> None:
         """Take up what is on disk. WarrenError STATE_DAMAGED where it may not be used."""
@@ -321,10 +345,11 @@ class Network:
             log.info("session with the server", state=state.state, code=state.code.value if state.code else "")
             if self._was_connected:
                 self.relay_home(self.relays.home)
-        if state.code is Code.NOT_A_MEMBER and self.parts.membership.state == "joining":
+        if state.code in {Code.NOT_A_MEMBER, Code.FORBIDDEN} and self.parts.membership.state == "joining":
+            was_denied = state.code is Code.FORBIDDEN
             self.failure = WarrenError(
-                Code.NOT_A_MEMBER,
-                "the join of this machine was cut short: it never took place",
+                state.code,
+                state.reason if was_denied else "the join of this machine was cut short: it never took place",
                 "join again with a key",
             )
             self._on_stillborn(self)

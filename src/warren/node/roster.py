@@ -173,7 +173,7 @@ class Roster:
                 return told  # its folder is another's by now: a join went on with it, or it was left before
             if tell:
                 try:
-                    await network.link.leave(SERVER_ANSWER_MAX_S)
+                    await network.link.leave(SERVER_ANSWER_MAX_S, network.own_removal())
                     told = True
                 except WarrenError as error:
                     told = network.link.state.code is Code.REMOVED  # it knows: it ended the membership itself
@@ -262,8 +262,9 @@ class Roster:
         entry = Entry(hostname=joining.hostname, tags=joining.tags, ephemeral=joining.ephemeral)
         is_admitted = False
         try:
-            record = first_record(introduced.network, parts.keys, int(time.time()))
-            membership = await enter(introduced, key, parts.keys, record, entry)
+            now = int(time.time())
+            record = first_record(introduced.network, parts.keys, now)
+            membership = await enter(introduced, key, parts.keys, record, entry, now=now)
             is_admitted = True
             member = msgspec.structs.replace(joining, state="member")
             await asyncio.to_thread(memberships.save, parts.store, member)
@@ -274,12 +275,21 @@ class Roster:
                 self._life.spawn(retract(connection))
             else:
                 connection.abort()
+            if isinstance(error, WarrenError) and error.code is Code.WAITING:
+                return self._wait(parts)
             if is_admitted or not isinstance(error, UnreachableError | asyncio.CancelledError):
                 with contextlib.suppress(WarrenError):  # what went wrong first is what the user hears
                     _delete(parts.store.folder)
             raise
         self._running[network.id] = network
         self._life.start(network, connection)
+        return network
+
+    def _wait(self, parts: Parts) -> Network:
+        """A locked network: the machine asks by resuming, until an admin approved it or refused."""
+        network = self._made(parts)
+        self._running[network.id] = network
+        self._life.start(network, None)
         return network
 
     def _load_one(self, folder: Path) -> None:

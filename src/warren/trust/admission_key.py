@@ -62,6 +62,16 @@ def make(random: bytes, network: NetworkId, root: bytes, server: bytes) -> Admis
     return AdmissionKey(name, Secret(random[7:]), pin(network, root, server))
 
 
+def id_of(public: bytes) -> str:
+    """The id of a key whose public half names it: of an invite that an admin's device made and delegated to."""
+    return base64.b32encode(public[:7]).decode().lower()[:ID_CHARS]
+
+
+def make_delegated(seed: bytes, network: NetworkId, root: bytes, server: bytes) -> AdmissionKey:
+    """A key that its maker delegates to, from 32 fresh bytes: its id follows from its public half."""
+    return AdmissionKey(id_of(SigningKeyPair(seed).public), Secret(seed), pin(network, root, server))
+
+
 def pin(network: NetworkId, root: bytes, server: bytes) -> bytes:
     """The 16 bytes that name this network, its root and its server at once."""
     return hashlib.sha256(b"warren/pin/v1" + network + root + server).digest()[:PIN_BYTES]

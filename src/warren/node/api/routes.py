@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from warren.node.api import config, down, host, leave, netcheck, ping, reidentify, status, up, whoami
+from warren.node.api import config, down, host, leave, netcheck, ping, reidentify, root, sign, status, up, whoami
 from warren.node.api.http import Handler, Reply, Request, Routes
 from warren.node.api.scope import Scope
 from warren.protocol.local import rights
@@ -30,4 +30,10 @@ def routes(scope: Scope) -> Routes:
         ("POST", rights.DOWN): bound(down.answer),
         ("POST", rights.LEAVE): bound(leave.answer),
         ("POST", rights.REIDENTIFY): bound(reidentify.answer),
+        ("POST", rights.SIGN): bound(sign.answer),
+        ("POST", rights.WAITING): bound(sign.show_waiting),
+        ("POST", rights.DENY): bound(sign.deny),
+        ("POST", rights.FOUND): bound(root.found_network),
+        ("POST", rights.ROOT_IMPORT): bound(root.import_root),
+        ("POST", rights.ROOT_EXPORT): bound(root.export_root),
     }

@@ -1,6 +1,8 @@
 """What the nouns of the local API may touch of the daemon, and nothing beside it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 from typing import Protocol
 
 from warren.errors import WarrenError
@@ -30,6 +32,9 @@ class Scope(Protocol):
     convergence: Convergence | None
     reconciler: Reconciler | None
     survives_reboot: bool
+
+    async def check_fits(self, prefixes: Sequence[IPv4Network | IPv6Network]) -> None:
+        """WarrenError ADDRESS_COLLISION where a network of these prefixes could not come up on this host."""
 
     async def set_wanted(self, *, up: bool, operator_uid: int | None) -> None:
         """Remember what the user wants."""

@@ -25,6 +25,7 @@ from warren.protocol.local.stream import Progress
 from warren.protocol.local.up import UpNetwork, UpRequest, UpResult
 from warren.trust.admission_key import AdmissionKey
 from warren.trust.admission_key import parse as parse_key
+from warren.trust.words import code_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,12 @@ async def answer(scope: Scope, request: Request, reply: Reply) -> None:
         if scope.convergence is not None:
             scope.convergence.request()
         for network in networks:
+            if network.is_waiting and network is joined:
+                await _tell_waiting(network, reply)
             await in_force(network, deadline - loop.time())
     except WarrenError:
+        if joined is not None and joined.is_waiting:
+            raise _still_waiting(joined) from None
         if joined is not None:
             await scope.roster.leave(joined)
             await scope.set_wanted(up=bool(scope.roster.networks), operator_uid=scope.wanted.operator_uid)
@@ -154,6 +159,22 @@ async def in_force(network: Network, within_s: float) -> None:
     if network.failure is not None and network.tunnel is None:
         raise network.failure
     await network.until(lambda: network.link.state.state != "connecting", min(max(within_s, 0.1), UP_SESSION_WAIT_S))
+
+
+async def _tell_waiting(network: Network, reply: Reply) -> None:
+    """Say which words an admin has to see as well."""
+    words = await asyncio.to_thread(code_of, network.id, network.me)
+    text = f"this network is locked: ask an admin to approve this machine; its words are: {words}"
+    await reply.line(Progress(text=text))
+
+
+def _still_waiting(network: Network) -> WarrenError:
+    words = code_of(network.id, network.me)
+    return WarrenError(
+        Code.WAITING,
+        f"this machine waits until an admin of the network approves it; its words are: {words}",
+        "an admin runs: warren member approve NAME; this machine comes up by itself then",
+    )
 
 
 def _why_not(network: Network) -> WarrenError:

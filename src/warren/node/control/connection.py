@@ -108,10 +108,14 @@ class Connection:
         self._wake.set()
         return number
 
-    def leave(self) -> int:
+    def leave(self, removal: bytes = b"") -> int:
         """Ask to end the membership; returns the request's number. UnreachableError once closed."""
+        return self.ask(lambda session: session.leave(removal))
+
+    def ask(self, request: Callable[[NodeSession], int]) -> int:
+        """Make any request of the session's; returns its number. UnreachableError once closed."""
         self._check_open()
-        number = self.session.leave()
+        number = request(self.session)
         self._wake.set()
         return number
 

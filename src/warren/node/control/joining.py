@@ -14,14 +14,17 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from warren.errors import Code, WarrenError
 from warren.limits import SERVER_CLOSE_MAX_S
-from warren.model.ids import NetworkId
+from warren.model.ids import Identity, NetworkId
+from warren.model.keys import SigningKeyPair
 from warren.node.control.connection import Connection, UnreachableError, open_connection
 from warren.node.control.place import ServerPlace
 from warren.node.keys import NodeKeys
 from warren.node.ledger import parse_genesis
 from warren.protocol.control.events import AdmittedAs, Answered, Challenged, Closed
 from warren.trust.admission_key import AdmissionKey, is_pinned, sign_join
-from warren.trust.authenticate import Authentic, root_of
+from warren.trust.authenticate import Authentic, authenticate, root_of
+from warren.trust.documents import Delegation, Kind, Membership
+from warren.trust.signing import sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class Introduced:
     genesis: Authentic
     server_key: bytes
     key_challenge: bytes
+    delegation: bytes
+    """By which the key admits on its own, in a locked network; empty where it does not."""
     prefixes: tuple[IPv4Network | IPv6Network, ...]
     """What the network's addresses are in, so the server says; empty where it does not."""
 
@@ -69,7 +74,13 @@ async def _introduced(connection: Connection, key: AdmissionKey) -> Introduced:
             "check --server; if it is right, somebody may stand between you and it",
         )
     return Introduced(
-        connection, network, genesis, event.server_key, event.key_challenge, _read_prefixes(event.prefixes)
+        connection,
+        network,
+        genesis,
+        event.server_key,
+        event.key_challenge,
+        event.delegation,
+        _read_prefixes(event.prefixes),
     )
 
 
@@ -88,8 +99,13 @@ async def enter(
     keys: NodeKeys,
     record: bytes,
     entry: Entry,
+    *,
+    now: int,
 ) -> bytes:
-    """Ask to be admitted; returns the membership document (to be verified like any other). WarrenError if refused."""
+    """Ask to be admitted at `now` (Unix seconds); returns the membership document (to be verified like any other).
+
+    WarrenError if refused.
+    """
     connection = introduced.connection
     identity = keys.identity
     connection.join(
@@ -101,11 +117,35 @@ async def enter(
         tags=entry.tags,
         os=platform.system().lower(),
         ephemeral=entry.ephemeral,
+        membership=_own_membership(introduced, key, identity.public, entry, now),
     )
     event = await connection.event()
     if not isinstance(event, AdmittedAs):
         raise closed_error(event, connection.place)
     return event.membership
+
+
+def _own_membership(introduced: Introduced, key: AdmissionKey, me: Identity, entry: Entry, now: int) -> bytes:
+    """The membership that the key of an invite signs, where it was delegated to; empty where it was not."""
+    document = authenticate(introduced.network, introduced.delegation) if introduced.delegation else None
+    if not isinstance(document, Authentic) or not isinstance(document.body, Delegation):
+        return b""
+    given = document.body
+    if given.delegate != key.public:
+        return b""
+    bounds = given.limits
+    fixed = "" if "*" in bounds.hostname else bounds.hostname
+    body = Membership(
+        counter=1,
+        date=now,
+        under=given.epoch,
+        identity=me,
+        hostname=fixed or entry.hostname,
+        ipv4=bounds.ipv4.removesuffix("/32") if bounds.ipv4.endswith("/32") else "",
+        tags=tuple(sorted(bounds.tags or ())),
+        joined=now,
+    )
+    return sign(Kind.MEMBERSHIP, introduced.network, body, SigningKeyPair(key.seed.reveal()))
 
 
 async def retract(connection: Connection) -> None:

@@ -17,7 +17,13 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Literal, Protocol
 
 from warren.errors import Code, WarrenError
-from warren.limits import DUPLICATE_FORGET_S, DUPLICATE_WAIT_MAX_S, DUPLICATE_WAIT_MIN_S, SERVER_NO_MEMBER_WAIT_S
+from warren.limits import (
+    DUPLICATE_FORGET_S,
+    DUPLICATE_WAIT_MAX_S,
+    DUPLICATE_WAIT_MIN_S,
+    SERVER_NO_MEMBER_WAIT_S,
+    WAITING_ASK_S,
+)
 from warren.log import Log
 from warren.model.ids import Identity, NetworkId
 from warren.model.keys import SigningKeyPair
@@ -35,8 +41,9 @@ from warren.protocol.control.events import (
     RelaysTold,
     SignalArrived,
     TellWanted,
+    WaitingShown,
 )
-from warren.protocol.control.messages import MapUpdate
+from warren.protocol.control.messages import MapUpdate, WaitingJoin
 from warren.protocol.control.messages import Relays as ToldRelays
 
 log = Log("link")
@@ -104,7 +111,7 @@ class Link:
         self._backoff = Backoff(rng)
         self._duplicates = Backoff(rng, first_s=DUPLICATE_WAIT_MIN_S, longest_s=DUPLICATE_WAIT_MAX_S)
         self._hurry = asyncio.Event()
-        self._answers: dict[int, asyncio.Future[Answered]] = {}
+        self._answers: dict[int, asyncio.Future[Answered | WaitingShown]] = {}
         self._connection: Connection | None = None
         self.state = LinkState("connecting", time.time())
 
@@ -174,9 +181,24 @@ class Link:
         relays (UNSUPPORTED), or there is no session."""
         await self._request(lambda connection: connection.state_home(relay), within_s)
 
-    async def leave(self, within_s: float) -> None:
+    async def leave(self, within_s: float, removal: bytes = b"") -> None:
         """End the membership; WarrenError where the server refuses, or cannot be told."""
-        await self._request(lambda connection: connection.leave(), within_s)
+        await self._request(lambda connection: connection.leave(removal), within_s)
+
+    async def submit(self, documents: Sequence[bytes], within_s: float, *, keep_keys: bool = False) -> None:
+        """Bring a batch of signed documents; WarrenError where the server refuses, or cannot be told."""
+        await self._request(
+            lambda connection: connection.ask(lambda session: session.submit(documents, keep_keys=keep_keys)), within_s
+        )
+
+    async def deny(self, identity: Identity, within_s: float) -> None:
+        """Refuse a machine that waits; WarrenError where the server refuses, or cannot be told."""
+        await self._request(lambda connection: connection.ask(lambda session: session.deny(identity)), within_s)
+
+    async def waiting(self, within_s: float) -> tuple[WaitingJoin, ...]:
+        """The machines that wait, as the server says; WarrenError where it does not say."""
+        shown = await self._request(lambda connection: connection.ask(lambda session: session.ask_waiting()), within_s)
+        return shown.joins if isinstance(shown, WaitingShown) else ()
 
     async def close(self) -> None:
         """Say goodbye, if there is anybody to say it to."""
@@ -184,11 +206,11 @@ class Link:
             connection, self._connection = self._connection, None
             await connection.close()
 
-    async def _request(self, send: Callable[[Connection], int], within_s: float) -> None:
+    async def _request(self, send: Callable[[Connection], int], within_s: float) -> Answered | WaitingShown:
         if self._connection is None:
             raise WarrenError(Code.SERVER_UNREACHABLE, "there is no session with the server")
         number = send(self._connection)
-        answer: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Answered | WaitingShown] = asyncio.get_running_loop().create_future()
         self._answers[number] = answer
         try:
             async with asyncio.timeout(within_s):
@@ -197,8 +219,9 @@ class Link:
             raise WarrenError(Code.TIMEOUT, "the server did not answer in time") from error
         finally:
             self._answers.pop(number, None)
-        if answered.code:
+        if isinstance(answered, Answered) and answered.code:
             raise WarrenError(_code(answered.code), answered.text)
+        return answered
 
     async def _attempt(self, first: Connection | None) -> float:
         """One session from end to end; returns how long the server wants us to stay away, in seconds."""
@@ -215,6 +238,9 @@ class Link:
         except WarrenError as error:
             log.warning("the session was refused", code=error.code.value, reason=error.text)
             self._tell(LinkState("away", time.time(), error.text, error.code))
+            if error.code is Code.WAITING:  # the server holds each question for a while: an approval comes at once
+                self._backoff.reset()
+                return WAITING_ASK_S
             return SERVER_NO_MEMBER_WAIT_S if error.code in _NO_MEMBER else 0.0
         finally:
             self._end(connection)
@@ -267,7 +293,7 @@ class Link:
                     await self._owner.handle_relays(event.told)
                 case SignalArrived():
                     await self._owner.handle_signal(Identity(event.sender), event.sealed)
-                case Answered():
+                case Answered() | WaitingShown():
                     waiting = self._answers.get(event.id)
                     if waiting is not None and not waiting.done():
                         waiting.set_result(event)

@@ -26,6 +26,12 @@ PING: Final = "/v1/ping"
 NETCHECK: Final = "/v1/netcheck"
 WHOAMI: Final = "/v1/whoami"
 CONFIG: Final = "/v1/config"
+SIGN: Final = "/v1/network/sign"
+FOUND: Final = "/v1/network/found"
+WAITING: Final = "/v1/network/waiting"
+DENY: Final = "/v1/network/deny"
+ROOT_EXPORT: Final = "/v1/network/root/export"
+ROOT_IMPORT: Final = "/v1/network/root/import"
 HOST_PLAN: Final = "/v1/host/plan"
 
 NEEDED: Final = MappingProxyType(
@@ -40,6 +46,12 @@ NEEDED: Final = MappingProxyType(
         ("POST", DOWN): Right.OPERATOR,
         ("POST", LEAVE): Right.OPERATOR,
         ("POST", REIDENTIFY): Right.OPERATOR,
+        ("POST", SIGN): Right.OPERATOR,
+        ("POST", FOUND): Right.OPERATOR,
+        ("POST", WAITING): Right.OPERATOR,
+        ("POST", DENY): Right.OPERATOR,
+        ("POST", ROOT_IMPORT): Right.OPERATOR,
+        ("POST", ROOT_EXPORT): Right.ROOT,
     }
 )
 """(HTTP method, path) -> the least right. What is not in the table does not exist."""

@@ -32,13 +32,15 @@ from warren.server.devices import store as member_store
 from warren.server.devices.store import MemberRow
 from warren.server.invites import service as invites
 from warren.server.invites import store as key_store
+from warren.server.invites.store import KeyRow
 from warren.server.networks import store as network_store
 from warren.server.networks.live import Change, LiveNetwork
 from warren.server.networks.service import Networks
 from warren.server.networks.store import DocumentRow
+from warren.trust import admission_key
 from warren.trust.authenticate import Authentic, authenticate
-from warren.trust.documents import Kind, Membership
-from warren.trust.office import is_locked
+from warren.trust.documents import Kind, Membership, Right
+from warren.trust.office import is_locked, newest
 
 
 class Approvals:
@@ -129,6 +131,7 @@ class Approvals:
                     await network_store.drop(connection, network.id, kind, subject)
             stored = [DocumentRow(kind, subject, raw) for kind, subject, raw in changes if raw is not None]
             await network_store.put(connection, network.id, stored, now)
+            await self._register_invites(connection, network, judged, errand, now)
             locked = is_locked(judged.view)
             words = {"documents": len(stored), "came": len(judged.came), "gone": len(judged.gone)}
             action = Action.SIGNED if locked == was_locked else Action.LOCKED if locked else Action.UNLOCKED
@@ -165,6 +168,38 @@ class Approvals:
             subject=show_identity(identity),
             detail={"hostname": member.hostname, "revoked_key": revoked},
         )
+
+    async def _register_invites(
+        self, connection: AsyncConnection, network: LiveNetwork, judged: Judged, errand: "_Errand", now: int
+    ) -> None:
+        """Keys that an admin's device delegated to are known by their public half; ended ones are revoked."""
+        for key, many in judged.view.delegations.items():
+            given = newest(many)
+            if given.limits.count is None or given.not_after is None or Right.ADMIT not in given.rights:
+                continue
+            if await key_store.read(connection, admission_key.id_of(key)) is None:
+                row = KeyRow(
+                    id=admission_key.id_of(key),
+                    network=network.id,
+                    public=key,
+                    reusable=given.limits.count > 1,
+                    ephemeral=False,
+                    tags=msgspec.json.encode(given.limits.tags or ()).decode(),
+                    user=None,
+                    uses=0,
+                    created_at=now,
+                    expires_at=given.not_after,
+                    used_at=None,
+                    revoked_at=None,
+                    uses_max=given.limits.count,
+                )
+                await key_store.add(connection, row)
+                await record(
+                    connection, Action.KEY_CREATED, actor=errand.actor, at=now, network=network.id, subject=row.id,
+                    detail={"delegated": True, "uses": row.uses_max},
+                )  # fmt: skip
+        for ended in network.ended_keys(judged.view.delegations.keys()):
+            await invites.revoke_within(connection, network.id, admission_key.id_of(ended), actor=errand.actor, now=now)
 
     async def _change(self, connection: AsyncConnection, network: LiveNetwork, body: Membership) -> None:
         """Another role: what the person may do on the server follows."""

@@ -6,7 +6,7 @@ puts in what was committed.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from ipaddress import IPv4Network, IPv6Network
 from typing import TypeVar
 
@@ -169,6 +169,10 @@ class LiveNetwork:
         return not any(
             is_registrar(one) and one.epoch > self._ended.get(one.delegate, -1) for one in self._delegations.values()
         )
+
+    def ended_keys(self, live: Collection[bytes]) -> list[bytes]:
+        """The keys that a delegation names here, but for these."""
+        return sorted({one.delegate for one in self._delegations.values()} - set(live))
 
     def delegation_to(self, key: bytes) -> bytes:
         """The document that delegates to this key; empty where there is none."""
