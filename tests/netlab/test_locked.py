@@ -1,0 +1,75 @@
+"""An owner's day on real machines: take the root over, lock, approve by words, invite, kick; a backup changes nothing."""
+
+import json
+import shutil
+import time
+
+import pytest
+from tests.netlab.lab import Lab
+from tests.netlab.machines import Machine, Server
+from tests.netlab.until import until
+
+pytestmark = pytest.mark.netlab
+
+WITHIN_S = 10.0  # 2 s are claimed; this is for a machine that builds other things meanwhile
+
+
+def peers(machine: Machine) -> set[str]:
+    return {peer.name for peer in machine.look().peers}
+
+
+def test_an_owner_locks_approves_invites_and_kicks(lab: Lab) -> None:
+    lan = lab.switch("lan")
+    server = Server(lab.host("server", lan), lab.folder)
+    a, b, c, d = (Machine(lab.host(name, lan), lab.folder) for name in "abcd")
+    server.start()
+    key = server.key("--reusable")
+    a.up(server, key)
+    b.up(server, key)
+
+    refused = a.run("network", "lock", "--yes", check=False)
+    assert refused.returncode == 1
+    assert "E_FORBIDDEN" in refused.stderr
+    a.run("network", "take-over", "--server", str(server.data), "--yes")
+    locked = a.run("network", "lock", "--yes")
+    assert "b (" in locked.stderr  # it shows whom it keeps
+    until(lambda: b.look().networks[0].locked, "b sees the lock")
+    assert peers(a) == {"b"}
+
+    waiting = c.run("up", "--server", server.url, "--auth-key", key, "--hostname", "c", "--timeout", "3s", check=False)
+    assert waiting.returncode == 1
+    assert "E_WAITING" in waiting.stderr
+    (machine,) = json.loads(a.run("member", "waiting", "--json").stdout)["machines"]
+    assert machine["name"] == "c"
+    assert machine["code"] in waiting.stderr
+    wrong = a.run("member", "approve", "c", "--code", "zebra zebra zebra zebra zebra", "--yes", check=False)
+    assert wrong.returncode == 1
+    began = time.monotonic()
+    a.run("member", "approve", "c", "--code", machine["code"], "--yes")
+    until(lambda: "c" in peers(b) and "b" in peers(c), "c is in")
+    assert time.monotonic() - began < WITHIN_S
+    c.run("ping", "b", "-c", "1")
+
+    link = a.run("invite", "create", "--hostname", "d", "--yes").stdout.strip()
+    d.run("up", "--invite", link)
+    until(lambda: "d" in peers(b), "d is in")
+    d.run("ping", "b", "-c", "1")
+
+    backup = lab.folder / "backup"
+    assert server.process is not None
+    server.process.kill()
+    shutil.copytree(server.data, backup, ignore=shutil.ignore_patterns("*.sock"))
+    server.start()
+    until(lambda: a.look().networks[0].server.state == "connected", "a is back")
+    a.run("member", "promote", "b", "--yes")
+    until(lambda: b.run("member", "waiting", check=False).returncode == 0, "b is an admin")
+    b.run("member", "kick", "c", "--yes")
+    until(lambda: "c" not in peers(a) | peers(b) | peers(d), "c is gone")
+    server.process.kill()  # and the server comes back from before the kick
+    shutil.rmtree(server.data)
+    shutil.copytree(backup, server.data)
+    server.start()
+    for one in (a, b, d):
+        until(lambda one=one: one.look().networks[0].server.state == "connected", f"{one.name} is back")  # type: ignore[misc]
+        assert "c" not in peers(one)
+    assert c.run("ping", "b", "-c", "1", "--timeout", "2s", check=False).returncode != 0
