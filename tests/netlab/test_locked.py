@@ -1,4 +1,4 @@
-"""An owner's day on real machines: take the root over, lock, approve by words, invite, kick; a backup changes nothing."""
+"""An owner's day on real machines: take the root over, lock, approve by words, invite, kick; a backup is told."""
 
 import json
 import shutil

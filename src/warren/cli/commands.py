@@ -233,7 +233,7 @@ _NETWORKS = (
     ),
     Command(
         ("network", "root", "export"),
-        "print a network's root key, to be kept offline; it, and nothing else, goes to standard output",
+        "print a network's root key, and nothing else, on standard output; keep it offline",
         "network:root_export",
         arguments=(Argument("name", "the network; needed only where there are several", is_optional=True),),
         examples=(("warren network root export > root-key", "whoever has it owns the network"),),

@@ -15,5 +15,10 @@ policy. Must not know sockets, files, clocks or what the engine does with the fa
     verify.py         verify
     changes.py        what differs between two views
     sealing.py        seal, open_sealed: path key to path key
+    founding.py       what a network begins with
+    office.py         admins, registrars, whether a network is locked
+    acts.py           what owners and admins do; batches.py: a Draft becomes a Batch; showing.py: it in words
+    words.py          the code by which two people compare a machine
+    root_key.py       wr.… lines
     admission_key.py  wk.… keys
 """

@@ -67,7 +67,7 @@ def test_the_first_page_names_every_group_and_the_first_steps() -> None:
     assert text.index("warren server --data") < text.index("warren key create") < text.index("warren up --server")
 
 
-@pytest.mark.parametrize("word", ["ssh", "invite", "--ticket", "--invite", "--dns", "exit"])
+@pytest.mark.parametrize("word", ["ssh", "--ticket", "--dns", "exit"])
 def test_what_is_not_built_is_not_offered(word: str) -> None:
     offered = {name for command in COMMANDS for name in command.path}
     offered |= {f"--{flag.name}" for command in COMMANDS for flag in command.flags}

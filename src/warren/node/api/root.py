@@ -1,4 +1,4 @@
-"""`POST /v1/network/found`, `.../root/export`, `.../root/import`: the root key of a network on its owner's machine.
+"""`POST /v1/network/found`, `.../export-root`, `.../import-root`: the root key of a network on its owner's machine.
 
 Decides nothing of trust: `trust.founding` says what a network begins with. The key is on disk before anybody hears of
 the network. Must not reach the server: who asked does.

@@ -30,8 +30,8 @@ SIGN: Final = "/v1/network/sign"
 FOUND: Final = "/v1/network/found"
 WAITING: Final = "/v1/network/waiting"
 DENY: Final = "/v1/network/deny"
-ROOT_EXPORT: Final = "/v1/network/root/export"
-ROOT_IMPORT: Final = "/v1/network/root/import"
+ROOT_EXPORT: Final = "/v1/network/export-root"
+ROOT_IMPORT: Final = "/v1/network/import-root"
 HOST_PLAN: Final = "/v1/host/plan"
 
 NEEDED: Final = MappingProxyType(

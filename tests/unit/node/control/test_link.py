@@ -249,7 +249,7 @@ async def test_a_join_proves_key_and_identity(network: Network, server: SmallSer
     key, keys = admission_key(network), node_keys(network)
     introduced = await introduce(server.place, key)
     assert (introduced.network, introduced.server_key) == (network.id, network.identity("server"))
-    await enter(introduced, key, keys, first_record(network.id, keys, 5), ENTRY)
+    await enter(introduced, key, keys, first_record(network.id, keys, 5), ENTRY, now=5)
     wanted = server.joins[0]
     assert wanted.join.hostname == "me"
     assert verify_join(key.public, network.identity("me"), network.id, wanted.key_challenge, wanted.join.key_signature)
@@ -268,7 +268,7 @@ async def test_a_refused_join_carries_the_servers_code_and_fix(network: Network,
     key, keys = admission_key(network), node_keys(network)
     introduced = await introduce(server.place, key)
     with pytest.raises(WarrenError) as refused:
-        await enter(introduced, key, keys, first_record(network.id, keys, 5), ENTRY)
+        await enter(introduced, key, keys, first_record(network.id, keys, 5), ENTRY, now=5)
     assert (refused.value.code, refused.value.fix) == (Code.KEY_USED, "do something")
     introduced.connection.abort()
 
