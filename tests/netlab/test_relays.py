@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.netlab import connect_proxy, meddler, nat, obstacles
+from tests.netlab.conftest import Tell
 from tests.netlab.host import Host
 from tests.netlab.lab import Lab
 from tests.netlab.machines import WARREN, Machine, Server
@@ -225,7 +226,7 @@ def test_through_an_http_connect_proxy(lab: Lab) -> None:
     assert len(asked) >= 4, "a session and a relay for each machine"
 
 
-def test_a_killed_relay_costs_less_than_three_seconds(lab: Lab) -> None:
+def test_a_killed_relay_costs_less_than_three_seconds(lab: Lab, tell: Tell) -> None:
     apart, relays = with_relays(lab, "one", "two")
     assert "pong from a" in ping(apart.b, "a", "5s")
     numbers = {relay_number(relay.public): relay for relay in relays}
@@ -238,6 +239,7 @@ def test_a_killed_relay_costs_less_than_three_seconds(lab: Lab) -> None:
     assert used.process is not None
     used.process.kill()
     longest_s = flow.longest_after(before)
+    tell(f"a relay is killed: silent for {longest_s:.2f} s")
     assert longest_s < MOVED_S, f"{longest_s:.3f} s"
 
 

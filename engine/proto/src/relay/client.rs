@@ -9,7 +9,7 @@
 //! 5. [`Client::wanted_stream`]: the WebSocket that has to be open (or being opened), if any.
 //!
 //! UDP comes first. Where it stays silent for [`limits::UDP_PATIENCE`] a stream is tried beside it; a session over a
-//! stream looks for UDP again every half minute. A session that is silent while it is used is given up within 2.5 s.
+//! stream looks for UDP again every half minute. A session that is silent while it is used is given up within 2.1 s.
 //! Must not know peers beyond their identities, nor what a payload is.
 
 mod attempt;

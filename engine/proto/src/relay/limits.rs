@@ -96,9 +96,9 @@ pub const KEEPALIVE: Duration = Duration::from_secs(25);
 /// Something was sent and nothing came for so long: ask whether the relay is there.
 pub const SILENCE: Duration = Duration::from_millis(700);
 /// Asked, and no answer for so long: ask again.
-pub const PING_PAUSE: Duration = Duration::from_millis(400);
-/// Asked, and nothing came for so long: the relay is lost. With [`SILENCE`] 2.5 s after the last sign of life.
-pub const PING_PATIENCE: Duration = Duration::from_millis(1_800);
+pub const PING_PAUSE: Duration = Duration::from_millis(300);
+/// Asked five times, and nothing came for so long: the relay is lost. With [`SILENCE`] 2.1 s after the last sign of life.
+pub const PING_PATIENCE: Duration = Duration::from_millis(1_400);
 /// A letter that is not acknowledged is sent again after this time, doubled each time up to the last.
 pub const LETTER_PAUSES: [Duration; 5] = [
     Duration::from_millis(150),
