@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, expect
+from tests.browser.provider_pages import sign_on_by
 from tests.provider.running import RunningProvider
 from tests.server.running import RunningServer, free_port
 
@@ -71,13 +72,7 @@ async def _person(chromium: Browser) -> AsyncIterator[Page]:
 
 async def sign_on(page: Page, place: Place, provider: str, login: str, path: str = "/sign-on") -> None:
     """By the provider's own pages."""
-    await page.goto(f"{place.server.url}{path}")
-    await page.get_by_role("button", name=f"Sign on with {provider}").click()
-    await page.get_by_placeholder("Enter any login").fill(login)
-    await page.get_by_placeholder("and password").fill("any")
-    await page.get_by_role("button", name="Sign-in").click()
-    await page.get_by_role("button", name="Continue").click()
-    await page.wait_for_url(f"{place.server.url}/**")
+    await sign_on_by(page, place.server.url, provider, login, path)
 
 
 def accounts(place: Place) -> dict[tuple[str, str], str]:

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 from tests.netlab.lab import Lab
 from tests.netlab.machines import WARREN, Machine, Server
+from tests.provider.running import RunningProvider, installed
 
 pytestmark = pytest.mark.netlab
 
 PASSWORD = "four words nobody joins"
+DISABLED_TO_CUT_S = 2.0
 APPROVED_TO_PING_S = 6.0  # 2 s are promised (issue 7, shows 10); the rest is for a loaded machine
 
 
@@ -51,6 +53,42 @@ def test_a_machine_joins_when_its_person_approves_the_code_that_it_shows(lab: La
     members = json.loads(a.host.run([WARREN, "member", "list", "--server", server.data, "--json"]).stdout)["members"]
     assert {one["name"]: bool(one["user"]) for one in members} == {"a": False, "b": True}
     assert took_s < APPROVED_TO_PING_S
+
+
+def test_a_machine_joins_by_a_provider_and_goes_with_its_person(lab: Lab) -> None:
+    lan = lab.switch("lan")
+    server = Server(lab.host("server", lan), lab.folder)
+    server.url = server.url.replace("http:", "https:")
+    people = {"anna": {"email": "anna@corp.example", "email_verified": True, "groups": ["ops"]}}
+    provider = RunningProvider(9000, server.url, "corp", people)
+    file = lab.folder / "providers.toml"
+    file.write_text(provider.toml(lab.folder / "secret", domains=["corp.example"]))
+    server.flags = ("--providers", str(file))
+    running = server.host.start(["env", "-C", str(installed()), *provider.words()])
+    server.start()
+    running.wait_for("ready")
+    trusting = {"SSL_CERT_FILE": str(server.data / "tls" / "auto.crt")}
+    b = Machine(lab.host("b", lan), lab.folder)
+    b.env = trusting
+    joining = b.start("up", "--server", server.url, "--hostname", "b")
+    code = re.search(r"type ([A-Z]{4}-[A-Z]{4})", joining.wait_for("and type"))
+    assert code is not None
+    # the provider is on this host's loopback, as it has no TLS; so is the browser
+    person = [sys.executable, "-m", "tests.browser.provider_pages", server.url, "Corp", "anna", code[1], "corp-example"]
+    server.host.run(person, timeout_s=90)
+    assert joining.wait(30) == 0, joining.output()
+
+    a = Machine(lab.host("a", lan), lab.folder)
+    a.up(server, server.key("--network", "corp-example"))
+    a.run("ping", "b", "-c", "1")
+    users = json.loads(server.host.run([WARREN, "user", "list", "--server", server.data, "--json"]).stdout)["users"]
+    (anna,) = users
+    assert (anna["issuer"], anna["subject"], anna["groups"]) == (provider.issuer, "anna", ["ops"])
+    server.host.run([WARREN, "user", "disable", anna["id"], "--server", server.data])
+    disabled_at = time.monotonic()
+    while a.look().peers:
+        assert time.monotonic() - disabled_at < DISABLED_TO_CUT_S
+    assert b.run("ping", "a", "-c", "1", check=False).returncode == 1
 
 
 def test_without_tls_nobody_is_asked_to_sign_on(lab: Lab) -> None:

@@ -74,8 +74,8 @@ class RunningProvider:
         }
         return "[[provider]]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in entry.items())
 
-    def start(self) -> "RunningProvider":
-        """Start it and wait until it listens."""
+    def words(self) -> list[str]:
+        """The command that runs it, from the folder of its packages."""
         wanted = {
             "port": self.port,
             "client": {
@@ -87,9 +87,16 @@ class RunningProvider:
             "userinfo": self.userinfo,
         }
         # `-e` finds packages from the working folder
-        words = ["node", "--input-type=module", "-e", (HERE / "provider.mjs").read_text(), json.dumps(wanted)]
+        return ["node", "--input-type=module", "-e", (HERE / "provider.mjs").read_text(), json.dumps(wanted)]
+
+    def start(self) -> "RunningProvider":
+        """Start it and wait until it listens."""
         self._process = subprocess.Popen(
-            words, cwd=installed(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, "DEBUG": ""}
+            self.words(),
+            cwd=installed(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "DEBUG": ""},
         )
         stdout, said, deadline = self._process.stdout, b"", time.monotonic() + START_S
         assert stdout is not None

@@ -393,11 +393,19 @@ _PEOPLE = (
     ),
     Command(
         ("user", "disable"),
-        "shut a user out; tokens of theirs are refused at once",
+        "shut a user out; their tokens and sessions end, their machines are removed from every network",
         "user:disable",
         flags=(_SERVER,),
         arguments=(Argument("name", "the user's name or id"),),
         examples=(("warren user disable alice", ""),),
+    ),
+    Command(
+        ("user", "reset"),
+        "take a user's second factors away: they lost their phone and their recovery codes",
+        "user:reset",
+        flags=(_SERVER,),
+        arguments=(Argument("name", "the user's name or id"),),
+        examples=(("warren user reset alice", "app, passkeys and recovery codes; every session ends"),),
     ),
     Command(
         ("user", "enable"),

@@ -3,6 +3,7 @@
 Decides when a daemon is started and when one that was started here is ended again: whenever `up` fails, so that a
 refused first join leaves no process, folder or link behind. Everything else the daemon decides."""
 
+import dataclasses
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -37,34 +38,64 @@ def up(parsed: Parsed) -> int:
     client = LocalClient(where.socket, request.timeout_s + _MARGIN_S)
     if parsed.is_on("plan"):
         return _plan(client, parsed)
-    started = None if client.is_answering() else start(client, where.state, is_system=where.is_system)
+    daemon = _Daemon(client, where)
     try:
-        try:
-            result = _joined(client, request, parsed)
-        except WarrenError as error:
-            if error.code is not Code.DAEMON_UNREACHABLE or started is not None or not _has_died(client):
-                raise
-            started = start(client, where.state, is_system=where.is_system)
-            result = _joined(client, request, parsed)
+        result = _joined(daemon, request, parsed)
     except BaseException as error:
-        is_waiting = isinstance(error, WarrenError) and error.code is Code.WAITING
-        if started is not None and not is_waiting:  # a machine that waits goes on asking
-            started.end()
+        if not (isinstance(error, WarrenError) and error.code is Code.WAITING):  # a machine that waits goes on asking
+            daemon.end()
         raise
-    _print(result, where, started, parsed)
+    _print(result, where, daemon.started, parsed)
     return output.DONE
 
 
-def _has_died(client: LocalClient) -> bool:
-    """Whether the daemon that was asked is gone, or goes while we wait: it was killed, and its socket outlived it."""
-    return client.asked_pid != 0 and wait_until_ended(client.asked_pid, _DYING_S)
+class _Daemon:
+    """The daemon that is asked, started where none runs. One that this command started ends by itself where it is asked
+    nothing for seconds, as while a person signs on: then another one takes its place."""
+
+    def __init__(self, client: LocalClient, where: Places) -> None:
+        self._client = client
+        self._where = where
+        self.started: Started | None = None
+        if not client.is_answering():
+            self._start()
+
+    def ask(self, request: UpRequest, *, is_quiet: bool) -> UpResult:
+        """Ask, once more where the daemon that was asked has died. Raises WarrenError."""
+        try:
+            return _ask(self._client, request, is_quiet=is_quiet)
+        except WarrenError as error:
+            if error.code is not Code.DAEMON_UNREACHABLE or self.started is not None or not self._has_died():
+                raise
+        self._start()
+        return _ask(self._client, request, is_quiet=is_quiet)
+
+    def wake(self) -> None:
+        """Start it again where it has ended meanwhile."""
+        if not self._client.is_answering():
+            self._start()
+
+    def end(self) -> None:
+        """End what was started here."""
+        if self.started is not None:
+            self.started.end()
+
+    def _start(self) -> None:
+        before = self.started
+        self.started = start(self._client, self._where.state, is_system=self._where.is_system)
+        if before is not None:  # what the first start made is there by now, and still ours to take away
+            self.started = dataclasses.replace(self.started, made=before.made)
+
+    def _has_died(self) -> bool:
+        """Whether it is gone, or goes while we wait: it was killed, and its socket outlived it."""
+        return self._client.asked_pid != 0 and wait_until_ended(self._client.asked_pid, _DYING_S)
 
 
-def _joined(client: LocalClient, request: UpRequest, parsed: Parsed) -> UpResult:
+def _joined(daemon: _Daemon, request: UpRequest, parsed: Parsed) -> UpResult:
     """Ask; where this machine is in no network of the server and has no key, a person is asked to sign on."""
     is_quiet = parsed.is_on("json")
     try:
-        return _ask(client, request, is_quiet=is_quiet)
+        return daemon.ask(request, is_quiet=is_quiet)
     except WarrenError as error:
         if error.code is not Code.NOT_A_MEMBER or request.server is None or request.auth_key is not None:
             raise
@@ -73,7 +104,8 @@ def _joined(client: LocalClient, request: UpRequest, parsed: Parsed) -> UpResult
                 error.code, error.text, "join with --auth-key KEY; people sign on by https:// only"
             ) from error
     key = key_by_sign_on(request.server, parsed)
-    return _ask(client, msgspec.structs.replace(request, auth_key=key, network=None), is_quiet=is_quiet)
+    daemon.wake()
+    return daemon.ask(msgspec.structs.replace(request, auth_key=key, network=None), is_quiet=is_quiet)
 
 
 def request_of(parsed: Parsed) -> UpRequest:

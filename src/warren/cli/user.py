@@ -9,6 +9,7 @@ from warren.cli.grammar import Parsed, UsageError
 from warren.cli.secret import read_secret
 from warren.cli.server_call import acted_on, rest_client
 from warren.cli.units import show_duration
+from warren.model.names import printable
 from warren.protocol.rest.users import User, UserChange, UserCreate, Users
 
 
@@ -57,7 +58,7 @@ def list_users(parsed: Parsed) -> int:
 
 def disable(parsed: Parsed) -> int:
     """Shut a user out."""
-    return _change(parsed, is_out=True, said="is shut out: tokens of theirs are refused")
+    return _change(parsed, is_out=True, said="is shut out: tokens are refused, machines of theirs are removed")
 
 
 def enable(parsed: Parsed) -> int:
@@ -71,4 +72,16 @@ def _change(parsed: Parsed, *, is_out: bool, said: str) -> int:
     if parsed.is_on("json"):
         output.say_json(changed)
     acted_on(client, f"{changed.name} {said}")
+    for machine in changed.kept:
+        output.note(printable(f"{machine} stays: its network is locked, and only the owner's machine removes it"))
+    return output.DONE
+
+
+def reset(parsed: Parsed) -> int:
+    """Take a user's second factors away."""
+    client = rest_client(parsed)
+    changed = client.delete("users", parsed.argument("name"), "factors", kind=User)
+    if parsed.is_on("json"):
+        output.say_json(changed)
+    acted_on(client, f"{parsed.argument('name')} has no second factor any more, and is signed off everywhere")
     return output.DONE

@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 
 from warren.errors import Code, WarrenError
+from warren.limits import GROUPS_MAX
 from warren.model.ids import Identity, NetworkId
 from warren.model.keys import SigningKeyPair
 from warren.trust.documents import FIRST_EPOCH, Head, Kind, Membership, Removal
@@ -58,7 +59,7 @@ class LocalRegistrar:
         """See Registrar."""
         if body.epoch != FIRST_EPOCH:
             raise _refused("it never undoes a removal")
-        if body.role != "member" or body.groups:
+        if body.role != "member" or len(body.groups) > GROUPS_MAX:  # groups are what a person's provider says
             raise _refused("it admits plain members only")
         if not body.hostname or IPv4Address(body.ipv4) not in pool:
             raise _refused("a member has a hostname and an address of the network")

@@ -32,6 +32,7 @@ from warren.server.accounts.routes import (
     list_users,
     revoke_token,
     show_me,
+    take_factors,
 )
 from warren.server.devices.routes import kick_member, list_members
 from warren.server.factors.routes import PAGES as FACTOR_PAGES
@@ -84,6 +85,7 @@ ROUTES: Final = (
     list_users,
     create_user,
     change_user,
+    take_factors,
     list_tokens,
     create_token,
     revoke_token,

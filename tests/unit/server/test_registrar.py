@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from warren.errors import Code, WarrenError
+from warren.limits import GROUPS_MAX
 from warren.model.ids import Identity, NetworkId
 from warren.model.keys import SigningKeyPair
 from warren.server.registrar import LocalRegistrar
@@ -29,7 +30,7 @@ async def test_a_plain_member_is_admitted() -> None:
     [
         {"epoch": 1},
         {"role": "admin"},
-        {"groups": ("staff",)},
+        {"groups": tuple(f"g{number:02}" for number in range(GROUPS_MAX + 1))},
         {"ipv4": "100.91.0.2"},
         {"hostname": ""},
     ],

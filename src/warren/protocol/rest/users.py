@@ -1,4 +1,5 @@
-"""`/api/v1/users`: GET lists, POST creates; `.../{user}`: PATCH shuts out or lets in. For the server's admins.
+"""`/api/v1/users`: GET lists, POST creates; `.../{user}`: PATCH shuts out or lets in;
+`.../{user}/factors`: DELETE takes second factors away. For the server's admins.
 
 `{user}` is an id, or the name of a person of this server.
 """
@@ -7,7 +8,11 @@ import msgspec
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
-    """An account: (`issuer`, `subject`) is who it is, `name` a label. `issuer` is `local` for this server's own."""
+    """An account: (`issuer`, `subject`) is who it is, `name` a label. `issuer` is `local` for this server's own.
+
+    `groups`: what their provider said last. `kept`: in the answer to a PATCH that shuts somebody out, their machines
+    that only the owner of a locked network can remove.
+    """
 
     id: str
     issuer: str
@@ -16,6 +21,8 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     admin: bool
     created_at: float
     disabled_at: float | None = None
+    groups: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
 
 class UserCreate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,7 +34,7 @@ class UserCreate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class UserChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`disabled`: shut out, with every token, until changed back."""
+    """`disabled`: shut out, with every token and session, until changed back; machines are removed for good."""
 
     disabled: bool
 

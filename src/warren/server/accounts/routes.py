@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from litestar import Request, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
@@ -55,10 +56,31 @@ async def create_user(request: HTTPRequest, data: JSONBody[UserCreate]) -> User:
     opt={"right": Right.SERVER},
 )
 async def change_user(request: HTTPRequest, user: FromPath[str], data: JSONBody[UserChange]) -> User:
-    """Shut a person out: their tokens are refused from now on."""
-    accounts = services_of(request).accounts
-    found = await accounts.find(user)
-    return _shown(await accounts.set_disabled(found, disabled=data.disabled, actor=caller_of(request).actor))
+    """Shut a person out: tokens and sessions of theirs are refused, their machines are removed from every network."""
+    services, actor = services_of(request), caller_of(request).actor
+    found = await services.accounts.find(user)
+    changed = await services.accounts.set_disabled(found, disabled=data.disabled, actor=actor)
+    if not data.disabled:
+        return _shown(changed)
+    await services.signon.sign_off_everywhere(found.id)
+    return _shown(changed, kept=await services.devices.remove_of_user(found.id, actor=actor))
+
+
+@delete(
+    "/users/{user:str}/factors",
+    operation_id="takeFactors",
+    summary="Take a user's second factors away",
+    status_code=200,
+    responses=refused(403, 404),
+    opt={"right": Right.SERVER},
+)
+async def take_factors(request: HTTPRequest, user: FromPath[str]) -> User:
+    """For who lost them: app, passkeys and recovery codes are gone, every session ends; the password stays."""
+    services = services_of(request)
+    found = await services.accounts.find(user)
+    await services.factors.take_all(found, actor=caller_of(request).actor)
+    await services.signon.sign_off_everywhere(found.id)
+    return _shown(found)
 
 
 @get(
@@ -134,7 +156,7 @@ def _vouched_until(accounts: Accounts, caller: Caller, expires_s: int) -> int | 
     return accounts.now() + expires_s if caller.user is None else caller.factor_at
 
 
-def _shown(row: UserRow) -> User:
+def _shown(row: UserRow, *, kept: tuple[str, ...] = ()) -> User:
     return User(
         id=row.id,
         issuer=row.issuer,
@@ -143,6 +165,8 @@ def _shown(row: UserRow) -> User:
         admin=row.is_admin,
         created_at=float(row.created_at),
         disabled_at=None if row.disabled_at is None else float(row.disabled_at),
+        groups=msgspec.json.decode(row.groups, type=tuple[str, ...]),
+        kept=kept,
     )
 
 

@@ -116,6 +116,13 @@ async def read_user(connection: AsyncConnection, user: str) -> UserRow | None:
     return None if row is None else UserRow(*row)
 
 
+async def hold_user(connection: AsyncConnection, user: str) -> UserRow | None:
+    """One account, which nobody changes until this transaction ends (SQLite has one writer anyway)."""
+    statement = select(*_USER).where(users.c.id == user).with_for_update(read=True)
+    row = (await connection.execute(statement)).first()
+    return None if row is None else UserRow(*row)
+
+
 async def find_user(connection: AsyncConnection, issuer: str, subject: str) -> UserRow | None:
     """One account by who vouches for it and what they call it."""
     statement = select(*_USER).where(users.c.issuer == issuer, users.c.subject == subject)

@@ -19,6 +19,7 @@ from warren.failpoints import reach
 from warren.limits import EPHEMERAL_LIFETIME_S, JOIN_ATTEMPTS_MAX, MEMBERS_PER_NETWORK_MAX
 from warren.model.ids import Identity, NetworkId, show_identity
 from warren.protocol.control.messages import Join
+from warren.server.accounts import store as account_store
 from warren.server.audit.service import Action, record
 from warren.server.completions import Completions
 from warren.server.db.engine import Database
@@ -171,6 +172,27 @@ class Devices:
         self._on_removed(network.id, identity)
         return Removed(member, revoked)
 
+    async def remove_of_user(self, user: str, *, actor: str) -> tuple[str, ...]:
+        """End the memberships of a person's machines in every network; names those that this server may not remove.
+
+        Raises WarrenError STORE_UNAVAILABLE; done again, it goes on where it ended.
+        """
+        kept: list[str] = []
+        async with self._database.read() as connection:
+            machines = await store.read_of_user(connection, user)
+        for machine in machines:
+            network = self._networks.get(machine.network)
+            if network is None:
+                continue
+            try:
+                await self.remove(network, machine.identity, actor=actor, revoke_key=False)
+            except WarrenError as error:
+                if error.code is Code.FORBIDDEN:  # its owner's device alone ends memberships there
+                    kept.append(f"{machine.hostname}.{network.row.name}")
+                elif error.code is not Code.NOT_FOUND:
+                    raise
+        return tuple(kept)
+
     async def renew_ephemeral(self, network: LiveNetwork, identity: Identity) -> None:
         """Give an ephemeral member that is here a later end, once half of its time is over."""
         now = int(self._clock())
@@ -237,6 +259,7 @@ class Devices:
                 return await self._again(connection, before)
             key = await invites.consume(connection, network.id, join.key_id, now)
             reach("admission.consumed")
+            groups = await _groups_of(connection, key.user)
             tags = rules.granted_tags(join.tags, msgspec.json.decode(key.tags, type=list[str]))
             offset = await self._place(connection, network, row, hostname)
             ephemeral = key.ephemeral or join.ephemeral
@@ -246,6 +269,7 @@ class Devices:
                 body,
                 under=self._networks.under(network),
                 user=key.user or "",
+                groups=groups,
                 tags=tags,
                 date=now,
                 joined=now,
@@ -336,6 +360,17 @@ class _Admitted:
     membership: bytes
     row: NetworkRow | None
     changes: list[Change]
+
+
+async def _groups_of(connection: AsyncConnection, user: str | None) -> tuple[str, ...]:
+    """The groups of the person who adds a machine, none for a key of nobody's. Raises WarrenError FORBIDDEN for
+    somebody who is shut out: the account is held until the admission is done, so that not both happen at once."""
+    account = None if user is None else await account_store.hold_user(connection, user)
+    if account is None:
+        return ()
+    if account.disabled_at is not None:
+        raise WarrenError(Code.FORBIDDEN, "whoever added this machine is shut out of this server", "ask its admin")
+    return msgspec.json.decode(account.groups, type=tuple[str, ...])
 
 
 def _first_membership(

@@ -102,6 +102,14 @@ async def read_all(connection: AsyncConnection, network: NetworkId) -> list[Memb
     return [MemberRow(*row) for row in await connection.execute(statement)]
 
 
+async def read_of_user(connection: AsyncConnection, user: str) -> list[MemberRow]:
+    """A person's present machines in every network."""
+    statement = (
+        select(*_COLUMNS).where(members.c.user == user, members.c.removed_at.is_(None)).order_by(members.c.hostname)
+    )
+    return [MemberRow(*row) for row in await connection.execute(statement)]
+
+
 async def read_ephemeral(connection: AsyncConnection, network: NetworkId) -> list[MemberRow]:
     """Present members that go when they are away."""
     statement = select(*_COLUMNS).where(

@@ -21,6 +21,7 @@ from warren.server.signon.browsers import (
     HTTPRequest,
     address_of,
     afterwards_of,
+    cookie_of,
     entered,
     own_session,
     read_form,
@@ -117,7 +118,7 @@ async def check_passkey(request: HTTPRequest) -> Response[Any]:
     try:
         named = await services.factors.check_passkey(None, b"", form.get("answer", ""), address_of(request))
         user = await services.accounts.find(named)
-        new = await services.signon.begin(user, shown=True)
+        new = await services.signon.begin(user, shown=True, before=cookie_of(request))
     except WarrenError as error:
         return sign_on_page(request, afterwards, error)
     return entered(request, new, afterwards)

@@ -21,6 +21,7 @@ from warren.server.signon.browsers import (
     address_of,
     afterwards_of,
     cookie_name,
+    cookie_of,
     entered,
     read_form,
     sign_on_page,
@@ -59,7 +60,9 @@ async def come_back(request: HTTPRequest, provider: FromPath[str]) -> Response[A
     )
     try:
         signed_on = await services.providers.finish(provider, request.cookies.get(_flow_cookie(request), ""), returned)
-        new = await services.signon.begin(signed_on.user, shown=signed_on.provider.second_factor)
+        new = await services.signon.begin(
+            signed_on.user, shown=signed_on.provider.second_factor, before=cookie_of(request)
+        )
     except WarrenError as error:
         response: Response[Any] = sign_on_page(request, ACCOUNT, error)
     else:

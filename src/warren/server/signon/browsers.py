@@ -55,14 +55,19 @@ async def read_form(request: HTTPRequest) -> dict[str, str]:
     return dict(fields)
 
 
+def cookie_of(request: HTTPRequest) -> str:
+    """The secret of the session that the browser says it has; empty where it says none."""
+    return request.cookies.get(cookie_name(request), "")
+
+
 async def session_of(request: HTTPRequest) -> Session | None:
     """Who is signed on in this browser, if anybody."""
-    return await services_of(request).signon.session(request.cookies.get(cookie_name(request), ""))
+    return await services_of(request).signon.session(cookie_of(request))
 
 
 async def session_at_any_step(request: HTTPRequest) -> Session | None:
     """The same, also where a second factor is still missing."""
-    return await services_of(request).signon.session_at_any_step(request.cookies.get(cookie_name(request), ""))
+    return await services_of(request).signon.session_at_any_step(cookie_of(request))
 
 
 async def own_session(request: HTTPRequest, form: dict[str, str], *, at_any_step: bool = False) -> Session:

@@ -24,6 +24,7 @@ from warren.server.signon.browsers import (
     address_of,
     afterwards_of,
     cookie_name,
+    cookie_of,
     entered,
     own_session,
     read_form,
@@ -50,7 +51,9 @@ async def sign_on(request: HTTPRequest) -> Response[Any]:
     form = await read_form(request)
     name, afterwards = form.get("name", ""), afterwards_of(form.get("next", ""))
     try:
-        new = await services_of(request).signon.sign_on(name, form.get("password", ""), address_of(request))
+        new = await services_of(request).signon.sign_on(
+            name, form.get("password", ""), address_of(request), before=cookie_of(request)
+        )
     except WarrenError as error:
         return sign_on_page(request, afterwards, error, name)
     return entered(request, new, afterwards)

@@ -112,8 +112,8 @@ class SignOn:
 
     # --- browsers ---
 
-    async def sign_on(self, name: str, password: str, address: str) -> NewSession:
-        """Begin a session. Raises WarrenError UNAUTHENTICATED (one text for every reason) or BUSY."""
+    async def sign_on(self, name: str, password: str, address: str, *, before: str = "") -> NewSession:
+        """Begin a session; `before`: the cookie of the one that it takes the place of. Raises WarrenError UNAUTHENTICATED (one text for every reason) or BUSY."""
         subject = name.strip().lower()[:255]
         self._check_tries(self._by_account, subject)
         self._check_tries(self._by_address, address)
@@ -125,10 +125,11 @@ class SignOn:
             raise WarrenError(Code.UNAUTHENTICATED, "that name and password do not belong together", "try again")
         self._by_account.forgive(subject)
         self._by_address.take_back(address)
-        return await self.begin(user)
+        return await self.begin(user, before=before)
 
-    async def begin(self, user: UserRow, *, shown: bool = False) -> NewSession:
-        """A new session of somebody who proved who they are; its secret goes into the cookie. `shown`: by two factors.
+    async def begin(self, user: UserRow, *, shown: bool = False, before: str = "") -> NewSession:
+        """A new session of somebody who proved who they are; its secret goes into the cookie. `shown`: by two factors;
+        `before`: the cookie that the browser had, whose session ends.
 
         It is not whole where a second factor is still to be shown, or to be set up. Raises WarrenError UNAUTHENTICATED
         for somebody who is shut out.
@@ -141,6 +142,7 @@ class SignOn:
         step = rules.first_step(has_factor=has_factor, shown=shown, demanded=demanded)
         async with self._database.write() as connection:
             await store.drop_expired(connection, now)
+            await store.drop_session(connection, _digest("session", before))
             return await self._add(connection, user, step, now + rules.SESSION_LIFETIME_S, now if shown else None)
 
     async def go_on(self, session: Session) -> NewSession:
@@ -203,6 +205,11 @@ class SignOn:
                 connection, Audit.SIGNED_OFF, actor=user.name, at=now, network=None, subject=user.id, detail=detail
             )
 
+    async def sign_off_everywhere(self, user: str) -> None:
+        """End every session of a person; the change that this belongs to is in the audit log."""
+        async with self._database.write() as connection:
+            await store.drop_sessions_of(connection, user)
+
     # --- programs ---
 
     async def ask(self, ask: DeviceAsk, address: str) -> Asked:
@@ -264,6 +271,8 @@ class SignOn:
         if taken is None or taken.user is None:
             return Polled("expired")
         user = await self._accounts.find(taken.user)
+        if user.disabled_at is not None:
+            return Polled("expired")
         if taken.join_public is not None:
             network = self._networks.find((taken.network or b"").hex())
             key = await self._invites.approve(network, taken.join_public, user.id, rules.DEVICE_LIFETIME_S)
