@@ -1,4 +1,4 @@
-"""Shutting a person out: sessions, tokens, keys that wait and machines all end, and nothing lets them back by itself."""
+"""Shutting a person out: sessions, tokens, keys that wait and machines all end, and do not come back."""
 
 import pytest
 from tests.server.browser import Browser

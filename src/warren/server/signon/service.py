@@ -113,7 +113,10 @@ class SignOn:
     # --- browsers ---
 
     async def sign_on(self, name: str, password: str, address: str, *, before: str = "") -> NewSession:
-        """Begin a session; `before`: the cookie of the one that it takes the place of. Raises WarrenError UNAUTHENTICATED (one text for every reason) or BUSY."""
+        """Begin a session; `before`: the cookie of the one that it takes the place of.
+
+        Raises WarrenError UNAUTHENTICATED (one text for every reason) or BUSY.
+        """
         subject = name.strip().lower()[:255]
         self._check_tries(self._by_account, subject)
         self._check_tries(self._by_address, address)
