@@ -6,6 +6,7 @@ DOCUMENT_MAX_DEPTH = 16  # deepest document of ours nests 5; beyond 16 only recu
 DOCUMENT_TEXT_MAX_CHARS = 1024  # a URL, a user id, a capability; what people read is far shorter
 DOCUMENT_LIST_MAX = 256  # tags, groups, routes, services of one machine; more than that is a group or a prefix
 SETTINGS_SERVERS_MAX = 16  # servers behind one network: a few regions, and the one being moved to
+POLICY_LIST_MAX = 256  # selectors, protocols or port ranges of one rule; the engine takes as many ranges
 DOCUMENTS_MAX = 65_536  # what verify takes at once: 20,000 members with record, and all the rest; memory < 100 MB
 DELEGATION_DEPTH_MAX = 4  # root -> admin -> registrar -> invite; a longer chain is nobody's plan
 DELEGATIONS_MAX = 4_096  # live keys that may admit: admins, registrars and invites of a large company
@@ -243,6 +244,7 @@ NETLINK_READ_MAX_BYTES = 64 * 1024  # one read of a dump: the kernel fills at mo
 NETLINK_DUMP_MAX_MESSAGES = 200_000  # a host with a table of more routes than that is a router of the backbone
 NETLINK_DUMP_TRIES_MAX = 4  # a table that changed while it was read is read again this often, then taken as it is
 HOST_CHANGES_SETTLE_S = 0.05  # an interface coming up is a dozen notices within a few milliseconds
+FLOW_RECORDS_TAKE_MAX = 1_024  # of one call: 100 KB; the engine holds four times as many
 TUNNEL_EVENTS_TAKE_MAX = 256  # events of the engine that one wake-up takes, so that other tasks get their turn
 
 # --- accounts ---
@@ -294,4 +296,5 @@ DAEMON_IDLE_S = 5.0  # a daemon that `warren up` started and that nothing is wan
 DAEMON_POLL_S = 0.004  # between two looks at a socket that is about to appear
 CLIENT_TIMEOUT_MAX_S = 24 * 3600  # nobody waits longer for one answer, and no kernel counts years
 SECRET_MAX_BYTES = 4096  # a key from a file or standard input is about 100 characters
+WHY_DROPS_MAX = 16  # drops that `warren why` shows; the engine remembers no more than 8 sets of peers have
 PING_COUNT_MAX = 10_000  # nearly three hours at one a second; who wants more runs it again

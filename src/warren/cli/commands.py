@@ -116,6 +116,20 @@ _ON = (
         text="It ends with one sentence of advice; exit code 0 where UDP passes.",
     ),
     Command(
+        ("why",),
+        "explain whether one node can reach another: membership, rule, route, key, path, firewall, name",
+        "why:why",
+        arguments=(
+            Argument("source", "who wants to reach it: this machine's name or a peer's"),
+            Argument("destination", "whom: HOST, HOST:PORT, HOST:PORT/udp or HOST/icmp"),
+        ),
+        examples=(
+            ("warren why laptop db:5432", "each step, and one thing to do if it fails"),
+            ("warren why laptop db:53/udp", "over UDP"),
+        ),
+        text="Exit code 0 where it can be reached, 1 where not. It also lists what the packet filter dropped lately.",
+    ),
+    Command(
         ("whoami",),
         "show who this machine is in its networks, and what you may do with this daemon",
         "whoami:whoami",

@@ -8,11 +8,12 @@ chooses.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Self, final
 
 from warren.engine import _native
 from warren.engine.events import Carriage, Event, PeerNumber, decode
+from warren.engine.filter import Direction, FlowRecord, Rule, parse_records, show_rules
 from warren.engine.offloads import describe
 from warren.engine.places import parse_place, show_endpoint, show_place, show_prefix
 from warren.engine.relay_place import RelaySession
@@ -241,6 +242,34 @@ class Tunnel:
     def counters(self) -> dict[str, int]:
         """Every counter by name: packets, bytes, and one `drop_...` for each reason of a drop."""
         return {name.decode(): count for name, count in self._native.stats().items()}
+
+    def set_filter(self, rules: Sequence[Rule] | None) -> None:
+        """Replace the filter's rules; flows that they no longer accept are cut. None: no filter, gates alone decide.
+
+        InvalidError where there are more than the engine takes; then those before stay."""
+        self._native.set_filter(b"" if rules is None else show_rules(rules))
+
+    def find_rule(
+        self,
+        direction: Direction,
+        protocol: int,
+        local: IPv4Address | IPv6Address,
+        remote: IPv4Address | IPv6Address,
+        port: int,
+    ) -> int | None:
+        """The number of the rule by which such a flow may begin, to this destination port; None: there is none."""
+        local_port, remote_port = (port, 0) if direction is Direction.IN else (0, port)
+        found = self._native.find_rule(direction, protocol, local.packed, remote.packed, local_port, remote_port)
+        return found if found >= 0 else None
+
+    def filter_drops(self, peer: PeerNumber) -> list[FlowRecord]:
+        """What the filter dropped of a peer lately, the newest first; equal packets are one record."""
+        return list(parse_records(self._native.filter_drops(peer)))
+
+    def take_flow_records(self, most: int) -> tuple[list[FlowRecord], int]:
+        """Flows that ended or were refused, the oldest first, and how many were lost since the last call."""
+        records, lost = self._native.take_flow_records(most)
+        return list(parse_records(records)), lost
 
     def offloads(self) -> dict[str, str]:
         """Each offload by name, as `on` or as why it is off."""

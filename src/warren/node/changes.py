@@ -2,7 +2,8 @@
 
 Decides the order. A prefix is covered by its blackhole before its link exists, and until after its link is gone; a
 link has its addresses before its routes, which name them as source; peers come last and go first, so that nothing
-flows while the host is half made. Whatever shuts access (a peer removed, a gate shut) goes before all that opens it.
+flows while the host is half made. Whatever shuts access (a peer removed, a gate shut, a rule
+withdrawn) goes before all that opens it.
 
 Must not know how a change is made. Touches only what is ours: a thing is dropped only if the journal says that we put
 it there, or if it is a tunnel of this process, or a route with our protocol number on the link of one (the kernel takes
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 
 from warren.model.ids import Identity, NetworkId
 from warren.node.host.facts import WARREN_PROTOCOL, HostFacts, HostItem, HostRoute
-from warren.node.plan import HostPlan, PeerPlan, TunnelPlan
+from warren.node.plan import FilterPlan, HostPlan, PeerPlan, TunnelPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,14 @@ class CloseTunnel:
 
 
 @dataclass(frozen=True, slots=True)
+class PutFilter:
+    """Replace what passes behind the gates; no peer of the network is put without."""
+
+    network: NetworkId
+    filter: FilterPlan
+
+
+@dataclass(frozen=True, slots=True)
 class PutPeer:
     """Add or change a peer."""
 
@@ -66,15 +75,16 @@ class DropPeer:
     peer: PeerPlan
 
 
-Change = PutHost | DropHost | RaiseTunnel | CloseTunnel | PutPeer | DropPeer
+Change = PutHost | DropHost | RaiseTunnel | CloseTunnel | PutFilter | PutPeer | DropPeer
 
 
 @dataclass(frozen=True, slots=True)
 class OpenTunnel:
-    """A tunnel of this process, as it is."""
+    """A tunnel of this process, as it is. `filter` None: it has none yet."""
 
     link: str
     peers: Mapping[Identity, PeerPlan] = field(default_factory=dict)
+    filter: FilterPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,7 @@ def difference(wanted: HostPlan, actual: Actual) -> tuple[Change, ...]:
     surplus = sorted((_ours(actual, there) - kept), key=_down_order)
     return (
         *_shut_peers(wanted, actual),
+        *_filters(wanted, actual),
         *_blackholes(wanted, there),
         *(DropHost(item) for item in surplus if not _is_blackhole(item)),
         *_closed(wanted, actual),
@@ -129,6 +140,19 @@ def _shut_peers(wanted: HostPlan, actual: Actual) -> Iterator[Change]:
                 yield PutPeer(network, planned)
 
 
+def _filters(wanted: HostPlan, actual: Actual) -> Iterator[Change]:
+    """Of tunnels that stay: before anything that opens access. What new rules let in has no peer yet."""
+    for tunnel in wanted.tunnels:
+        open_tunnel = actual.tunnels.get(tunnel.network)
+        if open_tunnel is not None and _stays(tunnel, actual) and open_tunnel.filter != tunnel.filter:
+            yield PutFilter(tunnel.network, tunnel.filter)
+
+
+def _stays(tunnel: TunnelPlan, actual: Actual) -> bool:
+    open_tunnel = actual.tunnels.get(tunnel.network)
+    return open_tunnel is not None and open_tunnel.link == tunnel.link and actual.facts.link(tunnel.link) is not None
+
+
 def _blackholes(wanted: HostPlan, there: frozenset[HostItem]) -> Iterator[Change]:
     for tunnel in wanted.tunnels:
         for route in tunnel.blackholes:
@@ -147,13 +171,15 @@ def _closed(wanted: HostPlan, actual: Actual) -> Iterator[Change]:
 def _raised(tunnel: TunnelPlan, actual: Actual, there: frozenset[HostItem]) -> Iterator[Change]:
     open_tunnel = actual.tunnels.get(tunnel.network)
     link = actual.facts.link(tunnel.link)
-    stays = open_tunnel is not None and open_tunnel.link == tunnel.link and link is not None
+    stays = _stays(tunnel, actual)
     if not stays or link is None or not link.up or link.mtu != tunnel.mtu:
         yield RaiseTunnel(tunnel.network, tunnel.link, tunnel.mtu)
     items: tuple[HostItem, ...] = (*tunnel.addresses, *tunnel.routes)
     for item in items:
         if not stays or item not in there:
             yield PutHost(tunnel.network, item)
+    if not stays:
+        yield PutFilter(tunnel.network, tunnel.filter)
     in_force = open_tunnel.peers if stays and open_tunnel is not None else {}
     for peer in tunnel.peers:
         present = in_force.get(peer.identity)

@@ -14,7 +14,7 @@ from warren.model.ids import Identity, NetworkId, UserId, show_identity
 from warren.model.names import HostLabel, is_host_label
 from warren.policy.language import Policy as AccessPolicy
 from warren.policy.language import parse as parse_policy
-from warren.policy.verdict import Party, Verdict, allows
+from warren.policy.verdict import Opening, Party, Verdict, allows, openings
 from warren.trust.documents import Settings
 from warren.trust.view import VerifiedMember, View
 
@@ -48,6 +48,10 @@ class Peer:
     user: str
     tags: tuple[str, ...]
     home_relay: int = 0
+    inward: tuple[Opening, ...] = ()
+    """What policy lets the peer open to this node."""
+    outward: tuple[Opening, ...] = ()
+    """What policy lets this node open to the peer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ def build(view: View, presence: Mapping[Identity, Presence], me: Identity) -> Ne
     policy = parse_policy(view.policy.text) if view.policy is not None else None
     own = view.members[me]
     peers = (
-        _peer(member, record_keys, settings, _mutual(policy, own, member), presence.get(identity))
+        _peer(member, record_keys, settings, _Ruled(policy, own, member), presence.get(identity))
         for identity, member in sorted(view.members.items())
         if identity != me and (record_keys := _keys(member)) is not None
     )
@@ -120,10 +124,11 @@ def _peer(
     member: VerifiedMember,
     keys: tuple[tuple[bytes, ...], bytes],
     settings: Settings,
-    verdict: Verdict,
+    ruled: "_Ruled",
     presence: Presence | None,
 ) -> Peer:
     name = _name(member)
+    verdict = ruled.mutual()
     return Peer(
         identity=member.identity,
         name=name,
@@ -138,19 +143,35 @@ def _peer(
         user=member.membership.user,
         tags=member.membership.tags,
         home_relay=presence.relay if presence is not None else 0,
+        inward=openings(ruled.policy, ruled.party, ruled.own),
+        outward=openings(ruled.policy, ruled.own, ruled.party),
     )
 
 
-def _mutual(policy: AccessPolicy | None, own: VerifiedMember, peer: VerifiedMember) -> Verdict:
-    """A gate lets packets through both ways, so it opens where policy lets either side begin; the reason says which."""
-    outwards = allows(policy, _party(own), _party(peer))
-    return outwards if outwards.allowed else allows(policy, _party(peer), _party(own))
+class _Ruled:
+    """What policy says of this node and a peer."""
+
+    def __init__(self, policy: AccessPolicy | None, own: VerifiedMember, peer: VerifiedMember) -> None:
+        self.policy = policy
+        self.own, self.party = party_of(own), party_of(peer)
+
+    def mutual(self) -> Verdict:
+        """A gate lets packets through both ways, so it opens where policy lets either side begin; the packet filter
+        behind it knows directions. The reason says which."""
+        outwards = allows(self.policy, self.own, self.party)
+        return outwards if outwards.allowed else allows(self.policy, self.party, self.own)
 
 
-def _party(member: VerifiedMember) -> Party:
+def party_of(member: VerifiedMember) -> Party:
+    """A verified member as policy sees it."""
     membership = member.membership
     return Party(
-        member.identity, UserId(membership.user), groups=membership.groups, role=membership.role, tags=membership.tags
+        member.identity,
+        UserId(membership.user),
+        groups=membership.groups,
+        role=membership.role,
+        tags=membership.tags,
+        host=_name(member),
     )
 
 

@@ -19,6 +19,7 @@ from warren.errors import Code, WarrenError
 from warren.model.ids import Identity, NetworkId
 from warren.node.host.facts import Address, HostAddress, HostFacts, HostItem, HostRoute, Prefix
 from warren.node.netmap import NetworkMap, Peer
+from warren.policy.verdict import Opening
 
 TUNNEL_MTU = 1400  # leaves 20 bytes for a relay's header inside 1,500 under IPv6 and WireGuard's 32
 BLACKHOLE_METRIC = 4_278_198_272  # 0xff002000: behind any metric a person or a daemon gives
@@ -42,6 +43,28 @@ class PeerPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class FilterRule:
+    """What may open a flow with peers of these addresses. `line`: the rule's in the policy; no protocols or ports: any.
+
+    `inward`: the peer opens it.
+    """
+
+    line: int
+    inward: bool
+    protocols: tuple[int, ...]
+    ports: tuple[tuple[int, int], ...]
+    remotes: tuple[Prefix, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FilterPlan:
+    """What passes behind the gates, both ways; without rules nothing. `own`: this node's addresses."""
+
+    own: tuple[Prefix, ...] = ()
+    rules: tuple[FilterRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TunnelPlan:
     """One network on this host."""
 
@@ -53,6 +76,7 @@ class TunnelPlan:
     addresses: tuple[HostAddress, ...]
     routes: tuple[HostRoute, ...]
     peers: tuple[PeerPlan, ...]
+    filter: FilterPlan = FilterPlan()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +110,9 @@ class HostPlan:
 class Described:
     """One thing of a plan in words. `subject`: the item, the peer, or the name of the link."""
 
-    kind: Literal["blackhole", "link", "address", "route", "peer"]
+    kind: Literal["blackhole", "link", "address", "route", "filter", "peer"]
     text: str
-    subject: HostItem | PeerPlan | str
+    subject: HostItem | PeerPlan | FilterPlan | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +157,7 @@ def describe(wanted: HostPlan) -> Iterator[Described]:
             yield Described("address", show_item(address), address)
         for route in tunnel.routes:
             yield Described("route", show_item(route), route)
+        yield Described("filter", show_filter(tunnel.filter), tunnel.filter)
         for peer in tunnel.peers:
             yield Described("peer", show_peer(peer), peer)
 
@@ -146,6 +171,14 @@ def show_item(item: HostItem) -> str:
     return f"{item.prefix} by {item.link}" + (f" from {item.source}" if item.source else "")
 
 
+def show_filter(wanted: FilterPlan) -> str:
+    """The packet filter, for a person."""
+    inward = sum(rule.inward for rule in wanted.rules)
+    return (
+        f"packet filter: rules for what peers open {inward}, for what this machine opens {len(wanted.rules) - inward}"
+    )
+
+
 def show_peer(peer: PeerPlan) -> str:
     """A peer, for a person."""
     reached = ", ".join(str(prefix.network_address) for prefix in peer.allowed) or "no address"
@@ -157,6 +190,7 @@ def _tunnel(network: NetworkMap, link: str) -> TunnelPlan:
     routes = tuple(
         HostRoute(prefix, link=link, metric=TUNNEL_METRIC, source=_source(prefix, own)) for prefix in network.prefixes
     )
+    peers = tuple(_peers(network))
     return TunnelPlan(
         network=network.network,
         name=network.name,
@@ -165,8 +199,25 @@ def _tunnel(network: NetworkMap, link: str) -> TunnelPlan:
         blackholes=tuple(blackhole(prefix) for prefix in network.prefixes),
         addresses=tuple(HostAddress(link, ip_interface(address)) for address in own),
         routes=routes,
-        peers=tuple(_peers(network)),
+        peers=peers,
+        filter=_filter(network, peers),
     )
+
+
+def _filter(network: NetworkMap, peers: Sequence[PeerPlan]) -> FilterPlan:
+    """Rules of one kind stand once, with the addresses of all peers that they are about."""
+    remotes: dict[tuple[bool, Opening], list[Prefix]] = {}
+    for peer, planned in zip(network.peers, peers, strict=True):
+        for inward, openings in ((True, peer.inward), (False, peer.outward)):
+            for opening in openings:
+                remotes.setdefault((inward, opening), []).extend(planned.allowed)
+    rules = (
+        FilterRule(opening.line, inward, opening.protocols, opening.ports, tuple(prefixes))
+        for (inward, opening), prefixes in remotes.items()
+        if prefixes
+    )
+    own = tuple(ip_network(address) for address in network.me.addresses)
+    return FilterPlan(own, tuple(sorted(rules, key=lambda rule: (rule.line, rule.inward))))
 
 
 def blackhole(prefix: Prefix) -> HostRoute:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from warren.node.changes import Change, CloseTunnel, DropHost, DropPeer, PutHost, PutPeer, RaiseTunnel
+from warren.node.changes import Change, CloseTunnel, DropHost, DropPeer, PutFilter, PutHost, PutPeer, RaiseTunnel
 from warren.node.host.facts import HostAddress, HostItem
-from warren.node.plan import HostPlan, PeerPlan, describe, show_item, show_peer
+from warren.node.plan import FilterPlan, HostPlan, PeerPlan, describe, show_item, show_peer
 
 
 class Previewed(NamedTuple):
@@ -18,7 +18,7 @@ class Previewed(NamedTuple):
 
 def preview_items(wanted: HostPlan, changes: Sequence[Change]) -> tuple[Previewed, ...]:
     """What would be removed, then everything wanted in the order in which it is applied."""
-    added: set[HostItem | PeerPlan | str] = set(_added(changes))
+    added: set[HostItem | PeerPlan | FilterPlan | str] = set(_added(changes))
     kept_or_added = tuple(
         Previewed(described.kind, described.text, "add" if described.subject in added else "keep")
         for described in describe(wanted)
@@ -26,13 +26,15 @@ def preview_items(wanted: HostPlan, changes: Sequence[Change]) -> tuple[Previewe
     return (*_removed(changes), *kept_or_added)
 
 
-def _added(changes: Sequence[Change]) -> Iterator[HostItem | PeerPlan | str]:
+def _added(changes: Sequence[Change]) -> Iterator[HostItem | PeerPlan | FilterPlan | str]:
     for change in changes:
         match change:
             case PutHost(item=item):
                 yield item
             case RaiseTunnel(link=link):
                 yield link
+            case PutFilter(filter=wanted):
+                yield wanted
             case PutPeer(peer=peer):
                 yield peer
             case DropHost() | CloseTunnel() | DropPeer():
@@ -49,5 +51,5 @@ def _removed(changes: Sequence[Change]) -> Iterator[Previewed]:
                 yield Previewed("link", link, "remove")
             case DropPeer(peer=peer):
                 yield Previewed("peer", show_peer(peer), "remove")
-            case PutHost() | RaiseTunnel() | PutPeer():
+            case PutHost() | RaiseTunnel() | PutFilter() | PutPeer():
                 pass

@@ -27,6 +27,7 @@ from warren.node.changes import (
     DropHost,
     DropPeer,
     OpenTunnel,
+    PutFilter,
     PutHost,
     PutPeer,
     RaiseTunnel,
@@ -150,8 +151,9 @@ class Reconciler:
 
     def _actual(self, facts: HostFacts) -> Actual:
         tunnels = {
-            network: OpenTunnel(tunnel.link, tunnel.peers()) for network, tunnel in self._tunnels.items()
-        }  # fmt: skip
+            network: OpenTunnel(tunnel.link, tunnel.peers(), tunnel.filter())
+            for network, tunnel in self._tunnels.items()
+        }
         return Actual(facts, tunnels, self._journal.items)
 
     async def make(self, change: Change) -> None:
@@ -165,6 +167,8 @@ class Reconciler:
                 await self._raise(change)
             case CloseTunnel():
                 self._tunnels.pop(change.network).close()
+            case PutFilter():
+                self._tunnels[change.network].set_filter(change.filter)
             case PutPeer():
                 self._tunnels[change.network].set_peer(change.peer)
             case DropPeer():
@@ -213,7 +217,7 @@ class _Run:
         self.failures.append(Failure(network, change, error))
         if isinstance(change, DropHost):
             self.left.add(change.item)
-        vital = isinstance(change, RaiseTunnel) or (isinstance(change, PutHost) and change.vital)
+        vital = isinstance(change, RaiseTunnel | PutFilter) or (isinstance(change, PutHost) and change.vital)
         if network is None or not vital:
             return
         self._stopped.add(network)
@@ -240,7 +244,7 @@ def _explain(change: Change, error: OSError | WarrenError) -> WarrenError:
     return WarrenError(Code.HOST_REFUSED, what)
 
 
-def _describe(change: Change) -> str:
+def _describe(change: Change) -> str:  # noqa: PLR0911 - one a kind
     match change:
         case PutHost(item=item):
             return f"cannot add {_name(item)}"
@@ -250,6 +254,8 @@ def _describe(change: Change) -> str:
             return f"cannot bring up {link}"
         case CloseTunnel(link=link):
             return f"cannot close {link}"
+        case PutFilter():
+            return "cannot set the packet filter"
         case PutPeer(peer=peer):
             return f"cannot set peer {peer.name}"
         case DropPeer(peer=peer):

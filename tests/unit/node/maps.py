@@ -7,6 +7,7 @@ from ipaddress import ip_address, ip_network
 from warren.model.ids import Identity, NetworkId
 from warren.model.names import HostLabel
 from warren.node.netmap import NetworkMap, Peer, SelfNode
+from warren.policy.verdict import Opening
 
 
 def identity(name: str) -> Identity:
@@ -16,6 +17,7 @@ def identity(name: str) -> Identity:
 
 def peer(name: str, *addresses: str, allowed: bool = True, key: str = "") -> Peer:
     """A peer that may reach us, unless told otherwise; `key` tells one WireGuard key of it from another."""
+    openings = (Opening(1),) if allowed else ()
     return Peer(
         identity=identity(name),
         name=HostLabel(name),
@@ -29,6 +31,8 @@ def peer(name: str, *addresses: str, allowed: bool = True, key: str = "") -> Pee
         last_seen=None,
         user="someone",
         tags=(),
+        inward=openings,
+        outward=openings,
     )
 
 

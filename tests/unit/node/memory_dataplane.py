@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator
+from ipaddress import IPv4Address, IPv6Address
 
 from tests.unit.node.simulated_host import SimulatedHost
 
@@ -10,9 +11,10 @@ from warren.errors import Code, WarrenError
 from warren.model.addresses import Hop
 from warren.model.ids import Identity
 from warren.model.keys import ExchangeKeyPair
+from warren.node.dataplane.filtering import Flow
 from warren.node.dataplane.interface import Event, PeerStats, StampWindow, Tunnel, TunnelSpec
 from warren.node.dataplane.relaying import RelaySession, RelayStats
-from warren.node.plan import PeerPlan
+from warren.node.plan import FilterPlan, PeerPlan
 
 NEVER = PeerStats(0, 0, None, None, session_alive=False, endpoint=None)
 
@@ -62,6 +64,8 @@ class MemoryTunnel:
         self.relay_stats_of: dict[int, RelayStats] = {}
         self.closed = False
         self._plans: dict[Identity, PeerPlan] = {}
+        self._filter: FilterPlan | None = None
+        self.dropped: dict[Identity, list[Flow]] = {}
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._host = host
 
@@ -82,7 +86,48 @@ class MemoryTunnel:
         if self._host is not None:
             self._host.before_change(peer)
             assert self._host.links[self.link].up, "peers come last"
+        assert self._filter is not None, "no peer without a filter"
         self._plans[peer.identity] = peer
+
+    def set_filter(self, wanted: FilterPlan) -> None:
+        self._check()
+        if self._host is not None:
+            self._host.before_change(wanted)
+        self._filter = wanted
+
+    def filter(self) -> FilterPlan | None:
+        return self._filter
+
+    def find_rule(
+        self,
+        local: IPv4Address | IPv6Address,
+        remote: IPv4Address | IPv6Address,
+        protocol: int,
+        port: int,
+        *,
+        inward: bool,
+    ) -> int | None:
+        self._check()
+        assert self._filter is not None
+        rules = self._filter.rules
+        lines = [
+            rule.line
+            for rule in rules
+            if rule.inward is inward
+            and any(local in prefix for prefix in self._filter.own)
+            and (not rule.protocols or protocol in rule.protocols)
+            and (not rule.ports or any(first <= port <= last for first, last in rule.ports))
+            and any(remote in prefix for prefix in rule.remotes)
+        ]
+        return min(lines, default=None)
+
+    def drops(self, identity: Identity) -> list[Flow]:
+        self._check()
+        return self.dropped.get(identity, [])
+
+    def take_flows(self, most: int) -> tuple[list[Flow], int]:
+        self._check()
+        return [], most * 0
 
     def set_relay(self, session: RelaySession) -> None:
         self._check()

@@ -1,5 +1,6 @@
 """What a map becomes on the host, and which prefixes are refused on which machines."""
 
+from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
 
 import pytest
@@ -7,7 +8,9 @@ from tests.unit.node.maps import network, peer
 
 from warren.errors import Code
 from warren.node.host.facts import HostAddress, HostFacts, HostItem, HostLink, HostRoute
-from warren.node.plan import BLACKHOLE_METRIC, Own, blackhole, plan
+from warren.node.netmap import Peer
+from warren.node.plan import BLACKHOLE_METRIC, FilterRule, Own, blackhole, plan
+from warren.policy.verdict import Opening
 
 NOTHING = HostFacts()
 KERNEL, DHCP, STATIC = 2, 16, 3
@@ -182,5 +185,40 @@ def test_the_lines_of_a_plan_stand_in_the_order_in_which_it_is_applied() -> None
         "fd77:7272:656e::2 on warren0",
         "100.96.0.0/16 by warren0 from 100.96.0.2",
         "fd77:7272:656e::/64 by warren0 from fd77:7272:656e::2",
+        "packet filter: rules for what peers open 1, for what this machine opens 1",
         "db (100.96.0.7): gate open, members reach each other",
     ]
+
+
+# --- the packet filter ---
+
+
+def ruled(name: str, address: str, inward: tuple[Opening, ...], outward: tuple[Opening, ...] = ()) -> Peer:
+    return replace(peer(name, address), inward=inward, outward=outward)
+
+
+def test_peers_with_the_same_rule_share_it_and_each_direction_has_its_own() -> None:
+    ssh, everything = Opening(4, (6,), ((22, 22),)), Opening(9)
+    peers = [
+        ruled("a", "100.96.0.7", (ssh,), (everything,)),
+        ruled("b", "100.96.0.8", (ssh,)),
+        ruled("c", "100.96.0.9", ()),
+    ]
+    wanted = plan([network(peers=peers)], Own(), LAPTOP).tunnels[0].filter
+    assert wanted.own == (ip_network("100.96.0.2"), ip_network("fd77:7272:656e::2"))
+    assert wanted.rules == (
+        FilterRule(
+            4,
+            inward=True,
+            protocols=(6,),
+            ports=((22, 22),),
+            remotes=(ip_network("100.96.0.7"), ip_network("100.96.0.8")),
+        ),
+        FilterRule(9, inward=False, protocols=(), ports=(), remotes=(ip_network("100.96.0.7"),)),
+    )
+
+
+def test_an_address_that_another_peer_has_gets_no_rule_by_the_second_one() -> None:
+    everything = (Opening(1),)
+    peers = [ruled("a", "100.96.0.7", ()), ruled("b", "100.96.0.7", everything, everything)]
+    assert plan([network(peers=peers)], Own(), LAPTOP).tunnels[0].filter.rules == ()

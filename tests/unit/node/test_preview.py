@@ -18,7 +18,9 @@ def before_with(*names: str) -> tuple[Actual, Own]:
         (HostLink("warren0", 5, 1400, up=True),), tunnel.addresses, (*tunnel.blackholes, *tunnel.routes)
     )  # fmt: skip
     peers = {planned.identity: planned for planned in tunnel.peers}
-    return Actual(facts, {tunnel.network: OpenTunnel("warren0", peers)}, items), Own({tunnel.network: "warren0"}, items)
+    return Actual(facts, {tunnel.network: OpenTunnel("warren0", peers, tunnel.filter)}, items), Own(
+        {tunnel.network: "warren0"}, items
+    )
 
 
 def test_on_a_fresh_machine_all_of_it_would_be_added() -> None:
@@ -35,6 +37,7 @@ def test_what_stands_is_kept_and_only_the_difference_named() -> None:
     changed = [(item.kind, item.action, item.text) for item in shown if item.action != "keep"]
     assert changed == [
         ("peer", "remove", "cam (100.96.0.9): gate shut, no rule says so"),
+        ("filter", "add", "packet filter: rules for what peers open 1, for what this machine opens 1"),
         ("peer", "add", "db (100.96.0.7): gate open, members reach each other"),
     ]
 

@@ -114,7 +114,8 @@ def test_blackholes_come_first_and_peers_last_with_addresses_before_routes() -> 
         for change in difference(wanted, Actual(HostFacts()))
     ]
     assert kinds == [
-        "blackhole", "blackhole", "RaiseTunnel", "PutHost", "PutHost", "unicast", "unicast", "PutPeer", "PutPeer",
+        "blackhole", "blackhole", "RaiseTunnel", "PutHost", "PutHost", "unicast", "unicast", "PutFilter",
+        "PutPeer", "PutPeer",
     ]  # fmt: skip
 
 

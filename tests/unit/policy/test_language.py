@@ -92,3 +92,53 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_text() -> None:
         (4, True),
         (4, True),
     ]
+
+
+# --- rules that accept ---
+
+FULL = b'{"from": ["*", "tag:ops"], "to": ["host:db"], "protocols": ["tcp", "17"], "ports": ["22", "8000-8100"]}'
+
+
+def only(rule: bytes) -> Rule:
+    return parse(b'{"version": 1, "rules": [' + rule + b"]}").rules[0]
+
+
+def test_an_accept_rule_says_from_whom_to_whom_and_by_what() -> None:
+    assert only(FULL) == Rule(
+        1, "", sources=(("*", ""), ("tag", "ops")), destinations=(("host", "db"),), protocols=(6, 17),
+        ports=((22, 22), (8000, 8100)),
+    )  # fmt: skip
+    assert only(b'{"from": ["user:a:b"], "to": ["role:admin", "group:x"], "protocols": ["icmp"]}') == Rule(
+        1, "", sources=(("user", "a:b"),), destinations=(("role", "admin"), ("group", "x")), protocols=(1, 58)
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        (b'"from": ["*", "tag:ops"], ', b"", "'from' is missing"),
+        (b', "to": ["host:db"]', b"", "'to' is missing"),
+        (b'["host:db"]', b"[]", "a list of 1 to"),
+        (b'["host:db"]', b'"host:db"', "a list of 1 to"),
+        (b'["host:db"]', b"[7]", "a list of texts"),
+        (b"tag:ops", b"device:ops", "is none of"),
+        (b"tag:ops", b"tag:", "is none of"),
+        (b"tag:ops", b"ops", "is none of"),
+        (b'"tcp"', b'"TCP"', "no protocol"),
+        (b'"17"', b'"256"', "no protocol"),
+        (b'"17"', b'"icmp"', "only tcp and udp"),
+        (b'"17"', b'"47"', "only tcp and udp"),
+        (b'"22"', b'"65536"', "no port"),
+        (b'"22"', b'"-1"', "no port"),
+        (b'"22"', b'"80-22"', "no port"),
+        (b'"22"', b'"1-2-3"', "no port"),
+        (b'"22"', '"²"'.encode(), "no port"),
+        (b'"ports":', b'"until": 5, "ports":', "unknown attribute 'until'"),
+        (b'"ports":', b'"members": "reach-each-other", "ports":', "unknown attribute 'from'"),
+    ],
+)
+def test_a_part_that_is_not_known_makes_the_whole_rule_match_nothing(before: bytes, after: bytes, reason: str) -> None:
+    rule = only(FULL.replace(before, after))
+    assert reason in rule.unknown
+    assert (rule.members, rule.sources, rule.destinations) == ("", (), ())
+    assert is_readable(b'{"version": 1, "rules": [' + FULL.replace(before, after) + b"]}")

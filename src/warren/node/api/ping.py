@@ -53,7 +53,7 @@ def find_peer(roster: Roster, host: str, network: str | None) -> tuple[Network, 
     networks = roster.networks if network is None else (roster.find(network),)
     if not networks:
         raise WarrenError(Code.NOT_UP, "this machine is in no network that is up", "warren up")
-    found = [(one, peer) for one in networks if one.map is not None for peer in one.map.peers if _is(one, peer, host)]
+    found = [(one, peer) for one in networks for peer in peers_named(one, host)]
     if len(found) > 1:
         names = ", ".join(
             f"{peer.name}.{one.name} ({_address(peer)}, network {show_short(one)})" for one, peer in found[:4]
@@ -63,9 +63,23 @@ def find_peer(roster: Roster, host: str, network: str | None) -> tuple[Network, 
     if found:
         return found[0]
     for one in networks:
-        if one.map is not None and (host.lower() == one.map.me.name or host in map(str, one.map.me.addresses)):
+        if names_self(one, host):
             raise WarrenError(Code.INVALID_ARGUMENT, f"'{printable(host[:80])}' is this machine itself")
     raise WarrenError(Code.NOT_FOUND, f"no peer is called '{printable(host[:80])}'", "see `warren status`")
+
+
+def peers_named(network: Network, host: str) -> list[Peer]:
+    """The network's peers that a word names."""
+    return [peer for peer in network.map.peers if _is(network, peer, host)] if network.map is not None else []
+
+
+def names_self(network: Network, host: str) -> bool:
+    """Whether the word names this machine."""
+    if network.map is None:
+        return False
+    me, word = network.map.me, host.lower().rstrip(".")
+    names = {me.name, me.fqdn, f"{me.name}.{network.name}", *map(str, me.addresses)}
+    return word in names or (len(word) >= 8 and me.identity.hex().startswith(word))
 
 
 def _is(network: Network, peer: Peer, host: str) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from warren.node.api import config, down, host, leave, netcheck, ping, reidentify, root, sign, status, up, whoami
+from warren.node.api import config, down, host, leave, netcheck, ping, reidentify, root, sign, status, up, whoami, why
 from warren.node.api.http import Handler, Reply, Request, Routes
 from warren.node.api.scope import Scope
 from warren.protocol.local import rights
@@ -26,6 +26,7 @@ def routes(scope: Scope) -> Routes:
         ("GET", rights.HOST_PLAN): bound(host.answer),
         ("POST", rights.PING): bound(ping.answer),
         ("POST", rights.NETCHECK): bound(netcheck.answer),
+        ("POST", rights.WHY): bound(why.answer),
         ("POST", rights.UP): bound(up.answer),
         ("POST", rights.DOWN): bound(down.answer),
         ("POST", rights.LEAVE): bound(leave.answer),

@@ -61,6 +61,14 @@ def _offloads(network: Network) -> dict[str, str]:
         return {}  # the tunnel went while we looked
 
 
+def _filter(network: Network) -> dict[str, int]:
+    try:
+        counters = network.tunnel.counters() if network.tunnel is not None else {}
+    except WarrenError:
+        return {}  # the tunnel went while we looked
+    return {name: count for name, count in counters.items() if name.startswith(("drop_filter_", "flows"))}
+
+
 async def _refresh(networks: tuple[Network, ...], stats: dict[NetworkId, dict[Identity, PeerStats]]) -> None:
     """Ping the peers whose session lives and whose last answer is not fresh."""
     now = time.monotonic()
@@ -96,6 +104,7 @@ def _network(network: Network) -> words.Network:
         root="this server",  # networks whose root is elsewhere come with the issue that makes them
         version_at=network.as_of,
         offloads=_offloads(network),
+        filter=_filter(network),
     )
 
 

@@ -17,6 +17,7 @@ from warren.errors import Code, WarrenError
 from warren.model.addresses import Endpoint, Hop
 from warren.model.ids import Identity
 from warren.model.keys import ExchangeKeyPair
+from warren.node.dataplane.filtering import Filtering
 from warren.node.dataplane.relaying import RelayEvent, Relaying
 from warren.node.plan import PeerPlan
 
@@ -156,7 +157,7 @@ Event = (
 )
 
 
-class Tunnel(Relaying, Protocol):
+class Tunnel(Relaying, Filtering, Protocol):
     """One network's tunnel, up since it was made."""
 
     @property

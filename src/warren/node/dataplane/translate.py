@@ -6,9 +6,11 @@ What is about a peer that has gone, or came from nowhere that a node could answe
 from collections.abc import Mapping
 
 from warren.engine import events as raw
+from warren.engine.filter import Direction, FlowRecord, Rule
 from warren.engine.tunnel import PeerStats as RawStats
 from warren.model.addresses import Endpoint, Hop
 from warren.model.ids import Identity
+from warren.node.dataplane.filtering import ENDS, REASONS, Flow
 from warren.node.dataplane.interface import (
     Event,
     EventsLost,
@@ -24,6 +26,7 @@ from warren.node.dataplane.interface import (
     UnknownInitiator,
 )
 from warren.node.dataplane.relaying import ChannelGone, ChannelOpened, RelayConnected, RelayEvent, RelayLost
+from warren.node.plan import FilterPlan
 
 
 def translate(event: raw.Event, identities: Mapping[int, Identity]) -> Event | None:  # noqa: PLR0911 - one a kind
@@ -83,6 +86,44 @@ def translate_stats(stats: RawStats) -> PeerStats:
         last_received_s=stats.last_received_s,
         session_alive=stats.session_alive,
         endpoint=stats.place,
+    )
+
+
+def translate_filter(wanted: FilterPlan) -> list[Rule]:
+    """The filter's rules as the engine takes them: one a protocol, numbered by the policy's lines."""
+    return [
+        Rule(
+            number=rule.line,
+            direction=Direction.IN if rule.inward else Direction.OUT,
+            protocol=protocol,
+            remotes=rule.remotes,
+            locals=wanted.own,
+            ports=rule.ports,
+        )
+        for rule in wanted.rules
+        for protocol in rule.protocols or (None,)
+    ]
+
+
+def translate_flow(record: FlowRecord, identities: Mapping[int, Identity]) -> Flow:
+    """A record in the node's words."""
+    return Flow(
+        peer=identities.get(record.peer),
+        inward=record.opened is Direction.IN,
+        protocol=record.protocol,
+        local=record.local,
+        remote=record.remote,
+        local_port=record.local_port,
+        remote_port=record.remote_port,
+        line=record.rule,
+        reason=REASONS[record.reason],
+        end=ENDS[record.end - 1],
+        began_s=record.began_s,
+        last_s=record.last_s,
+        rx_packets=record.rx_packets,
+        rx_bytes=record.rx_bytes,
+        tx_packets=record.tx_packets,
+        tx_bytes=record.tx_bytes,
     )
 
 

@@ -10,9 +10,11 @@ import contextlib
 import errno
 import itertools
 from collections.abc import AsyncIterator
+from ipaddress import IPv4Address, IPv6Address
 
-from warren.engine.errors import EngineError, PortError, TunError
+from warren.engine.errors import EngineError, InvalidError, PortError, TunError
 from warren.engine.events import PeerNumber
+from warren.engine.filter import Direction
 from warren.engine.tunnel import Mode
 from warren.engine.tunnel import Tunnel as EngineTunnel
 from warren.errors import Code, WarrenError
@@ -21,10 +23,11 @@ from warren.model.addresses import Hop
 from warren.model.ids import Identity
 from warren.model.keys import ExchangeKeyPair
 from warren.model.offloads import ALL
+from warren.node.dataplane.filtering import Flow
 from warren.node.dataplane.interface import Event, PeerStats, StampWindow, Tunnel, TunnelSpec, no_rights
 from warren.node.dataplane.relaying import RelaySession, RelayStats
-from warren.node.dataplane.translate import translate, translate_stats
-from warren.node.plan import PeerPlan
+from warren.node.dataplane.translate import translate, translate_filter, translate_flow, translate_stats
+from warren.node.plan import FilterPlan, PeerPlan
 
 # /dev/net/tun may not be opened, is not there, or the kernel has no such driver; TUNSETIFF says EPERM
 _NO_TUN = {errno.EPERM, errno.EACCES, errno.ENOENT, errno.ENODEV, errno.ENXIO}
@@ -67,6 +70,7 @@ class UserspaceTunnel:
         self._port = engine.port
         self._event_fd = engine.event_fd
         self._plans: dict[Identity, PeerPlan] = {}
+        self._filter: FilterPlan | None = None
         self._numbers: dict[Identity, PeerNumber] = {}
         self._identities: dict[int, Identity] = {}
         self._fresh = itertools.count(1)
@@ -116,6 +120,42 @@ class UserspaceTunnel:
     def peers(self) -> dict[Identity, PeerPlan]:
         """What is in force, as it was set."""
         return dict(self._plans)
+
+    def set_filter(self, wanted: FilterPlan) -> None:
+        """Replace what passes behind the gates; flows that it no longer accepts are cut."""
+        try:
+            self._open().set_filter(translate_filter(wanted))
+        except InvalidError as error:
+            raise WarrenError(Code.INVALID_CONFIG, f"the policy's rules cannot be used: {error}") from error
+        self._filter = wanted
+
+    def filter(self) -> FilterPlan | None:
+        """What is in force, as it was set."""
+        return self._filter
+
+    def find_rule(
+        self,
+        local: IPv4Address | IPv6Address,
+        remote: IPv4Address | IPv6Address,
+        protocol: int,
+        port: int,
+        *,
+        inward: bool,
+    ) -> int | None:
+        """The line of the rule by which such a flow may begin, as the engine has it; None: there is none."""
+        direction = Direction.IN if inward else Direction.OUT
+        return self._open().find_rule(direction, protocol, local, remote, port)
+
+    def drops(self, identity: Identity) -> list[Flow]:
+        """What was dropped of a peer lately, the newest first."""
+        number = self._numbers.get(identity)
+        records = self._open().filter_drops(number) if number is not None else []
+        return [translate_flow(record, self._identities) for record in records]
+
+    def take_flows(self, most: int) -> tuple[list[Flow], int]:
+        """Flows that ended or were refused since the last call, the oldest first, and how many were lost."""
+        records, lost = self._open().take_flow_records(most)
+        return [translate_flow(record, self._identities) for record in records], lost
 
     def set_endpoint(self, identity: Identity, endpoint: Hop | None) -> None:
         """Where to send; None: nowhere."""

@@ -24,6 +24,7 @@ LEAVE: Final = "/v1/leave"
 REIDENTIFY: Final = "/v1/reidentify"
 PING: Final = "/v1/ping"
 NETCHECK: Final = "/v1/netcheck"
+WHY: Final = "/v1/why"
 WHOAMI: Final = "/v1/whoami"
 CONFIG: Final = "/v1/config"
 SIGN: Final = "/v1/network/sign"
@@ -41,6 +42,7 @@ NEEDED: Final = MappingProxyType(
         ("GET", CONFIG): Right.READER,
         ("POST", PING): Right.READER,
         ("POST", NETCHECK): Right.READER,
+        ("POST", WHY): Right.READER,
         ("GET", HOST_PLAN): Right.OPERATOR,
         ("POST", UP): Right.OPERATOR,
         ("POST", DOWN): Right.OPERATOR,

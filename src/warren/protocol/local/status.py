@@ -39,6 +39,8 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     root: str
     offloads: dict[str, str] = {}
     """What the operating system does for this network's packets, by name: `on`, or why not."""
+    filter: dict[str, int] = {}
+    """What the packet filter did: live and opened flows, and packets dropped by reason."""
     version_at: float | None = None
     """Of when the map in force is; older than now where the server is away."""
 

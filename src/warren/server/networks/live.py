@@ -238,7 +238,7 @@ class LiveNetwork:
         body = self.membership(identity)
         if body is None:
             return None
-        return Party(identity, UserId(body.user), body.groups, body.role, body.tags)
+        return Party(identity, UserId(body.user), body.groups, body.role, body.tags, body.hostname)
 
     def _take(self, kind: str, subject: bytes, raw: bytes | None) -> None:
         if kind in REGISTRAR_KINDS:
