@@ -11,6 +11,7 @@ from select import select
 from typing import Any
 
 from warren.engine.events import PeerNumber
+from warren.engine.filter import Direction, Rule
 from warren.engine.tunnel import Mode, Tunnel
 from warren.model.addresses import parse_endpoint
 from warren.model.keys import ExchangeKeyPair, Secret
@@ -50,6 +51,41 @@ class Program:
     def set_gate(self, *, is_open: bool) -> None:
         """Of the peer."""
         self._tunnel.set_gate(PEER, is_open=is_open)
+
+    def set_filter(self, *rules: list[Any]) -> None:
+        """(number, inward, protocol or None, first port, last port) each, for all addresses; no port: 0."""
+        everywhere = (ip_network("0.0.0.0/0"), ip_network("::/0"))
+        self._tunnel.set_filter(
+            [
+                Rule(
+                    number,
+                    Direction.IN if inward else Direction.OUT,
+                    protocol,
+                    everywhere,
+                    everywhere,
+                    ((first, last),) if first else (),
+                )
+                for number, inward, protocol, first, last in rules
+            ]
+        )
+
+    def clear_filter(self) -> None:
+        """Gates alone decide."""
+        self._tunnel.set_filter(None)
+
+    def drops(self) -> list[list[Any]]:
+        """(reason, protocol, our port, their port, packets) of what was dropped lately."""
+        return [
+            [one.reason.name, one.protocol, one.local_port, one.remote_port, one.rx_packets + one.tx_packets]
+            for one in self._tunnel.filter_drops(PEER)
+        ]
+
+    def flows(self) -> list[list[Any]]:
+        """(end, rule, our port, their port, bytes in, bytes out) of flows that ended or were refused."""
+        return [
+            [one.end.name, one.rule, one.local_port, one.remote_port, one.rx_bytes, one.tx_bytes]
+            for one in self._tunnel.take_flow_records(4096)[0]
+        ]
 
     def initiate(self) -> None:
         """A handshake with the peer, now."""

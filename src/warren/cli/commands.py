@@ -261,6 +261,36 @@ _NETWORKS = (
     ),
 )
 
+_RULES = (
+    Command(
+        ("policy", "show"),
+        "show a network's access policy: who may reach whom",
+        "policy:show",
+        flags=(_SERVER,),
+        examples=(("warren policy show", ""),),
+    ),
+    Command(
+        ("policy", "set"),
+        "replace a network's access policy; nodes follow within seconds",
+        "policy:set_policy",
+        flags=(_SERVER,),
+        arguments=(Argument("file", "the policy's text (JSON), or - for standard input"),),
+        examples=(("warren policy set policy.json", ""),),
+        text='{"version": 1, "rules": [{"from": ["*"], "to": ["tag:web"], "protocols": ["tcp"], "ports": ["443"]}]}\n'
+        "A rule accepts: from and to are lists of *, user:ID, group:NAME, tag:NAME, role:NAME, host:NAME;\n"
+        "protocols (tcp, udp, icmp or a number) and ports (of the destination) may be left out. What no rule accepts\n"
+        "is dropped on both ends; what answers an accepted flow passes. A rule with a part that a node does not know\n"
+        "matches nothing there. Connections that a new policy no longer accepts are cut.",
+    ),
+    Command(
+        ("policy", "check"),
+        "say what is wrong in a policy's text; needs no server",
+        "policy:check",
+        arguments=(Argument("file", "the policy's text (JSON), or - for standard input"),),
+        examples=(("warren policy check policy.json", ""),),
+    ),
+)
+
 _MEMBERS = (
     Command(
         ("member", "list"),
@@ -463,13 +493,14 @@ _PEOPLE = (
     ),
 )
 
-COMMANDS: tuple[Command, ...] = _ON + _PEOPLE + _KEYS + _NETWORKS + _MEMBERS + _RUN
+COMMANDS: tuple[Command, ...] = _ON + _PEOPLE + _KEYS + _NETWORKS + _RULES + _MEMBERS + _RUN
 
 GROUPS: dict[str, str] = {
     "user": "people who sign on to the server",
     "token": "what programs show the server in a person's name",
     "key": "pre-auth keys: make, list, revoke",
     "network": "the networks of a server",
+    "policy": "who may reach whom: show, set, check",
     "member": "the members of a network",
     "invite": "invites to a network, signed by this machine",
     "config": "the daemon's settings",

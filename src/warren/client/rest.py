@@ -69,6 +69,10 @@ class RestClient:
         """Return the answer to PATCH."""
         return self._call("PATCH", path, body, kind)
 
+    def put(self, *path: str, body: msgspec.Struct, kind: type[Answer]) -> Answer:
+        """Return the answer to PUT."""
+        return self._call("PUT", path, body, kind)
+
     def delete(
         self, *path: str, kind: type[Answer] | None = None, query: Mapping[str, str] | None = None
     ) -> Answer | None:

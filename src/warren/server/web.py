@@ -21,6 +21,7 @@ from warren.protocol.rest.device import DeviceAsk, DeviceAsked, DevicePoll, Devi
 from warren.protocol.rest.keys import KeyCreate, KeyCreated, Keys
 from warren.protocol.rest.members import Kicked, Members
 from warren.protocol.rest.networks import Network, NetworkCreate, NetworkRename, Networks
+from warren.protocol.rest.policies import Policy, PolicySet
 from warren.protocol.rest.problem import Problem
 from warren.protocol.rest.tokens import Token, TokenCreate, TokenCreated, Tokens
 from warren.protocol.rest.users import Me, User, UserChange, UserCreate, Users
@@ -47,6 +48,7 @@ from warren.server.networks.routes import (
     show_network,
     take_over,
 )
+from warren.server.policies.routes import set_policy, show_policy
 from warren.server.problems import HANDLERS
 from warren.server.providers.routes import PAGES as PROVIDER_PAGES
 from warren.server.rights import ADMIN_KEY, may_call
@@ -76,6 +78,8 @@ ROUTES: Final = (
     show_network,
     rename_network,
     delete_network,
+    show_policy,
+    set_policy,
     list_keys,
     create_key,
     revoke_key,
@@ -141,6 +145,8 @@ STRUCTS: Final = (
     Network,
     NetworkCreate,
     NetworkRename,
+    Policy,
+    PolicySet,
     Networks,
     Problem,
     DeviceAsk,

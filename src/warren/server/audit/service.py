@@ -25,6 +25,7 @@ class Action(StrEnum):
     LOCKED = "network.locked"
     UNLOCKED = "network.unlocked"
     ROOT_TAKEN = "network.root-taken"
+    POLICY_SET = "policy.set"
     KEY_CREATED = "key.created"
     KEY_REVOKED = "key.revoked"
     MEMBER_ASKED = "member.asked"

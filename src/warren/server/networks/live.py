@@ -75,6 +75,12 @@ class LiveNetwork:
         """The /64 of the network."""
         return IPv6Network(self.settings.prefix6)
 
+    @property
+    def policy_text(self) -> bytes:
+        """The policy in force as it was written; empty where there is none."""
+        raw = self.state.document(Kind.POLICY, b"")
+        return b"" if raw is None else read_body(raw, PolicyBody).text
+
     def ipv6_of(self, identity: Identity) -> str:
         """A member's IPv6 address as text."""
         return str(member_ipv6(self.id, identity, self.prefix6))
@@ -254,7 +260,7 @@ class LiveNetwork:
             self.settings = read_body(raw, Settings)
         elif kind == Kind.POLICY and raw is not None:
             self.policy = parse(read_body(raw, PolicyBody).text)
-            # The one kind of rule there is speaks of all members alike, so one answer holds for every pair.
+            # This kind of rule speaks of all members alike, so one answer holds for every pair.
             self._everyone_sees_everyone = any(
                 rule.members == "reach-each-other" and not rule.unknown for rule in self.policy.rules
             )

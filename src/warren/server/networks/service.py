@@ -6,6 +6,7 @@ Invariant: nothing is told to a node that is not committed.
 """
 
 import asyncio
+import hashlib
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network
@@ -21,6 +22,7 @@ from warren.model.ids import Identity, NetworkId, short_identity, show_network_i
 from warren.model.keys import Secret, SigningKeyPair
 from warren.model.names import NetworkName, parse_network_name, printable
 from warren.policy.language import DEFAULT_TEXT
+from warren.policy.language import parse as parse_policy
 from warren.protocol.rest.networks import take_over_statement
 from warren.server import keys
 from warren.server.accounts import store as account_store
@@ -36,7 +38,7 @@ from warren.server.networks.live import Change, LiveNetwork
 from warren.server.networks.store import DocumentRow, NetworkRow
 from warren.server.registrar import Registrar
 from warren.trust import root_key
-from warren.trust.documents import Head, Kind, ServerPlace, Settings
+from warren.trust.documents import Head, Kind, Policy, ServerPlace, Settings
 from warren.trust.ed25519 import is_signed
 from warren.trust.founding import found, suffix_of
 
@@ -288,6 +290,36 @@ class Networks:
             )
         except IntegrityError as error:
             raise _name_taken(label) from error
+
+    async def set_policy(self, network: LiveNetwork, text: bytes, *, actor: str) -> None:
+        """Replace the access policy. Raises WarrenError INVALID_CONFIG (it is none), FORBIDDEN (root elsewhere)."""
+        parse_policy(text)
+        await self._completions.finish(self._set_policy(network, text, actor=actor))
+
+    async def _set_policy(self, network: LiveNetwork, text: bytes, *, actor: str) -> None:
+        now = int(self._clock())
+        root = self._root(network)
+        async with self._order:
+            before = network.state.document(Kind.POLICY, b"")
+            replaces = hashlib.sha256(before).digest() if before is not None else b""
+            async with self._database.write() as connection:
+                row = await self.advance(connection, network)
+                body = Policy(counter=row.sequence, date=now, text=text, replaces=replaces)
+                signed = signed_row(Kind.POLICY, network.id, body, root)
+                others = [one for one in await self._root_documents(connection, network) if one.kind != Kind.POLICY]
+                head = root_head(root, network.id, [*others, signed], counter=row.sequence, now=now)
+                await store.put(connection, network.id, [signed, head], now)
+                detail = {"sha256": hashlib.sha256(text).hexdigest()}
+                await record(
+                    connection,
+                    Action.POLICY_SET,
+                    actor=actor,
+                    at=now,
+                    network=network.id,
+                    subject=network.row.name,
+                    detail=detail,
+                )
+            self.apply(network, row, [(one.kind, one.subject, one.raw) for one in (signed, head)])
 
     async def delete(self, network: LiveNetwork, *, actor: str) -> None:
         """Forget the network, its members and keys; the root key's file goes last. Raises STORE_UNAVAILABLE."""
