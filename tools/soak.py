@@ -18,6 +18,7 @@ from tests.netlab.lab import Lab, LabUnavailable
 from tools.soaking.usage import Usage, usage
 from tools.soaking.world import World
 
+HEAL_S = 10.0  # invariant I5 of the fault list: maps converge within it
 WARM_ROUNDS = 12
 """About one of each action; what a program holds then is what it is compared with at the end."""
 
@@ -52,6 +53,7 @@ def soak(lab: Lab, seconds: float, rng: random.Random) -> list[str]:
         return ["m0 has no daemon"]
     watches = [Watch("m0", daemon, first.state / "daemon.log")]
     churn, rounds = world.churn(), 0
+    heals: list[float] = []
     while (passed := time.monotonic() - began) < seconds:
         if passed >= seconds / 2 and len(watches) == 1:
             watches += _watches_of_server(world)
@@ -60,11 +62,15 @@ def soak(lab: Lab, seconds: float, rng: random.Random) -> list[str]:
         action()
         acted = time.monotonic()
         world.all_ping()
+        heals.append(time.monotonic() - acted)
         rounds += 1
         held = ", ".join(f"{watch.name} {watch.look()}" for watch in watches)
-        times = f"{acted - started:.1f} s, all ping {time.monotonic() - acted:.1f} s later"
+        times = f"{acted - started:.1f} s, all ping {heals[-1]:.1f} s later"
         print(f"round {rounds}: {name}: {times}; {held}", flush=True)
+    slow = sum(heal > HEAL_S for heal in heals)
+    print(f"{rounds} rounds; all pinged within {max(heals, default=0.0):.1f} s, {slow} times over {HEAL_S:.0f} s")
     faults = [fault for watch in watches for fault in watch.faults()]
+    faults += [f"{slow} of {rounds} rounds took more than {HEAL_S} s to heal"] if slow else []
     faults += [f"not private: {path}" for path in open_files(lab.folder)]
     faults += world.end()
     return faults + [f"in a log: {line}" for line in broken_lines(lab.folder)]

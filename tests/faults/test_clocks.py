@@ -25,7 +25,8 @@ from warren.protocol.rest.keys import Keys
 REACHED_S = 2.0  # from the start of `warren up` under a wrong clock until the peer answers
 AWAKE_S = 3.0  # from the end of a suspension until a packet passes (F5)
 LOST_PACKETS = 0
-SUSPENDED_S = (2 * 60, 8 * HOUR_S, 30 * DAY_S)
+SUSPENDED_S = (1, 2 * 60, 8 * HOUR_S, 30 * DAY_S)
+NOTICED_S = 10  # a pause from here on is told as a sleep in the daemon's log
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,15 @@ MOMENTS = (
 class Pair:
     """A server, a machine `a` whose clock may be moved and a machine `b`; both are joined and have met."""
 
-    def __init__(self, lab: Lab, clock: Clock) -> None:
+    def __init__(self, lab: Lab, clock: Clock, others: Clock | None = None) -> None:
+        """`clock` is that of `a`, `others` that of the server and `b`."""
         lan = lab.switch("lan")
         self.server = Server(lab.host("server", lan), lab.folder)
-        self.server.start()
         self.a, self.b = (Machine(lab.host(name, lan), lab.folder) for name in "ab")
         self.a.env = clock.env
+        if others is not None:
+            self.server.env = self.b.env = others.env
+        self.server.start()
         key = self.server.key("--reusable")
         self.a.up(self.server, key)
         self.b.up(self.server, key)
@@ -124,20 +128,30 @@ def test_a_machine_that_starts_with_a_wrong_clock_reaches_its_peers_and_says_so(
 
 
 @pytest.mark.netlab
-def test_a_machine_that_was_suspended_is_back_soon(pair: Pair, clock: Clock) -> None:
-    """F5: every thread of the daemon stands still for a moment, and the clock has gone on meanwhile."""
+def test_a_machine_that_was_suspended_is_back_soon(lab: Lab, clock: Clock, clock_library: Path, tmp_path: Path) -> None:
+    """F5: the daemon stands still; server and peer live on by all their clocks, so sessions are too old."""
+    others, total_s = Clock(clock_library, tmp_path / "others"), 0
+    pair = Pair(lab, clock, others)
     pid = pair.a.daemon_pid()
     assert pid is not None
     for suspended_s in SUSPENDED_S:
+        total_s += suspended_s
         os.kill(pid, signal.SIGSTOP)
         until(lambda: "State:\tT" in Path(f"/proc/{pid}/status").read_text(), "it stands still")
+        others.live(total_s)
         until(lambda: not pair.answered(), "nothing passes")
-        clock.move(suspended_s)
+        clock.sleep(total_s)
         os.kill(pid, signal.SIGCONT)
         with figures.within(AWAKE_S, f"F5: first packet after {suspended_s} s of suspension"):
             pair.reach()
-        until(lambda: pair.a.status()["networks"][0]["server"]["state"] == "connected", "its session is there", 10.0)
+        until(lambda: pair.a.status()["networks"][0]["server"]["state"] == "connected", "its session is there", 20.0)
         assert len(pair.a.status()["peers"]) == 1
+        if suspended_s >= NOTICED_S:
+            until(lambda slept=f"slept for {suspended_s} s": slept in log_of(pair.a), "it has noticed")  # type: ignore[misc]
+
+
+def log_of(machine: Machine) -> str:
+    return (machine.state / "daemon.log").read_text()
 
 
 def newest_head(node: TestNode) -> int:

@@ -131,6 +131,19 @@ def test_a_daemon_killed_at_any_moment_heals_and_goes_without_a_trace(pair: Pair
     healed.close()
 
 
+def test_a_down_without_a_daemon_says_what_to_do_and_that_leaves_no_trace(pair: Pair) -> None:
+    pair.join()
+    for _ in range(figures.times(1, 10)):
+        pair.heal()
+        assert kill(pair.a)
+        refused = pair.a.run("down", check=False)
+        assert refused.returncode != 0
+        assert "warren up, then warren down" in refused.stderr
+        pair.a.run("up")
+        pair.a.run("down")
+        pair.is_as_before()
+
+
 @pytest.mark.timeout(3600)
 def test_a_daemon_killed_between_any_two_steps_of_a_change_heals(pair: Pair) -> None:
     pair.join()

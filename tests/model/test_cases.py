@@ -82,6 +82,14 @@ async def a_join_that_goes_on_is_not_taken_for_another_machine(world: World) -> 
         await world.busy["n0"]
 
 
+async def a_leave_whose_asker_was_cut_off_may_count_yet(world: World) -> None:
+    """Found by seed 308: the server took the machine out after the reference had looked who is in."""
+    await joined(world, "n0", "n1")
+    world.leave(world.node_of("n1"))
+    await asyncio.sleep(0.03)
+    world.server.end_sessions("n1")
+
+
 @pytest.mark.filterwarnings("ignore:The garbage collector is trying to clean up")
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.parametrize(
@@ -92,6 +100,7 @@ async def a_join_that_goes_on_is_not_taken_for_another_machine(world: World) -> 
         a_clock_that_is_right_again_admits_whom_it_had_refused,
         a_clock_that_was_ahead_has_forgotten_nobody,
         a_join_that_goes_on_is_not_taken_for_another_machine,
+        a_leave_whose_asker_was_cut_off_may_count_yet,
     ],
 )
 def test_what_seeds_found_is_found_no_more(case: Callable[[World], Awaitable[None]], folder: Path) -> None:

@@ -35,6 +35,7 @@ from warren.trust.admission_key import parse as parse_key
 from warren.trust.authenticate import read_genesis
 
 SETTLE_S = 10.0
+UNDER_WAY_S = 1.0  # a request whose asker was cut off may reach the server yet, and counts
 NODES = 5
 SAID_MAX = 20
 DISTURBED = frozenset({Code.SERVER_UNREACHABLE, Code.TIMEOUT, Code.STORE_UNAVAILABLE, Code.INTERNAL})
@@ -433,6 +434,7 @@ class World:
                 await node.kill()
                 node.start()
             node.change_link()
+        await asyncio.sleep(UNDER_WAY_S)
         await self._learn_what_was_lost()
         await self._converge("everything healed")
         await self._newcomers()
