@@ -30,9 +30,12 @@ def main(argv: list[str] | None = None) -> int:
         from warren.server.front import main as front  # noqa: PLC0415
 
         return front(rest)
-    from warren.cli.main import main as cli  # noqa: PLC0415
+    try:
+        from warren.cli.main import main as cli  # noqa: PLC0415
 
-    return cli(words)
+        return cli(words)
+    except KeyboardInterrupt:  # in the moment before the CLI itself takes it
+        return 130
 
 
 def _fill_streams() -> None:

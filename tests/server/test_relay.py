@@ -304,7 +304,7 @@ def test_limits_are_numbers_of_mbit_and_bursts_have_a_floor() -> None:
 
 
 def test_a_key_is_made_once_kept_private_and_never_replaced(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "relay.key"
+    path = tmp_path / "relay.key"
     made = keys.load_or_make(path)
     assert path.stat().st_mode & 0o777 == 0o600
     assert keys.load_or_make(path).public == made.public
@@ -317,6 +317,13 @@ def test_a_key_is_made_once_kept_private_and_never_replaced(tmp_path: Path) -> N
     with pytest.raises(WarrenError) as refused:
         keys.load_or_make(path)
     assert (refused.value.code, path.read_bytes()) == (Code.STATE_DAMAGED, b"short")
+
+
+def test_a_key_in_a_folder_that_is_not_there_is_a_mistake_and_makes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(WarrenError) as refused:
+        keys.load_or_make(tmp_path / "typo" / "relay.key")
+    assert refused.value.code == Code.INVALID_CONFIG
+    assert list(tmp_path.iterdir()) == []
 
 
 @contextlib.contextmanager

@@ -15,7 +15,8 @@ KEY_BYTES = 32
 
 
 def load_or_make(path: Path) -> ExchangeKeyPair:
-    """Read the key of `path`, or make it. Raises WarrenError STATE_DAMAGED; INVALID_CONFIG where others may read it."""
+    """Read the key of `path`, or make it in a folder that is there. Raises WarrenError STATE_DAMAGED; INVALID_CONFIG
+    where others may read it, or there is no folder."""
     try:
         return load(path)
     except FileNotFoundError:
@@ -43,8 +44,11 @@ def load(path: Path) -> ExchangeKeyPair:
 
 
 def _write(path: Path, private: bytes) -> None:
+    if not path.parent.is_dir():  # a mistyped place would quietly be another relay
+        raise WarrenError(
+            Code.INVALID_CONFIG, f"{path.parent} is no folder", f"make it first: mkdir -m 700 {path.parent}"
+        )
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
         try:
             with os.fdopen(fd, "wb") as file:

@@ -50,4 +50,4 @@ def page(template: str, /, *, status: int = 200, script: str = "", **values: obj
         "referrer-policy": "no-referrer",
         "cross-origin-opener-policy": "same-origin",
     }
-    return Response(text, status_code=status, media_type="text/html; charset=utf-8", headers=headers)
+    return Response(text, status_code=status, media_type="text/html", headers=headers)
