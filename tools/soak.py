@@ -38,7 +38,7 @@ class Watch:
     def faults(self) -> list[str]:
         """Whether it grew, in words."""
         if len(self._seen) <= WARM_ROUNDS:
-            return []
+            return [f"{self.name} was seen for {len(self._seen)} rounds only, which says nothing of growth"]
         first, last = self._seen[WARM_ROUNDS - 1], self._seen[-1]
         print(f"{self.name}: after {WARM_ROUNDS} rounds {first}, after {len(self._seen)} {last}", flush=True)
         return [f"{self.name} grew from {first} to {last}"] if last.outgrew(first) else []

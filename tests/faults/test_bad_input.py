@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.faults.figures import SEED, note, tell, times, within
+from tests.faults.figures import FULL, SEED, note, tell, times, within
 from tests.faults.invariants import broken_lines, open_files
 from tests.faults.lying import memory_kib
 from tests.netlab.conftest import made
@@ -153,7 +153,7 @@ def flood(field: Field, sender: Machine, what: str, host: str, port: str) -> Non
     sent = int(sending.output().split()[-1])
     note(f"F19: lost of a flow beside bad datagrams on {what}", 1 - arrived, 1 - ARRIVE, "of all")
     tell(f"F19: bad datagrams a second on {what}: {sent / SECONDS:.0f}")
-    assert sent >= RATE * SECONDS * 0.5, "this machine is too busy to make the noise"
+    assert sent >= RATE * SECONDS * (0.9 if FULL else 0.5), "this machine is too busy to make the noise"
 
 
 def test_ten_thousand_bad_datagrams_a_second_leave_the_tunnel_its_traffic(field: Field) -> None:

@@ -19,8 +19,11 @@ from warren.node.journal import FILE as JOURNAL_FILE
 from warren.node.journal import Journal
 from warren.node.ledger import DOCUMENTS_FILE, FLOORS_FILE, GENESIS_FILE, open_ledger
 from warren.node.paths.endpoints import EndpointBook
+from warren.node.paths.portmap.leftover import PORTMAP_FILE, read_kept
+from warren.node.paths.relay_book import RELAYS_FILE, RelayBook
 from warren.node.storage import Store, _frame, _unframe
 from warren.trust.floors import Floors
+from warren.wire.pcp import NONCE_BYTES
 
 T = TypeVar("T")
 _NOW = 1_700_000_000.0
@@ -81,6 +84,17 @@ def _load_endpoints(store: Store) -> object:
     return (book.port, book.contact_at)
 
 
+def _load_relays(store: Store) -> object:
+    book = RelayBook(store)
+    return (book.relays, book.grant, book.home, book.addresses("fra-1"))
+
+
+def _load_portmap(store: Store) -> object:
+    kept = read_kept(store, bytes(NONCE_BYTES))
+    require(len(kept.nonce) == NONCE_BYTES, "a nonce of another length")
+    return kept
+
+
 def _reserve(store: Store) -> object:
     window = stamps.reserve(store, _NOW)
     # TAI64N in the engine: nanoseconds in 64 bits
@@ -107,6 +121,13 @@ _MEMBER = membership.Membership(server="https://a", server_key=bytes(32), state=
 _ENDPOINTS = b'{"port":51820,"contact_at":1.5,"peers":{"' + b"ab" * 32 + b'":["192.0.2.1:1","[2001:db8::1]:2"]}}'
 _JOURNAL = (
     b'{"epoch":"e","routes":[{"kind":"blackhole","prefix":"100.96.0.0/16","metric":4,"table":254,"protocol":87}]}'
+)
+_RELAYS = (
+    b'{"relays":[],"grant":"AAAA","home":7,"peers":{"' + b"ab" * 32 + b'":7},"addresses":{"fra-1":["192.0.2.1:3478"]}}'
+)
+_PORTMAP = (
+    b'{"nonce":"AAAAAAAAAAAAAAAA","mappings":{"4":{"method":"pcp","gateway":"192.0.2.1","source":"192.0.2.2",'
+    b'"port":51820,"external":"203.0.113.1:4000","until":1.5}}}'
 )
 _RAW = msgspec.msgpack.encode({"as_of": 1.0, "raw": list(_DOCUMENTS)})
 
@@ -136,6 +157,8 @@ PARSERS = (
     Parser("file_stamps", (b'{"ceiling_s":1700000000}',), _loads(stamps.STAMPS_FILE, _reserve, saved=True), _NUMBERS),
     Parser("file_journal", (_JOURNAL,), _loads(JOURNAL_FILE, lambda store: Journal(store, "e").items), _NUMBERS),
     Parser("file_endpoints", (_ENDPOINTS,), _loads("endpoints.json", _load_endpoints), _NUMBERS),
+    Parser("file_relays", (_RELAYS, b"{}"), _loads(RELAYS_FILE, _load_relays), _NUMBERS),
+    Parser("file_portmap", (_PORTMAP,), _loads(PORTMAP_FILE, _load_portmap), _NUMBERS),
     Parser("file_floors", (_floors(), Floors().encode()), _loads(FLOORS_FILE, _load_ledger), _NUMBERS),
     Parser("file_documents", (_RAW,), _loads(DOCUMENTS_FILE, _load_ledger)),
     Parser("file_genesis", (_DOCUMENTS[0],), _loads(GENESIS_FILE, _load_ledger)),
