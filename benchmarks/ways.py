@@ -1,4 +1,5 @@
-"""The tunnels that take turns between two hosts of one lab: none, a stock wireguard-go, our engine. Inner MTU 1420.
+"""The tunnels that take turns between two hosts of one lab: none, a stock wireguard-go, our engine with
+WireGuard's cipher, and with AES-256-GCM as between two nodes of ours. Inner MTU 1420.
 
 A way is entered, measured and left; its processes are those of both hosts at that time, so that CPU seconds and memory
 are the tunnel's and not the load's.
@@ -23,6 +24,7 @@ from warren.model.keys import ExchangeKeyPair
 MTU = 1420
 LEFT, RIGHT = IPv4Interface("10.77.0.1/24"), IPv4Interface("10.77.0.2/24")
 BASE = "wireguard-go"
+AES = "warren, AES"
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -55,7 +57,7 @@ class Ways:
         self._lab = lab
         self._left, self._right = lab.host("left", lan), lab.host("right", lan)
         self.all: dict[str, Callable[[], AbstractContextManager[Way]]] = {
-            "no tunnel": self._plain, BASE: self._wireguard_go, "warren": self._engine,
+            "no tunnel": self._plain, BASE: self._wireguard_go, "warren": self._engine, AES: self._engine_aes,
         }  # fmt: skip
 
     def _way(self, address: IPv4Address) -> Way:
@@ -84,7 +86,7 @@ class Ways:
             self._right.end()
 
     @contextmanager
-    def _engine(self) -> Iterator[Way]:
+    def _engine(self, transport: str = "wireguard") -> Iterator[Way]:
         keys = ExchangeKeyPair(os.urandom(32)), ExchangeKeyPair(os.urandom(32))
         hosts = (self._left, self._right)
         with ExitStack() as stack:
@@ -94,6 +96,9 @@ class Ways:
             ]
             places = (Endpoint(self._right.ip, ends[1].port), Endpoint(self._left.ip, ends[0].port))
             for end, address, peer, place in zip(ends, (LEFT, RIGHT), reversed(keys), places, strict=True):
-                end.set_peer(peer.public, str(address.network), endpoint=str(place))
+                end.set_peer(peer.public, str(address.network), endpoint=str(place), transport=transport)
                 end.up(address)
             yield self._way(RIGHT.ip)
+
+    def _engine_aes(self) -> AbstractContextManager[Way]:
+        return self._engine("chooses-aes")

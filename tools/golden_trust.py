@@ -16,6 +16,7 @@ from warren import canonical
 from warren.model.addresses import member_ipv6
 from warren.model.ids import NetworkId
 from warren.model.keys import ExchangeKeyPair, Secret, SigningKeyPair
+from warren.model.transport import AES_OFFER
 from warren.trust import documents as d
 from warren.trust.admission_key import AdmissionKey, format_key, pin, sign_join
 from warren.trust.authenticate import Authentic, authenticate
@@ -68,6 +69,9 @@ def bodies() -> list[tuple[str, Kind, str, Body]]:
          d.NodeRecord(identity=alice, wireguard=bytes([1]) * 32, path=bytes([2]) * 32, next_wireguard=bytes([3]) * 32,
                       next_from=DATE + 60, previous_path=bytes([4]) * 32, capabilities=("ü",), services=(web,),
                       routes=("192.168.7.0/24",), epoch=1, counter=128, date=DATE)),
+        ("record, carries with AES", Kind.RECORD, "alice",
+         d.NodeRecord(identity=alice, wireguard=bytes([1]) * 32, path=bytes([2]) * 32, capabilities=(AES_OFFER,),
+                      counter=2, date=DATE)),
         ("policy, least", Kind.POLICY, "root", d.Policy(text=b"{}", counter=4, date=DATE)),
         ("policy, long", Kind.POLICY, "root",
          d.Policy(text=b" " * 300, replaces=bytes([9]) * 32, counter=5, date=DATE)),

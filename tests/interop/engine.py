@@ -73,10 +73,11 @@ class Engine:
         return answer[0]
 
     def set_peer(
-        self, public_key: bytes, allowed: str, *, preshared_key: bytes = b"", endpoint: str = "", mode: str = "MANAGED"
-    ) -> None:
+        self, public_key: bytes, allowed: str, *, preshared_key: bytes = b"", endpoint: str = "", mode: str = "MANAGED",
+        transport: str = "wireguard",
+    ) -> None:  # fmt: skip
         """Add the peer and open its gate."""
-        self.ask("set_peer", public_key.hex(), allowed, preshared_key.hex(), endpoint, mode)
+        self.ask("set_peer", public_key.hex(), allowed, preshared_key.hex(), endpoint, mode, transport)
 
     def up(self, *addresses: IPv4Interface | IPv6Interface) -> None:
         """Give the link its addresses and raise it."""

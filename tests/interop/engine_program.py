@@ -16,6 +16,7 @@ from warren.engine.tunnel import Mode, Tunnel
 from warren.model.addresses import parse_endpoint
 from warren.model.keys import ExchangeKeyPair, Secret
 from warren.model.offloads import ALL
+from warren.model.transport import Transport
 
 PEER = PeerNumber(1)  # a test's one peer
 MTU = 1420  # wireguard-go's own, so that throughput compares
@@ -35,7 +36,9 @@ class Program:
         """The link's name and the port."""
         return {"link": self._tunnel.link, "port": self._tunnel.port}
 
-    def set_peer(self, public_key: str, allowed: str, preshared_key: str, endpoint: str, mode: str) -> None:
+    def set_peer(  # noqa: PLR0917 - a peer is set as a whole
+        self, public_key: str, allowed: str, preshared_key: str, endpoint: str, mode: str, transport: str
+    ) -> None:
         """Add the peer and open its gate; empty strings are no preshared key and no endpoint."""
         self._tunnel.set_peer(
             PEER,
@@ -43,6 +46,7 @@ class Program:
             [ip_network(prefix) for prefix in allowed.split(",")],
             preshared_keys=[Secret(bytes.fromhex(preshared_key))] if preshared_key else [],
             mode=Mode[mode],
+            transport=Transport(transport),
         )
         self._tunnel.set_gate(PEER, is_open=True)
         if endpoint:

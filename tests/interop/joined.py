@@ -36,7 +36,7 @@ class Joined:
 def join(
     lab: Lab, program: Path, *, we_initiate: bool = True, with_preshared_key: bool = False, outer: int = 4,
     inner: int | None = None, mtu: int | None = None, offloads: int | None = None, env: Mapping[str, str] | None = None,
-    behind_us: str = "", wire: Wire | None = None,
+    behind_us: str = "", wire: Wire | None = None, transport: str = "wireguard",
 ) -> Iterator[Joined]:  # fmt: skip
     """Only the side that is to initiate knows where the other is; the inner packets are of the outer's family, or of
     `inner`. `behind_us`: one more prefix that the stock peer may reach through us.
@@ -56,6 +56,7 @@ def join(
             preshared_key=preshared_key,
             endpoint=str(there) if we_initiate else "",
             mode="MANAGED" if we_initiate else "ROAM",
+            transport=transport,
         )
         stock.set_peer(
             ours.public,
@@ -78,7 +79,10 @@ class Twins:
 
 
 @contextmanager
-def join_twins(lab: Lab, *, outer: int = 4, inner: int = 4, mtu: int | None = None) -> Iterator[Twins]:
+def join_twins(
+    lab: Lab, *, outer: int = 4, inner: int = 4, mtu: int | None = None,
+    transports: tuple[str, str] = ("wireguard", "wireguard"),
+) -> Iterator[Twins]:  # fmt: skip
     """Both know where the other is."""
     lan = lab.switch()
     hosts = lab.host("one", lan), lab.host("two", lan)
@@ -91,6 +95,7 @@ def join_twins(lab: Lab, *, outer: int = 4, inner: int = 4, mtu: int | None = No
         )
         for me, you in ((0, 1), (1, 0)):
             place = Endpoint(hosts[you].ip6 if outer == 6 else hosts[you].ip, engines[you].port)
-            engines[me].set_peer(keys[you].public, str(inside[me].network), endpoint=str(place))
+            allowed = str(inside[me].network)
+            engines[me].set_peer(keys[you].public, allowed, endpoint=str(place), transport=transports[me])
             engines[me].up(inside[me])
         yield Twins((engines[0], engines[1]), hosts, (inside[0].ip, inside[1].ip))

@@ -8,6 +8,7 @@ mod clock;
 mod error;
 mod events;
 mod failures;
+pub mod fast_aes;
 pub mod front;
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fuzz;

@@ -1,26 +1,84 @@
-//! ChaCha20-Poly1305 and its long-nonce form, behind the thin trait that a second data cipher will implement too.
+//! The ciphers: ChaCha20-Poly1305, its long-nonce form, and AES-256-GCM for the data of two nodes that are fast at it.
 //!
 //! ring does the work. Its keys cannot be erased from outside (they are plain memory inside a type of its own and this
 //! crate has no unsafe code), so a session's data keys live in one box that is freed when the session ends.
 
-use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+use ring::aead::{AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use zeroize::Zeroize;
 
 use crate::keys::Secret;
+use crate::limits;
 
 /// Length of an authentication tag, in bytes.
 pub(crate) const TAG: usize = 16;
 
-/// What seals and opens the data of a session: one key, a counter as nonce, no associated data.
-pub(crate) trait DataCipher {
-    /// Encrypt in place and return the tag; `None` only for data of more than 2^38 bytes.
-    fn seal(&self, counter: u64, data: &mut [u8]) -> Option<[u8; TAG]>;
-    /// Decrypt in place `sealed`, which ends with its tag; the plaintext, or `None` if it is forged (then what lies
-    /// there is undefined).
-    fn open<'a>(&self, counter: u64, sealed: &'a mut [u8]) -> Option<&'a mut [u8]>;
+/// What seals the data of a session. Handshakes and cookies know only the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cipher {
+    /// WireGuard's.
+    ChaCha20Poly1305,
+    /// Between two nodes of ours that both have instructions for it.
+    Aes256Gcm,
 }
 
-/// WireGuard's cipher.
+impl Cipher {
+    /// A session that sealed so many packets is replaced.
+    pub(crate) const fn rekey_after(self) -> u64 {
+        match self {
+            Self::ChaCha20Poly1305 => limits::REKEY_AFTER_MESSAGES,
+            Self::Aes256Gcm => limits::AES_REKEY_AFTER_MESSAGES,
+        }
+    }
+
+    /// No packet has this counter or a higher one.
+    pub(crate) const fn reject_after(self) -> u64 {
+        match self {
+            Self::ChaCha20Poly1305 => limits::REJECT_AFTER_MESSAGES,
+            Self::Aes256Gcm => limits::AES_REJECT_AFTER_MESSAGES,
+        }
+    }
+}
+
+/// What seals or opens the data of a session: one key, a counter as nonce, no associated data.
+pub(crate) struct DataKey {
+    key: LessSafeKey,
+    pub(crate) cipher: Cipher,
+}
+
+impl DataKey {
+    pub(crate) fn new(cipher: Cipher, key: &Secret) -> Self {
+        let algorithm = match cipher {
+            Cipher::ChaCha20Poly1305 => &CHACHA20_POLY1305,
+            Cipher::Aes256Gcm => &AES_256_GCM,
+        };
+        match UnboundKey::new(algorithm, &key.0) {
+            Ok(key) => Self { key: LessSafeKey::new(key), cipher },
+            Err(_) => unreachable!("both take keys of 32 bytes"),
+        }
+    }
+
+    /// Encrypt in place and return the tag; `None` only for data of more than 2^36 bytes.
+    pub(crate) fn seal(&self, counter: u64, data: &mut [u8]) -> Option<[u8; TAG]> {
+        let tag = self.key.seal_in_place_separate_tag(self.nonce(counter), Aad::empty(), data).ok()?;
+        tag.as_ref().try_into().ok()
+    }
+
+    /// Decrypt in place `sealed`, which ends with its tag; the plaintext, or `None` if it is forged (then what lies
+    /// there is undefined).
+    pub(crate) fn open<'a>(&self, counter: u64, sealed: &'a mut [u8]) -> Option<&'a mut [u8]> {
+        self.key.open_in_place(self.nonce(counter), Aad::empty(), sealed).ok()
+    }
+
+    /// The counter as Noise writes it for each cipher (revision 34, 12.3 and 12.4).
+    fn nonce(&self, counter: u64) -> Nonce {
+        Nonce::assume_unique_for_key(match self.cipher {
+            Cipher::ChaCha20Poly1305 => counter_nonce(counter),
+            Cipher::Aes256Gcm => big_endian_nonce(counter),
+        })
+    }
+}
+
+/// WireGuard's cipher, for handshakes and cookies.
 pub(crate) struct ChaCha(LessSafeKey);
 
 impl ChaCha {
@@ -44,20 +102,16 @@ impl ChaCha {
     }
 }
 
-impl DataCipher for ChaCha {
-    fn seal(&self, counter: u64, data: &mut [u8]) -> Option<[u8; TAG]> {
-        self.seal_with(counter_nonce(counter), &[], data)
-    }
-
-    fn open<'a>(&self, counter: u64, sealed: &'a mut [u8]) -> Option<&'a mut [u8]> {
-        self.open_with(counter_nonce(counter), &[], sealed)
-    }
-}
-
 /// Four zero bytes, then the counter, little-endian (paper, 5.4.6).
 pub(crate) fn counter_nonce(counter: u64) -> [u8; 12] {
     let mut nonce = [0; 12];
     nonce.iter_mut().skip(4).zip(counter.to_le_bytes()).for_each(|(to, from)| *to = from);
+    nonce
+}
+
+fn big_endian_nonce(counter: u64) -> [u8; 12] {
+    let mut nonce = [0; 12];
+    nonce.iter_mut().skip(4).zip(counter.to_be_bytes()).for_each(|(to, from)| *to = from);
     nonce
 }
 

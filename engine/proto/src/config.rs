@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::{Endpoint, Prefix, PresharedKey, PrivateKey, PublicKey, Unix, limits};
+use crate::{Cipher, Endpoint, Prefix, PresharedKey, PrivateKey, PublicKey, Unix, limits};
 
 /// One device, for [`crate::Device::new`].
 #[derive(Debug)]
@@ -47,6 +47,38 @@ pub enum Mode {
     Managed,
 }
 
+/// Which ciphers the sessions with a peer may have. The responder of a handshake chooses; its choice is authenticated by
+/// the handshake itself, so nobody between the two has a say, and a stock peer sees WireGuard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Transport {
+    /// WireGuard's only.
+    #[default]
+    WireGuard,
+    /// WireGuard's where we choose, AES-256-GCM too where the peer does.
+    TakesAes,
+    /// AES-256-GCM where we choose, either where the peer does.
+    ChoosesAes,
+}
+
+impl Transport {
+    /// What a response may choose, the likelier first.
+    pub(crate) const fn accepted(self) -> &'static [Cipher] {
+        match self {
+            Self::WireGuard => &[Cipher::ChaCha20Poly1305],
+            Self::TakesAes | Self::ChoosesAes => &[Cipher::Aes256Gcm, Cipher::ChaCha20Poly1305],
+        }
+    }
+
+    /// Is a session with this cipher what is wanted, or might another one be had?
+    pub(crate) fn is_content_with(self, cipher: Cipher) -> bool {
+        match self {
+            Self::WireGuard => cipher == Cipher::ChaCha20Poly1305,
+            Self::TakesAes => true,
+            Self::ChoosesAes => cipher == Cipher::Aes256Gcm,
+        }
+    }
+}
+
 /// One peer, for [`crate::Device::set_peer`].
 #[derive(Clone, Debug, Default)]
 pub struct PeerConfig {
@@ -60,6 +92,8 @@ pub struct PeerConfig {
     pub mode: Mode,
     /// Persistent keepalive in seconds; 0 for none.
     pub keepalive_s: u16,
+    /// Which ciphers its sessions may have.
+    pub transport: Transport,
 }
 
 /// Why a call changed nothing.
@@ -114,6 +148,8 @@ pub struct PeerStats {
     pub open: bool,
     /// Where packets go.
     pub endpoint: Option<Endpoint>,
+    /// What seals the session that can send.
+    pub cipher: Option<Cipher>,
 }
 
 impl DeviceConfig {

@@ -149,6 +149,7 @@ impl Device {
             alive: peer.keypairs.can_send(now.mono),
             open: peer.open,
             endpoint: peer.endpoint,
+            cipher: peer.keypairs.cipher(now.mono),
         })
     }
 

@@ -7,12 +7,14 @@ use crate::keys::Secret;
 use crate::message::{self, INITIATION, INITIATION_LEN, Initiation, RESPONSE, RESPONSE_LEN, Response};
 use crate::noise::Symmetric;
 use crate::tai64n::Stamp;
-use crate::{PresharedKey, PrivateKey, PublicKey};
+use crate::{Cipher, PresharedKey, PrivateKey, PublicKey};
 
 /// What a finished handshake gives.
 pub(crate) struct SessionKeys {
     pub(crate) send: Secret,
     pub(crate) receive: Secret,
+    /// What they are for.
+    pub(crate) cipher: Cipher,
     /// The index that the other side chose.
     pub(crate) remote_index: u32,
 }
@@ -69,12 +71,14 @@ impl Initiator {
         Some((state, wire))
     }
 
-    /// Finish with the response, if it is made with one of `preshared` (none: with no preshared key).
+    /// Finish with the response, if it is made with one of `preshared` (none: with no preshared key) and chooses one of
+    /// `ciphers`.
     pub(crate) fn finish(
         &self,
         response: &Response<'_>,
         local: &PrivateKey,
         preshared: &[PresharedKey],
+        ciphers: &[Cipher],
     ) -> Option<SessionKeys> {
         let remote_ephemeral = PublicKey(*response.ephemeral);
         let mut symmetric = self.symmetric.clone();
@@ -84,12 +88,13 @@ impl Initiator {
 
         let none = [PresharedKey::none()];
         let preshared = if preshared.is_empty() { &none } else { preshared };
-        preshared.iter().find_map(|candidate| {
+        let mut candidates = preshared.iter().flat_map(|key| ciphers.iter().map(move |cipher| (key, *cipher)));
+        candidates.find_map(|(preshared, cipher)| {
             let mut symmetric = symmetric.clone();
-            let key = symmetric.mix_preshared(candidate.bytes());
+            let key = symmetric.mix_preshared(preshared.choosing(cipher).bytes());
             let _nothing: [u8; 0] = symmetric.open(&key, response.nothing_sealed)?;
             let (send, receive) = symmetric.split();
-            Some(SessionKeys { send, receive, remote_index: response.sender })
+            Some(SessionKeys { send, receive, cipher, remote_index: response.sender })
         })
     }
 }
@@ -133,11 +138,12 @@ impl Claimed {
 }
 
 impl Proven {
-    /// The response, its MACs zero, and the keys; `None` where the initiator's ephemeral is of low order.
+    /// The response, its MACs zero, and the keys for the cipher that we choose; `None` where the initiator's ephemeral is of low order.
     pub(crate) fn respond(
         self,
         ephemeral: &PrivateKey,
         preshared: &PresharedKey,
+        cipher: Cipher,
         index: u32,
     ) -> Option<(SessionKeys, [u8; RESPONSE_LEN])> {
         let mut symmetric = self.symmetric;
@@ -145,7 +151,7 @@ impl Proven {
         symmetric.mix_ephemeral(&ephemeral_public.0);
         symmetric.mix(&ephemeral.exchange(&self.remote_ephemeral)?.0);
         symmetric.mix(&ephemeral.exchange(&self.initiator)?.0);
-        let key = symmetric.mix_preshared(preshared.bytes());
+        let key = symmetric.mix_preshared(preshared.choosing(cipher).bytes());
         let tag = symmetric.seal(&key, &mut []);
 
         let wire = message::concat(&[
@@ -156,6 +162,6 @@ impl Proven {
             &tag,
         ]);
         let (receive, send) = symmetric.split();
-        Some((SessionKeys { send, receive, remote_index: self.remote_index }, wire))
+        Some((SessionKeys { send, receive, cipher, remote_index: self.remote_index }, wire))
     }
 }

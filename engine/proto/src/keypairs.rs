@@ -5,6 +5,7 @@
 //! two handshakes that crossed each side seals with its own session until the following one.
 //! Whatever leaves is handed back, because its index has to be released.
 
+use crate::Cipher;
 use crate::time::Instant;
 use crate::transport::Session;
 
@@ -48,6 +49,11 @@ impl Keypairs {
             let session = slot.as_deref_mut().filter(|session| session.local_index == index)?;
             Some((session, place))
         })
+    }
+
+    /// What the current one is sealed with, if it may seal.
+    pub(crate) fn cipher(&self, now: Instant) -> Option<Cipher> {
+        self.current.as_ref().filter(|session| session.can_send(now)).map(|session| session.cipher())
     }
 
     /// May any of them carry something, in either direction?

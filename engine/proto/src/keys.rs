@@ -6,6 +6,8 @@ use subtle::ConstantTimeEq;
 use x25519_dalek::StaticSecret;
 use zeroize::Zeroize;
 
+use crate::{Cipher, noise};
+
 /// A peer's name on the wire: an X25519 public key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublicKey(pub [u8; 32]);
@@ -60,6 +62,15 @@ impl PresharedKey {
 
     pub(crate) fn bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// The key that stands for this one where the responder chooses this cipher. Message 2 authenticates it, and every
+    /// key of the session descends from it, so none is ever used with two ciphers.
+    pub(crate) fn choosing(&self, cipher: Cipher) -> Self {
+        match cipher {
+            Cipher::ChaCha20Poly1305 => self.clone(),
+            Cipher::Aes256Gcm => Self(noise::keyed_hash(&self.0, b"warren/transport/aes256gcm/v1")),
+        }
     }
 }
 

@@ -56,7 +56,8 @@ pub mod turn;
 mod wakeups;
 
 pub use batch::{HEADROOM, Incoming, Opened, Reason, Span, TAILROOM, TRANSMIT_MIN, TRANSMIT_OVERHEAD, Transmit};
-pub use config::{ConfigError, DeviceConfig, Mode, Owner, PeerConfig, PeerStats, StampWindow};
+pub use cipher::Cipher;
+pub use config::{ConfigError, DeviceConfig, Mode, Owner, PeerConfig, PeerStats, StampWindow, Transport};
 pub use counters::Counters;
 pub use device::Device;
 pub use endpoint::Endpoint;

@@ -11,6 +11,11 @@ pub const REJECT_AFTER_TIME: Duration = Duration::from_secs(180);
 pub const REKEY_AFTER_MESSAGES: u64 = 1 << 60;
 /// A session seals no packet with this counter or a higher one.
 pub const REJECT_AFTER_MESSAGES: u64 = u64::MAX - (1 << 13);
+/// A session of AES-256-GCM that sealed this many packets is replaced: at a million packets a second its age ends it first.
+pub const AES_REKEY_AFTER_MESSAGES: u64 = 1 << 27;
+/// A session of AES-256-GCM seals no packet with this counter or a higher one: 2^28 full packets are 2^35 blocks, which
+/// tells AES from a random permutation with a chance of 2^-59 (birthday bound, 2^70 / 2^129).
+pub const AES_REJECT_AFTER_MESSAGES: u64 = 1 << 28;
 /// An initiation without response is repeated after this time.
 pub const REKEY_TIMEOUT: Duration = Duration::from_secs(5);
 /// So much is added to it at random, so that two sides do not stay in step.
@@ -42,7 +47,11 @@ pub const PEERS: usize = 16_384;
 pub const INDICES: usize = 8 * PEERS;
 /// Allowed prefixes of one device; the kernel's own test uses 65,280.
 pub const ALLOWED_IPS: usize = 131_072;
-/// Preshared keys that a response is tried against: the one in use, the next one, and one of each for a second cipher.
+/// So many responses in a row that chose AES and led to nothing, and the next one chooses WireGuard's cipher: one may be
+/// lost on the way, two rather mean that the peer's record says more than the peer can.
+pub const AES_UNPROVEN: u8 = 2;
+/// Preshared keys that a response is tried against, each as it is and as the choice of AES: the one in use, the next
+/// one, and two more of whoever rotates slowly.
 pub const PRESHARED_KEYS: usize = 4;
 /// Packets that wait for a session, a peer: a first window of TCP and a few lookups.
 pub const STAGED_PACKETS: usize = 64;

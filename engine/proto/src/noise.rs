@@ -2,7 +2,7 @@
 //!
 //! HASH is BLAKE2s-256, MAC is keyed BLAKE2s with 16 bytes of output, KDF is HKDF over HMAC-BLAKE2s.
 
-use blake2::digest::consts::U16;
+use blake2::digest::consts::{U16, U32};
 use blake2::digest::{FixedOutput, KeyInit, Update};
 use blake2::{Blake2s256, Blake2sMac, Digest};
 use subtle::ConstantTimeEq;
@@ -28,6 +28,13 @@ pub(crate) fn mac<const N: usize>(key: &[u8; N], parts: &[&[u8]]) -> [u8; 16] {
     const { assert!(N <= 32, "BLAKE2s takes keys of up to 32 bytes") };
     let Ok(mut state) = Blake2sMac::<U16>::new_from_slice(key) else { unreachable!("checked above") };
     parts.iter().for_each(|part| Update::update(&mut state, part));
+    state.finalize_fixed().into()
+}
+
+/// Keyed BLAKE2s with all of its output.
+pub(crate) fn keyed_hash(key: &[u8; 32], data: &[u8]) -> [u8; 32] {
+    let Ok(mut state) = Blake2sMac::<U32>::new_from_slice(key) else { unreachable!("BLAKE2s takes 32 bytes") };
+    Update::update(&mut state, data);
     state.finalize_fixed().into()
 }
 

@@ -10,7 +10,10 @@ use crate::staging::Queue;
 use crate::tai64n::Stamp;
 use crate::time::Instant;
 use crate::timers::Timers;
-use crate::{Endpoint, Event, Mode, Now, PeerId, Prefix, PresharedKey, PrivateKey, PublicKey, Unix, limits, noise};
+use crate::{
+    Cipher, Endpoint, Event, Mode, Now, PeerId, Prefix, PresharedKey, PrivateKey, PublicKey, Transport, Unix, limits,
+    noise,
+};
 
 /// One of the peer's static keys with what is derived from it.
 #[derive(Clone)]
@@ -50,6 +53,9 @@ pub(crate) struct Peer {
     pub(crate) preshared: Vec<PresharedKey>,
     pub(crate) allowed: Vec<Prefix>,
     pub(crate) mode: Mode,
+    pub(crate) transport: Transport,
+    /// Our responses in a row that chose AES and were not followed by a packet.
+    aes_unproven: u8,
     /// The gate.
     pub(crate) open: bool,
     pub(crate) endpoint: Option<Endpoint>,
@@ -77,6 +83,8 @@ impl Peer {
             preshared: Vec::new(),
             allowed: Vec::new(),
             mode: Mode::Roam,
+            transport: Transport::default(),
+            aes_unproven: 0,
             open: false,
             endpoint: None,
             keypairs: Keypairs::default(),
@@ -92,6 +100,34 @@ impl Peer {
             tally: Tally::default(),
             agreed: Vec::new(),
         }
+    }
+
+    /// The cipher of the next response. A peer whose word and deed differ is not kept from a session: after a few
+    /// responses without effect it is WireGuard's. Whoever drops responses on the way gains that too, and no more.
+    pub(crate) fn choose_cipher(&mut self) -> Cipher {
+        if self.transport != Transport::ChoosesAes || self.aes_unproven >= limits::AES_UNPROVEN {
+            return Cipher::ChaCha20Poly1305;
+        }
+        self.aes_unproven = self.aes_unproven.saturating_add(1);
+        Cipher::Aes256Gcm
+    }
+
+    /// The peer used a session that we answered for. After one of WireGuard's, AES is tried once at each renewal.
+    pub(crate) fn proved(&mut self, cipher: Cipher) {
+        let least = match cipher {
+            Cipher::Aes256Gcm => 0,
+            Cipher::ChaCha20Poly1305 => limits::AES_UNPROVEN.saturating_sub(1),
+        };
+        self.aes_unproven = self.aes_unproven.min(least);
+    }
+
+    /// Take other ciphers from here on; true where the session in use is not what is wanted any more.
+    pub(crate) fn set_transport(&mut self, now: Instant, transport: Transport) -> bool {
+        if core::mem::replace(&mut self.transport, transport) == transport {
+            return false;
+        }
+        self.aes_unproven = 0;
+        self.keypairs.cipher(now).is_some_and(|cipher| !transport.is_content_with(cipher))
     }
 
     /// X25519 of two static keys, computed once; `None` where the peer's is of low order.

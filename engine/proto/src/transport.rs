@@ -1,14 +1,15 @@
-//! A session: two keys, a counter out, a replay window in (paper, 5.4.6). Ages and limits are the paper's 6.1.
+//! A session: two keys, a counter out, a replay window in (paper, 5.4.6). Ages are the paper's 6.1, and so are the
+//! limits of its cipher; those of AES are lower.
 
 use core::time::Duration;
 
 use crate::batch::HEADROOM;
-use crate::cipher::{ChaCha, DataCipher, TAG};
+use crate::cipher::{DataKey, TAG};
 use crate::handshake::SessionKeys;
 use crate::message::transport_header;
 use crate::replay::Window;
 use crate::time::Instant;
-use crate::{PublicKey, limits};
+use crate::{Cipher, PublicKey, limits};
 
 /// Why a datagram of a session was not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +21,8 @@ pub(crate) enum Refusal {
 
 /// One pair of data keys with all that belongs to it.
 pub(crate) struct Session {
-    send: ChaCha,
-    receive: ChaCha,
+    send: DataKey,
+    receive: DataKey,
     window: Window,
     /// Of the next packet to seal.
     counter: u64,
@@ -46,8 +47,8 @@ impl Session {
         (local, remote): (PublicKey, PublicKey),
     ) -> Self {
         Self {
-            send: ChaCha::new(&keys.send),
-            receive: ChaCha::new(&keys.receive),
+            send: DataKey::new(keys.cipher, &keys.send),
+            receive: DataKey::new(keys.cipher, &keys.receive),
             window: Window::new(),
             counter: 0,
             born: now,
@@ -60,13 +61,17 @@ impl Session {
         }
     }
 
+    pub(crate) fn cipher(&self) -> Cipher {
+        self.send.cipher
+    }
+
     fn age(&self, now: Instant) -> Duration {
         now.since(self.born)
     }
 
     /// May it seal another packet?
     pub(crate) fn can_send(&self, now: Instant) -> bool {
-        self.counter < limits::REJECT_AFTER_MESSAGES && self.age(now) < limits::REJECT_AFTER_TIME
+        self.counter < self.cipher().reject_after() && self.age(now) < limits::REJECT_AFTER_TIME
     }
 
     /// Too old to open anything either.
@@ -76,7 +81,7 @@ impl Session {
 
     /// After sealing: is it time for a new one?
     pub(crate) fn wants_renewal(&self, now: Instant) -> bool {
-        self.counter >= limits::REKEY_AFTER_MESSAGES || (self.initiated && self.age(now) >= limits::REKEY_AFTER_TIME)
+        self.counter >= self.cipher().rekey_after() || (self.initiated && self.age(now) >= limits::REKEY_AFTER_TIME)
     }
 
     /// After opening: true once, when so little of its life is left that a keepalive and a handshake just fit.
@@ -108,7 +113,7 @@ impl Session {
         counter: u64,
         datagram: &'a mut [u8],
     ) -> Result<&'a mut [u8], Refusal> {
-        if counter >= limits::REJECT_AFTER_MESSAGES || self.age(now) >= limits::REJECT_AFTER_TIME {
+        if counter >= self.cipher().reject_after() || self.age(now) >= limits::REJECT_AFTER_TIME {
             return Err(Refusal::Expired);
         }
         if !self.window.is_new(counter) {

@@ -10,8 +10,8 @@ use warren_io::carriage::RelaySettings;
 use warren_io::offloads::{State, Wanted};
 use warren_io::proto::filter::{self, Direction, Record, Rules};
 use warren_io::proto::{
-    ConfigError, DeviceConfig, Endpoint, Mode, PeerConfig, PeerId, PrivateKey, StampWindow, Unix,
-    limits,
+    Cipher, ConfigError, DeviceConfig, Endpoint, Mode, PeerConfig, PeerId, PrivateKey, StampWindow,
+    Transport, Unix, limits,
 };
 use warren_io::{Desk, Error};
 
@@ -24,6 +24,20 @@ use warren_io::values::{
 
 const ENDPOINT_ROAM: u8 = 0;
 const ENDPOINT_MANAGED: u8 = 1;
+const TRANSPORT_WIREGUARD: u8 = 0;
+const TRANSPORT_TAKES_AES: u8 = 1;
+const TRANSPORT_CHOOSES_AES: u8 = 2;
+const CIPHER_NONE: u8 = 0;
+const CIPHER_CHACHA20_POLY1305: u8 = 1;
+const CIPHER_AES_256_GCM: u8 = 2;
+const TRANSPORTS: [(&str, u8); 6] = [
+    ("TRANSPORT_WIREGUARD", TRANSPORT_WIREGUARD),
+    ("TRANSPORT_TAKES_AES", TRANSPORT_TAKES_AES),
+    ("TRANSPORT_CHOOSES_AES", TRANSPORT_CHOOSES_AES),
+    ("CIPHER_NONE", CIPHER_NONE),
+    ("CIPHER_CHACHA20_POLY1305", CIPHER_CHACHA20_POLY1305),
+    ("CIPHER_AES_256_GCM", CIPHER_AES_256_GCM),
+];
 const OFFLOAD_ON: u8 = 0;
 const OFFLOAD_ABSENT: u8 = 1;
 const OFFLOAD_UNWANTED: u8 = 2;
@@ -43,11 +57,11 @@ const NO_RULE: i64 = -1;
 const NO_FILTER: i64 = -2;
 const SECOND_NS: u64 = 1_000_000_000;
 
-/// (rx bytes, tx bytes, last handshake, last authenticated packet, session alive, endpoint)
-type PeerStatsTuple<'py> = (u64, u64, u64, u64, u8, Bound<'py, PyBytes>);
+/// (rx bytes, tx bytes, last handshake, last authenticated packet, session alive, endpoint, cipher)
+type PeerStatsTuple<'py> = (u64, u64, u64, u64, u8, Bound<'py, PyBytes>, u8);
 
-/// (number, public keys, preshared keys, allowed, mode, keepalive, gate)
-type PeerTuple = (u64, Vec<u8>, Vec<u8>, Vec<Vec<u8>>, u8, u16, u8);
+/// (number, public keys, preshared keys, allowed, mode, keepalive, transport, gate)
+type PeerTuple = (u64, Vec<u8>, Vec<u8>, Vec<Vec<u8>>, u8, u16, u8, u8);
 
 /// One WireGuard device with its TUN, its UDP sockets and its worker thread.
 #[pyclass(frozen, module = "warren.engine._native")]
@@ -145,6 +159,7 @@ impl Tunnel {
         allowed: Vec<Vec<u8>>,
         mode: u8,
         keepalive_s: u16,
+        transport: u8,
     ) -> PyResult<()> {
         let prefixes: Result<Vec<_>, Error> =
             allowed.iter().map(|prefix| parse_prefix(prefix)).collect();
@@ -154,6 +169,7 @@ impl Tunnel {
             allowed: prefixes.map_err(raise)?,
             mode: parse_mode(mode).map_err(raise)?,
             keepalive_s,
+            transport: parse_transport(transport).map_err(raise)?,
         };
         self.configure(py, move |desk| {
             desk.device.set_peer(desk.now, PeerId(peer), config)
@@ -344,6 +360,7 @@ impl Tunnel {
             time(stats.last_authenticated),
             u8::from(stats.alive),
             PyBytes::new(py, &endpoint),
+            show_cipher(stats.cipher),
         ))
     }
 
@@ -464,7 +481,8 @@ fn text(bytes: &[u8]) -> PyResult<String> {
 }
 
 fn parse_peer(peer: PeerTuple) -> PyResult<(PeerId, PeerConfig, bool)> {
-    let (number, public_keys, preshared_keys, allowed, mode, keepalive_s, is_open) = peer;
+    let (number, public_keys, preshared_keys, allowed, mode, keepalive_s, transport, is_open) =
+        peer;
     let prefixes: Result<Vec<_>, Error> =
         allowed.iter().map(|prefix| parse_prefix(prefix)).collect();
     let config = PeerConfig {
@@ -473,6 +491,7 @@ fn parse_peer(peer: PeerTuple) -> PyResult<(PeerId, PeerConfig, bool)> {
         allowed: prefixes.map_err(raise)?,
         mode: parse_mode(mode).map_err(raise)?,
         keepalive_s,
+        transport: parse_transport(transport).map_err(raise)?,
     };
     Ok((PeerId(number), config, is_open != 0))
 }
@@ -485,6 +504,29 @@ fn parse_mode(mode: u8) -> Result<Mode, Error> {
             "a mode is ENDPOINT_ROAM or ENDPOINT_MANAGED",
         )),
     }
+}
+
+fn parse_transport(transport: u8) -> Result<Transport, Error> {
+    match transport {
+        TRANSPORT_WIREGUARD => Ok(Transport::WireGuard),
+        TRANSPORT_TAKES_AES => Ok(Transport::TakesAes),
+        TRANSPORT_CHOOSES_AES => Ok(Transport::ChoosesAes),
+        _ => Err(Error::Argument("a transport is one of TRANSPORT_...")),
+    }
+}
+
+fn show_cipher(cipher: Option<Cipher>) -> u8 {
+    match cipher {
+        None => CIPHER_NONE,
+        Some(Cipher::ChaCha20Poly1305) => CIPHER_CHACHA20_POLY1305,
+        Some(Cipher::Aes256Gcm) => CIPHER_AES_256_GCM,
+    }
+}
+
+/// Whether AES is the faster cipher on this machine: 1 or 0.
+#[pyfunction]
+fn has_fast_aes() -> u8 {
+    u8::from(warren_io::fast_aes::is_there())
 }
 
 /// A state and the errno behind it, 0 where there is none.
@@ -503,6 +545,10 @@ fn number(state: State) -> (u8, i32) {
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("ENDPOINT_ROAM", ENDPOINT_ROAM)?;
     module.add("ENDPOINT_MANAGED", ENDPOINT_MANAGED)?;
+    for (name, value) in TRANSPORTS {
+        module.add(name, value)?;
+    }
+    module.add_function(wrap_pyfunction!(has_fast_aes, module)?)?;
     for (name, state) in OFFLOAD_STATES {
         module.add(name, state)?;
     }

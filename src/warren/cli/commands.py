@@ -35,6 +35,12 @@ _ON = (
             Flag("operator", "the user who may change this daemon besides root", Kind.TEXT, "USER"),
             Flag("port", "the UDP port to listen on; a random one, kept, if not given", Kind.NUMBER, "PORT"),
             Flag("force-relay", "send by relays only, and tell nobody this machine's addresses", can_be_no=True),
+            Flag(
+                "transport",
+                "ciphers between machines: auto (AES-256-GCM where both are fast at it), or wireguard (its own only)",
+                Kind.TEXT,
+                "auto|wireguard",
+            ),
             Flag("plan", "only show what would change on this machine"),
             _STATE,
         ),

@@ -22,6 +22,7 @@ from warren.client.local import LocalClient
 from warren.client.process import Started, start, wait_until_ended
 from warren.errors import Code, WarrenError
 from warren.model.names import parse_host_label, printable
+from warren.model.transport import TransportWish
 from warren.protocol.local.host import HostPlan
 from warren.protocol.local.rights import HOST_PLAN, UP
 from warren.protocol.local.stream import Progress
@@ -131,8 +132,16 @@ def request_of(parsed: Parsed) -> UpRequest:
         operator=parsed.text("operator"),
         port=parsed.number("port", 1, 65535),
         force_relay=parsed.switch("force-relay"),
+        transport=_transport(parsed.text("transport")),
         timeout_s=timeout_s(parsed),
     )
+
+
+def _transport(word: str | None) -> TransportWish | None:
+    match word:
+        case None | "auto" | "wireguard":
+            return word
+    raise UsageError(f"--transport is auto or wireguard, not '{printable(word)}'")
 
 
 def _server(url: str) -> str:

@@ -11,6 +11,9 @@ length; calls about a peer that is not there raise UnknownPeerError.
 from typing import Final, final
 
 __all__ = [
+    "CIPHER_AES_256_GCM",
+    "CIPHER_CHACHA20_POLY1305",
+    "CIPHER_NONE",
     "ENDPOINT_MANAGED",
     "ENDPOINT_ROAM",
     "EVENT_ELSEWHERE",
@@ -35,6 +38,9 @@ __all__ = [
     "OFFLOAD_UNWANTED",
     "RELAY_OVER_UDP",
     "RELAY_OVER_WEBSOCKET",
+    "TRANSPORT_CHOOSES_AES",
+    "TRANSPORT_TAKES_AES",
+    "TRANSPORT_WIREGUARD",
     "BusyError",
     "ClosedError",
     "EngineError",
@@ -44,6 +50,7 @@ __all__ = [
     "Tunnel",
     "UnknownPeerError",
     "front_run",
+    "has_fast_aes",
 ]
 
 EVENT_UNKNOWN_INITIATOR: Final[int]  # data: the initiator's public key; endpoint: where it came from (rate-limited)
@@ -71,6 +78,14 @@ RELAY_OVER_WEBSOCKET: Final[int]
 
 ENDPOINT_ROAM: Final[int]
 ENDPOINT_MANAGED: Final[int]
+
+TRANSPORT_WIREGUARD: Final[int]  # sessions with ChaCha20-Poly1305 only
+TRANSPORT_TAKES_AES: Final[int]  # AES-256-GCM too where the peer chooses it, as the responder of a handshake
+TRANSPORT_CHOOSES_AES: Final[int]  # AES-256-GCM also where we choose
+
+CIPHER_NONE: Final[int]  # no session that can send
+CIPHER_CHACHA20_POLY1305: Final[int]
+CIPHER_AES_256_GCM: Final[int]
 
 OFFLOAD_ON: Final[int]  # in use
 OFFLOAD_ABSENT: Final[int]  # the device has no such thing, or one that it stands on is off
@@ -129,9 +144,10 @@ class Tunnel:
         allowed: list[bytes],
         mode: int,
         keepalive_s: int,  # 0: none
+        transport: int,  # TRANSPORT_...; one that the session in use does not fit begins a handshake
     ) -> None:
         """Add or change a peer; the gate of a new one is shut. Live sessions of keys that stay go on."""
-    def set_peers(self, peers: list[tuple[int, bytes, bytes, list[bytes], int, int, int]]) -> None:
+    def set_peers(self, peers: list[tuple[int, bytes, bytes, list[bytes], int, int, int, int]]) -> None:
         """Many at once: the arguments of set_peer, then the gate. What comes before a refused one is in force."""
     def set_gate(self, peer: int, is_open: int) -> None: ...
     def set_endpoint(self, peer: int, endpoint: bytes) -> None:
@@ -168,8 +184,8 @@ class Tunnel:
     def close_channel(self, relay: int, identity: bytes) -> None: ...
     def relay_stats(self, relay: int) -> tuple[int, int, int, int]:
         """(carriage, 0: not connected; smoothed round trip in ns, 0: none; bytes received, bytes sent)."""
-    def peer_stats(self, peer: int) -> tuple[int, int, int, int, int, bytes]:
-        """(rx bytes, tx bytes, last handshake, last authenticated packet, session alive 0/1, endpoint).
+    def peer_stats(self, peer: int) -> tuple[int, int, int, int, int, bytes, int]:
+        """(rx bytes, tx bytes, last handshake, last authenticated packet, session alive 0/1, endpoint, CIPHER_...).
 
         Both times in Unix nanoseconds, 0: never; the endpoint empty: nowhere.
         """
@@ -195,6 +211,9 @@ class Tunnel:
         """Each offload by name: its state (OFFLOAD_...), and the errno that it is off for or 0."""
     def close(self) -> None:
         """Stop the worker, close the sockets and the TUN (the link goes with it). Harmless when done twice."""
+
+def has_fast_aes() -> int:
+    """1 where the processor has instructions for AES-256-GCM, so that it is the faster cipher; else 0."""
 
 def front_run(
     *,

@@ -20,8 +20,18 @@ from warren.engine.relay_place import RelaySession
 from warren.model.addresses import Endpoint, Hop, RelayHop
 from warren.model.keys import ExchangeKeyPair, Secret
 from warren.model.offloads import ALL
+from warren.model.transport import Cipher, Transport
 
 _NS_PER_S = 1_000_000_000
+_TRANSPORTS = {
+    Transport.WIREGUARD: _native.TRANSPORT_WIREGUARD,
+    Transport.TAKES_AES: _native.TRANSPORT_TAKES_AES,
+    Transport.CHOOSES_AES: _native.TRANSPORT_CHOOSES_AES,
+}
+_CIPHERS = {
+    _native.CIPHER_CHACHA20_POLY1305: Cipher.CHACHA20_POLY1305,
+    _native.CIPHER_AES_256_GCM: Cipher.AES_256_GCM,
+}
 
 
 class Mode(IntEnum):
@@ -35,7 +45,7 @@ class Mode(IntEnum):
 class PeerStats:
     """What is known of one peer. Bytes are WireGuard's, header and tag included; times are Unix seconds, None: never.
 
-    `place` None: nowhere to send.
+    `place` None: nowhere to send. `cipher`: of the session that can send, None without one.
     """
 
     rx_bytes: int
@@ -44,6 +54,7 @@ class PeerStats:
     last_received_s: float | None
     session_alive: bool
     place: Hop | None
+    cipher: Cipher | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +77,7 @@ class PeerSetting:
     preshared_keys: tuple[Secret[bytes], ...] = ()
     mode: Mode = Mode.MANAGED
     keepalive_s: int = 0
+    transport: Transport = Transport.WIREGUARD
     is_open: bool = False
 
 
@@ -126,8 +138,11 @@ class Tunnel:
         preshared_keys: Iterable[Secret[bytes]] = (),
         mode: Mode = Mode.MANAGED,
         keepalive_s: int = 0,
+        transport: Transport = Transport.WIREGUARD,
     ) -> None:
-        """Add or change a peer; the gate of a new one is shut. Live sessions of keys that stay go on."""
+        """Add or change a peer; the gate of a new one is shut. Live sessions of keys that stay go on, and one that does
+        not fit `transport` any more is replaced by a handshake.
+        """
         self._native.set_peer(
             peer,
             b"".join(public_keys),
@@ -135,6 +150,7 @@ class Tunnel:
             [show_prefix(prefix) for prefix in allowed],
             mode,
             keepalive_s,
+            _TRANSPORTS[transport],
         )
 
     def set_peers(self, peers: Iterable[PeerSetting]) -> None:
@@ -148,6 +164,7 @@ class Tunnel:
                     [show_prefix(prefix) for prefix in one.allowed],
                     one.mode,
                     one.keepalive_s,
+                    _TRANSPORTS[one.transport],
                     one.is_open,
                 )
                 for one in peers
@@ -234,10 +251,11 @@ class Tunnel:
 
     def peer_stats(self, peer: PeerNumber) -> PeerStats:
         """What is known of one peer."""
-        rx_bytes, tx_bytes, handshake_ns, received_ns, alive, place = self._native.peer_stats(peer)
+        rx_bytes, tx_bytes, handshake_ns, received_ns, alive, place, cipher = self._native.peer_stats(peer)
         return PeerStats(
-            rx_bytes, tx_bytes, _seconds(handshake_ns), _seconds(received_ns), alive != 0, parse_place(place)
-        )
+            rx_bytes, tx_bytes, _seconds(handshake_ns), _seconds(received_ns), alive != 0, parse_place(place),
+            _CIPHERS.get(cipher),
+        )  # fmt: skip
 
     def counters(self) -> dict[str, int]:
         """Every counter by name: packets, bytes, and one `drop_...` for each reason of a drop."""
@@ -278,6 +296,11 @@ class Tunnel:
     def close(self) -> None:
         """Stop carrying: worker, port and link are gone when it returns. Harmless when done twice."""
         self._native.close()
+
+
+def has_fast_aes() -> bool:
+    """Whether the processor has instructions for AES-256-GCM, so that it is the faster cipher here."""
+    return _native.has_fast_aes() != 0
 
 
 def _private_bytes(keys: Sequence[ExchangeKeyPair]) -> bytes:

@@ -21,7 +21,7 @@ from warren.node.api.scope import Off
 from warren.node.control.connection import Connection
 from warren.node.convergence import Convergence
 from warren.node.dataplane.interface import TunnelSpec
-from warren.node.dataplane.userspace import UserspaceDataplane
+from warren.node.dataplane.userspace import HAS_FAST_AES, UserspaceDataplane
 from warren.node.health import Health
 from warren.node.host.facts import Prefix
 from warren.node.host.linux.host import LinuxHost, epoch
@@ -57,6 +57,7 @@ class Daemon:
             life,
             fits=self.check_fits,
             proxy=loaded.settings.proxy,
+            has_fast_aes=HAS_FAST_AES,
         )
         self._stop_asked = asyncio.Event()
         self._cleaned = asyncio.Event()

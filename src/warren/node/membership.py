@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from warren.errors import Code, WarrenError
+from warren.model.transport import TransportWish
 from warren.node.control.place import parse_server
 from warren.node.storage import Store
 
@@ -18,7 +19,7 @@ SETTINGS_FILE = "settings.json"
 
 class Membership(msgspec.Struct, frozen=True, kw_only=True):
     """`server` is the URL, `server_key` what the pin vouched for. `port` 0: any, kept. `name` is the last known one.
-    `force_relay`: no direct path is looked for or answered.
+    `force_relay`: no direct path is looked for or answered. `transport`: which ciphers carry packets.
     """
 
     server: str
@@ -31,6 +32,7 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=0, le=65535)] = 0
     name: str = ""
     force_relay: bool = False
+    transport: TransportWish = "auto"
 
 
 def load(store: Store) -> Membership:

@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_net
 from warren.errors import Code, WarrenError
 from warren.model.ids import Identity, NetworkId, UserId, show_identity
 from warren.model.names import HostLabel, is_host_label
+from warren.model.transport import AES_OFFER, Transport
 from warren.policy.language import Policy as AccessPolicy
 from warren.policy.language import parse as parse_policy
 from warren.policy.verdict import Opening, Party, Verdict, allows, openings
@@ -32,7 +33,7 @@ class Presence:
 @dataclass(frozen=True, slots=True)
 class Peer:
     """Another member. `wireguard_keys`: the one in use, then the next one. `last_seen` in Unix seconds. `home_relay` is
-    the number of the relay where it can be reached, 0: not told.
+    the number of the relay where it can be reached, 0: not told. `offers_aes`: its record says that it is fast at it.
     """
 
     identity: Identity
@@ -52,6 +53,7 @@ class Peer:
     """What policy lets the peer open to this node."""
     outward: tuple[Opening, ...] = ()
     """What policy lets this node open to the peer."""
+    offers_aes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,9 @@ class SelfNode:
 
 @dataclass(frozen=True, slots=True)
 class NetworkMap:
-    """One network as this node sees it; `prefixes` are the network's own (a blackhole route each)."""
+    """One network as this node sees it; `prefixes` are the network's own (a blackhole route each), `transport` is what
+    this node does at most.
+    """
 
     network: NetworkId
     name: str
@@ -74,6 +78,7 @@ class NetworkMap:
     me: SelfNode
     prefixes: tuple[IPv4Network | IPv6Network, ...]
     peers: tuple[Peer, ...]
+    transport: Transport = Transport.WIREGUARD
 
 
 def membership_refusal(view: View, me: Identity) -> WarrenError | None:
@@ -87,7 +92,9 @@ def membership_refusal(view: View, me: Identity) -> WarrenError | None:
     return None
 
 
-def build(view: View, presence: Mapping[Identity, Presence], me: Identity) -> NetworkMap | None:
+def build(
+    view: View, presence: Mapping[Identity, Presence], me: Identity, transport: Transport = Transport.WIREGUARD
+) -> NetworkMap | None:
     """The map of this moment; None where this node is no member or the network has no settings (nothing is in force).
 
     Peers come in the order of their identities, so that equal documents make equal maps.
@@ -109,6 +116,7 @@ def build(view: View, presence: Mapping[Identity, Presence], me: Identity) -> Ne
         me=SelfNode(me, _name(own), _fqdn(_name(own), settings), _addresses(own)),
         prefixes=(ip_network(settings.prefix4), ip_network(settings.prefix6)),
         peers=tuple(peers),
+        transport=transport,
     )
 
 
@@ -145,6 +153,7 @@ def _peer(
         home_relay=presence.relay if presence is not None else 0,
         inward=openings(ruled.policy, ruled.party, ruled.own),
         outward=openings(ruled.policy, ruled.own, ruled.party),
+        offers_aes=member.record is not None and AES_OFFER in member.record.capabilities,
     )
 
 

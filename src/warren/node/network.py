@@ -29,6 +29,7 @@ from warren.limits import (
 from warren.log import Log
 from warren.model.addresses import Endpoint, RelayHop
 from warren.model.ids import Identity, NetworkId
+from warren.model.transport import Transport, TransportWish, capabilities, own_transport
 from warren.node import membership as memberships
 from warren.node.control.connection import Connection
 from warren.node.control.link import Link, LinkState
@@ -94,9 +95,11 @@ class Network:
         *,
         proxy: Proxy = DIRECT,
         budget: ProbeBudget | None = None,
+        has_fast_aes: bool = False,
     ) -> None:
         """`on_change`: the map changed, the host has to converge. `on_stillborn`: the join never took place. `proxy`:
-        the way outside, of the server's session and relays. `budget`: of probes, the whole machine's.
+        the way outside, of the server's session and relays. `budget`: of probes, the whole machine's. `has_fast_aes`:
+        of this machine's processor.
         """
         self.parts = parts
         self.id: NetworkId = parts.ledger.network
@@ -109,6 +112,7 @@ class Network:
         self._changed = asyncio.Event()
         self._was_connected = False
         self._health = health
+        self._has_fast_aes = has_fast_aes
         self._key = f"network/{self.id.hex()}/"
         self._on_change = on_change
         self._on_stillborn = on_stillborn
@@ -273,6 +277,21 @@ class Network:
             membership = msgspec.structs.replace(self.parts.membership, force_relay=forced)
             self.parts = dataclasses.replace(self.parts, membership=membership)
             await asyncio.to_thread(memberships.save, self.parts.store, membership)
+
+    @property
+    def transport(self) -> Transport:
+        """Which ciphers this node uses at most."""
+        return own_transport(self.parts.membership.transport, has_fast_aes=self._has_fast_aes)
+
+    async def set_transport(self, wish: TransportWish) -> None:
+        """Use these ciphers: at once, in what the node record offers, and from the next start on."""
+        if wish == self.parts.membership.transport:
+            return
+        membership = msgspec.structs.replace(self.parts.membership, transport=wish)
+        self.parts = dataclasses.replace(self.parts, membership=membership)
+        await asyncio.to_thread(memberships.save, self.parts.store, membership)
+        self._rebuild()
+        self._publish_if_needed()
 
     async def until(self, condition: Callable[[], bool], within_s: float) -> bool:
         """Wait until the condition holds; False where it did not within the time. Looked at after every change."""
@@ -470,7 +489,7 @@ class Network:
         self._clock.see(held.view.newest_date)
         self._troubles.take(held, time.monotonic())
         self._show_trouble()
-        network = build(held.view, self._presence, self.me)
+        network = build(held.view, self._presence, self.me, self.transport)
         if network != self.map:
             self.map = network
             self._on_change()
@@ -529,7 +548,8 @@ class Network:
         held = self.held
         if held is None or self._tasks is None or (self._publishing is not None and not self._publishing.done()):
             return
-        record = newer_record(held.view, self.parts.keys, int(self._clock()))
+        offers = capabilities(self.transport)
+        record = newer_record(held.view, self.parts.keys, int(self._clock()), offers)
         if record is not None:
             self._publishing = self._tasks.create_task(self._publish(record))
 

@@ -17,6 +17,7 @@ from typing import Literal
 
 from warren.errors import Code, WarrenError
 from warren.model.ids import Identity, NetworkId
+from warren.model.transport import Transport, with_peer
 from warren.node.host.facts import Address, HostAddress, HostFacts, HostItem, HostRoute, Prefix
 from warren.node.netmap import NetworkMap, Peer
 from warren.policy.verdict import Opening
@@ -32,7 +33,8 @@ _SHARED_SPACE = IPv4Network("100.64.0.0/10")
 
 @dataclass(frozen=True, slots=True)
 class PeerPlan:
-    """A peer as the data plane needs it. `public_keys`: in use, then the next one. `gate_reason` says why."""
+    """A peer as the data plane needs it. `public_keys`: in use, then the next one. `gate_reason` says why,
+    `transport` which ciphers its sessions may have."""
 
     identity: Identity
     name: str
@@ -40,6 +42,7 @@ class PeerPlan:
     allowed: tuple[Prefix, ...]
     gate_open: bool
     gate_reason: str
+    transport: Transport = Transport.WIREGUARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,11 +241,13 @@ def _peers(network: NetworkMap) -> Iterator[PeerPlan]:
             if address not in taken and any(address in prefix for prefix in network.prefixes)
         )
         taken.update(peer.addresses)
-        yield _peer(peer, allowed)
+        yield _peer(peer, allowed, with_peer(network.transport, peer_offers_aes=peer.offers_aes))
 
 
-def _peer(peer: Peer, allowed: tuple[Prefix, ...]) -> PeerPlan:
-    return PeerPlan(peer.identity, peer.name, peer.wireguard_keys, allowed, peer.allowed, peer.allowed_reason)
+def _peer(peer: Peer, allowed: tuple[Prefix, ...], transport: Transport) -> PeerPlan:
+    return PeerPlan(
+        peer.identity, peer.name, peer.wireguard_keys, allowed, peer.allowed, peer.allowed_reason, transport
+    )  # fmt: skip
 
 
 def _link_names(maps: Sequence[NetworkMap], own: Own, facts: HostFacts) -> dict[NetworkId, str]:

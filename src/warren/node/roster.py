@@ -22,6 +22,7 @@ from warren.errors import Code, WarrenError
 from warren.limits import NETWORKS_MAX, SERVER_ANSWER_MAX_S
 from warren.log import Log
 from warren.model.ids import NetworkId
+from warren.model.transport import TransportWish, capabilities, own_transport
 from warren.node import keys as node_keys
 from warren.node import membership as memberships
 from warren.node.control.connection import Connection, UnreachableError
@@ -76,9 +77,10 @@ class Roster:
         *,
         fits: Fits | None = None,
         proxy: Proxy = DIRECT,
+        has_fast_aes: bool = False,
     ) -> None:
         """`fits` raises WarrenError where a network of these prefixes could not come up on this host; `proxy` is the
-        way outside, of servers and relays.
+        way outside, of servers and relays; `has_fast_aes` is this machine's processor's.
         """
         self._folder = folder / "networks"
         self._budget = ProbeBudget()
@@ -87,6 +89,7 @@ class Roster:
         self._life = life
         self._fits = fits
         self._proxy = proxy
+        self._has_fast_aes = has_fast_aes
         self._running: dict[NetworkId, Network] = {}
         self._refusals: dict[str, WarrenError] = {}
         self._one_change = asyncio.Lock()
@@ -136,7 +139,9 @@ class Roster:
         """Why a network that is on disk could not be started, if there is one."""
         return next(iter(self._refusals.values()), None)
 
-    async def join(self, place: ServerPlace, key: AdmissionKey, entry: Entry, port: int | None) -> Joined:
+    async def join(
+        self, place: ServerPlace, key: AdmissionKey, entry: Entry, port: int | None, transport: TransportWish = "auto"
+    ) -> Joined:
         """Join the key's network, or find that this node is in it already. WarrenError; nothing is left then."""
         async with self._one_change:
             place = place.through(self._proxy)
@@ -159,7 +164,7 @@ class Roster:
             try:
                 if self._fits is not None:  # before the key is used up
                     await self._fits(introduced.prefixes)
-                parts = await asyncio.to_thread(self._begin, introduced, entry, port or 0)
+                parts = await asyncio.to_thread(self._begin, introduced, entry, port or 0, transport)
             except BaseException:
                 introduced.connection.abort()
                 raise
@@ -199,7 +204,9 @@ class Roster:
             await self._end(network)
             try:
                 await asyncio.to_thread(put_in_place, folder, former)
-                parts = await asyncio.to_thread(self._begin, introduced, entry, before.membership.port)
+                parts = await asyncio.to_thread(
+                    self._begin, introduced, entry, before.membership.port, before.membership.transport
+                )
                 joined = await self._enter(introduced, key, parts)
             except BaseException:
                 introduced.connection.abort()
@@ -235,7 +242,7 @@ class Roster:
         self._on_change()
         await self._life.stop(network)
 
-    def _begin(self, introduced: Introduced, entry: Entry, port: int) -> Parts:
+    def _begin(self, introduced: Introduced, entry: Entry, port: int, transport: TransportWish) -> Parts:
         """The folder of a network to join: its name is there when everything in it is."""
         folder = self._folder / _folder_name(introduced.network)
         unfinished = folder.with_suffix(_UNFINISHED)
@@ -249,6 +256,7 @@ class Roster:
             tags=entry.tags,
             ephemeral=entry.ephemeral,
             port=port,
+            transport=transport,
         )
         own_keys = node_keys.generate()
         _write_new(self._store(unfinished), own_keys, introduced.genesis.raw, joining)
@@ -263,7 +271,8 @@ class Roster:
         is_admitted = False
         try:
             now = int(time.time())
-            record = first_record(introduced.network, parts.keys, now)
+            offers = capabilities(own_transport(joining.transport, has_fast_aes=self._has_fast_aes))
+            record = first_record(introduced.network, parts.keys, now, offers)
             membership = await enter(introduced, key, parts.keys, record, entry, now=now)
             is_admitted = True
             member = msgspec.structs.replace(joining, state="member")
@@ -311,8 +320,9 @@ class Roster:
 
     def _made(self, parts: Parts) -> Network:
         return Network(
-            parts, self._health, self._on_change, self._drop_stillborn, proxy=self._proxy, budget=self._budget
-        )
+            parts, self._health, self._on_change, self._drop_stillborn, proxy=self._proxy, budget=self._budget,
+            has_fast_aes=self._has_fast_aes,
+        )  # fmt: skip
 
     def _drop_stillborn(self, network: Network) -> None:
         """A join that a crash cut short, of which the server knows nothing."""

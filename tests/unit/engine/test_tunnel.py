@@ -121,11 +121,11 @@ def test_a_network_that_refuses_is_told_once_and_counted_each_time(lab: Lab) -> 
 @pytest.mark.parametrize(
     ("call", "refusal"),
     [
-        (["set_peer", "00" * 31, "10.0.0.0/8", "", "", "ROAM"], "InvalidError"),
-        (["set_peer", "11" * 96, "10.0.0.0/8", "", "", "ROAM"], "InvalidError"),
-        (["set_peer", "11" * 32, "10.0.0.0/8", "22" * 33, "", "ROAM"], "InvalidError"),
-        (["set_peer", "11" * 32, "10.0.0.0/8", "22" * 160, "", "ROAM"], "InvalidError"),
-        (["set_peer", "00" * 32, "10.0.0.0/8", "", "", "ROAM"], "InvalidError"),
+        (["set_peer", "00" * 31, "10.0.0.0/8", "", "", "ROAM", "wireguard"], "InvalidError"),
+        (["set_peer", "11" * 96, "10.0.0.0/8", "", "", "ROAM", "wireguard"], "InvalidError"),
+        (["set_peer", "11" * 32, "10.0.0.0/8", "22" * 33, "", "ROAM", "wireguard"], "InvalidError"),
+        (["set_peer", "11" * 32, "10.0.0.0/8", "22" * 160, "", "ROAM", "wireguard"], "InvalidError"),
+        (["set_peer", "00" * 32, "10.0.0.0/8", "", "", "ROAM", "wireguard"], "InvalidError"),
         (["set_probe_key", "00" * 7, "00" * 32], "InvalidError"),
         (["set_probe_key", "00" * 8, "00" * 31], "InvalidError"),
         (["expect_stun", "00" * 11, 1.0], "InvalidError"),

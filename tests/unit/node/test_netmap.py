@@ -6,6 +6,7 @@ from tests.unit.trust.founding import Network
 
 from warren.errors import Code
 from warren.model.names import is_host_label
+from warren.model.transport import AES_OFFER
 from warren.node.netmap import NetworkMap, Presence, build, membership_refusal
 from warren.policy.language import DEFAULT_TEXT
 from warren.trust.authenticate import Authentic
@@ -131,3 +132,10 @@ def test_the_order_of_documents_does_not_change_the_map() -> None:
     one = build(network.verify(all_of_them), {}, network.identity("me"))
     other = build(network.verify(reversed(all_of_them)), {}, network.identity("me"))
     assert one == other
+
+
+def test_a_peer_offers_what_its_signed_record_says() -> None:
+    network = Network()
+    offers = network.record("db", capabilities=("something/v9", AES_OFFER))
+    found = built(network, network.member("db"), offers, network.member("old"), network.record("old"))
+    assert {peer.name: peer.offers_aes for peer in found.peers} == {"db": True, "old": False}

@@ -7,6 +7,7 @@ import pytest
 from tests.unit.node.maps import network, peer
 
 from warren.errors import Code
+from warren.model.transport import Transport
 from warren.node.host.facts import HostAddress, HostFacts, HostItem, HostLink, HostRoute
 from warren.node.netmap import Peer
 from warren.node.plan import BLACKHOLE_METRIC, FilterRule, Own, blackhole, plan
@@ -222,3 +223,14 @@ def test_an_address_that_another_peer_has_gets_no_rule_by_the_second_one() -> No
     everything = (Opening(1),)
     peers = [ruled("a", "100.96.0.7", ()), ruled("b", "100.96.0.7", everything, everything)]
     assert plan([network(peers=peers)], Own(), LAPTOP).tunnels[0].filter.rules == ()
+
+
+def test_peers_get_the_ciphers_that_both_ends_want() -> None:
+    peers = [peer("old", "100.96.0.7"), replace(peer("new", "100.96.0.8"), offers_aes=True)]
+    for own, wanted in (
+        (Transport.CHOOSES_AES, [Transport.TAKES_AES, Transport.CHOOSES_AES]),
+        (Transport.TAKES_AES, [Transport.TAKES_AES, Transport.TAKES_AES]),
+        (Transport.WIREGUARD, [Transport.WIREGUARD, Transport.WIREGUARD]),
+    ):
+        shown = replace(network(peers=peers), transport=own)
+        assert [one.transport for one in plan([shown], Own(), LAPTOP).tunnels[0].peers] == wanted

@@ -51,3 +51,13 @@ def test_a_changed_key_gives_a_record_one_above_the_newest_known() -> None:
 def test_who_is_no_member_publishes_nothing() -> None:
     network = Network()
     assert newer_record(network.verify(network.base()), keys(network), DATE) is None
+
+
+def test_a_capability_that_comes_or_goes_is_published() -> None:
+    network = Network()
+    first = network.open(first_record(network.id, keys(network), DATE, ("transport/aes256gcm/v1",)))
+    view = network.verify([*network.base(), network.member("me"), first])
+    assert newer_record(view, keys(network), DATE, ("transport/aes256gcm/v1",)) is None
+    raw = newer_record(view, keys(network), DATE)
+    assert raw is not None
+    assert (body(network.open(raw)).capabilities, body(network.open(raw)).counter) == ((), 2)

@@ -23,7 +23,7 @@ impl Device {
     }
 
     /// Add a peer (its gate is shut and it has no endpoint) or change one (its gate, endpoint and the sessions of
-    /// keys that stay are kept; changed preshared keys hold for the next handshake).
+    /// keys that stay are kept; changed preshared keys hold for the next handshake, and other ciphers begin one).
     ///
     /// # Errors
     /// See [`ConfigError`]; then nothing changed.
@@ -41,7 +41,11 @@ impl Device {
         if peer.endpoint.is_none() {
             peer.timers.persistent = None;
         }
+        let is_other = peer.set_transport(now.mono, config.transport);
         self.renew_lost(now, slot);
+        if is_other {
+            self.begin_campaign(now, slot);
+        }
         self.arm(slot);
         Ok(())
     }

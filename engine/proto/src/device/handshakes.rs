@@ -158,7 +158,7 @@ impl Device {
         let ephemeral = PrivateKey::new(random::bytes(&mut *self.random));
         let preshared = peer.preshared.first().cloned().unwrap_or_else(crate::PresharedKey::none);
         let remote = proven.initiator;
-        let Some((keys, mut wire)) = proven.respond(&ephemeral, &preshared, index) else {
+        let Some((keys, mut wire)) = proven.respond(&ephemeral, &preshared, peer.choose_cipher(), index) else {
             self.indices.release(index);
             count(&mut self.counters.drop_handshake_invalid);
             return;
@@ -189,7 +189,7 @@ impl Device {
         let Some(peer) = self.peers.get_mut(slot) else { return };
         let finished = peer.initiator.as_ref().and_then(|initiator| {
             let Local { key, .. } = self.locals.iter().find(|local| local.key.public() == initiator.local)?;
-            let keys = initiator.finish(response, key, &peer.preshared)?;
+            let keys = initiator.finish(response, key, &peer.preshared, peer.transport.accepted())?;
             Some((keys, initiator.index, initiator.local, initiator.remote))
         });
         let Some((keys, index, local, remote)) = finished else {

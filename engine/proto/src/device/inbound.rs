@@ -104,9 +104,10 @@ impl Device {
             }
         };
         let renew = place == Place::Current && session.wants_late_renewal(now.mono);
-        let remote = session.remote;
+        let (remote, cipher) = (session.remote, session.cipher());
         peer.heard_from(now, &datagram.source, datagram.span.len, &mut self.events);
         if place == Place::Next {
+            peer.proved(cipher);
             let ended = peer.keypairs.promote();
             ended.iter().flatten().for_each(|session| self.indices.release(session.local_index));
             self.completed(now, slot, remote, false, &datagram.source);

@@ -6,7 +6,7 @@ use super::world::{MTU, START, device as new_device, host, host_prefix, key, lat
 use crate::offload::VirtioHeader;
 use crate::{
     ConfigError, Device, Endpoint, HEADROOM, Incoming, Mode, Now, Owner, PeerConfig, PeerId, Prefix, PresharedKey,
-    PublicKey, Span, StampWindow, Trains, Unix, noise,
+    PublicKey, Span, StampWindow, Trains, Transport, Unix, noise,
 };
 
 /// More than any sequence needs to find something; a longer one only costs time.
@@ -91,6 +91,7 @@ fn configure(input: &mut Input<'_>, device: &mut Device, now: Now) {
             .collect(),
         mode: if what & 4 == 0 { Mode::Roam } else { Mode::Managed },
         keepalive_s: u16::from(what & 24) << (what & 7),
+        transport: [Transport::WireGuard, Transport::TakesAes, Transport::ChoosesAes][usize::from(what % 3)],
     };
     let before = device.marks();
     if let Err(refusal) = device.set_peer(now, id, config) {

@@ -3,10 +3,10 @@
 use super::input::{Input, flip};
 use super::world::{Splitmix, key};
 use crate::cookie::{Holder, Issuer};
-use crate::handshake::{Begin, Claimed, Initiator};
+use crate::handshake::{Begin, Claimed, Initiator, SessionKeys};
 use crate::keys::Secret;
 use crate::message::{self, Message};
-use crate::{Endpoint, Instant, PresharedKey, PrivateKey, PublicKey, noise};
+use crate::{Cipher, Endpoint, Instant, PresharedKey, PrivateKey, PublicKey, noise};
 
 /// One handshake that was really made.
 struct Made {
@@ -18,6 +18,7 @@ struct Made {
     static_static: Secret,
 }
 
+const BOTH: [Cipher; 2] = [Cipher::Aes256Gcm, Cipher::ChaCha20Poly1305];
 const STAMP: [u8; 12] = [0x40, 0, 0, 0, 0x6b, 1, 2, 3, 4, 5, 6, 0];
 
 impl Made {
@@ -35,7 +36,8 @@ impl Made {
         let (initiator, initiation) = Initiator::begin(begin).expect("no low order");
         let claimed = Claimed::read(&as_initiation(&initiation), &responder).expect("the real one");
         let proven = claimed.prove(&as_initiation(&initiation), &static_static).expect("the real one");
-        let (_, response) = proven.respond(&key(4), &PresharedKey::none(), 9).expect("no low order");
+        let (_, response) =
+            proven.respond(&key(4), &PresharedKey::none(), Cipher::ChaCha20Poly1305, 9).expect("no low order");
         Self { initiator, initiation, response, local, responder, static_static }
     }
 }
@@ -73,12 +75,14 @@ pub(super) fn response(data: &[u8]) {
         let mut wire = made.response;
         flip(&mut wire[4..], data);
         let Some(Message::Response(message)) = message::parse(&wire) else { panic!("a response's length and type") };
-        let finished = made.initiator.finish(&message, &made.local, &[]);
+        let finished = made.initiator.finish(&message, &made.local, &[], &BOTH);
         assert_eq!(finished.is_some(), wire[12..60] == made.response[12..60]);
-        assert!(finished.is_none_or(|keys| keys.remote_index == message.sender));
+        let chosen = |keys: SessionKeys| keys.remote_index == message.sender && keys.cipher == Cipher::ChaCha20Poly1305;
+        assert!(finished.is_none_or(chosen));
         // With any preshared key but none it is another handshake.
         if data.len() > 88 {
-            assert!(made.initiator.finish(&message, &made.local, &[PresharedKey::new([9; 32])]).is_none());
+            assert!(made.initiator.finish(&message, &made.local, &[PresharedKey::new([9; 32])], &BOTH).is_none());
+            assert!(made.initiator.finish(&message, &made.local, &[], &[Cipher::Aes256Gcm]).is_none());
         }
     });
 }

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use super::input::{Input, flip};
 use super::world::{MTU, START, device, key, later, open, packet, peer_config, seal, transmits, udp};
-use crate::{Device, Endpoint, Event, Mode, Now, PeerId, limits};
+use crate::{Device, Endpoint, Event, Mode, Now, PeerId, Transport, limits};
 
 const PEER: PeerId = PeerId(7);
 const STEPS: usize = 48;
@@ -16,6 +16,8 @@ const STEPS: usize = 48;
 const FLYING: usize = 32;
 /// Data without an answer for 15 s begins a handshake, which waits up to 5.4 s after the last one.
 const HEAL_MS: u64 = 30_000;
+
+const TRANSPORTS: [Transport; 3] = [Transport::WireGuard, Transport::TakesAes, Transport::ChoosesAes];
 
 struct Datagram {
     to: usize,
@@ -124,7 +126,7 @@ impl World {
         }
     }
 
-    /// Tell one side of the other: one key or both, roaming or managed, with keepalives or without.
+    /// Tell one side of the other: one key or both, roaming or managed, with keepalives or without, any ciphers.
     fn introduce(&mut self, side: usize, what: u8) {
         let other = 1 - side as u8;
         let mut config = peer_config(other);
@@ -136,6 +138,7 @@ impl World {
         }
         config.mode = if what & 4 == 0 { Mode::Roam } else { Mode::Managed };
         config.keepalive_s = if what & 8 == 0 { 0 } else { 25 };
+        config.transport = TRANSPORTS[usize::from(what >> 4) % TRANSPORTS.len()];
         self.sides[side].device.set_peer(self.now, PEER, config).unwrap();
         self.sides[side].is_known = true;
     }

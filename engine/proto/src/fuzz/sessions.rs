@@ -11,22 +11,23 @@ use crate::message::{self, Message};
 use crate::probe::{self, Probes};
 use crate::stun::{self, Transactions};
 use crate::transport::Session;
-use crate::{Endpoint, HEADROOM, Instant, PeerId, limits, noise};
+use crate::{Cipher, Endpoint, HEADROOM, Instant, PeerId, limits, noise};
 
 const START: Instant = Instant(1_000_000_000_000);
 
 /// Counters of the sealed packets: near, far, and around the end of what may be used.
-const COUNTERS: [u64; 8] = [0, 1, 2, 63, 8_191, 8_192, 20_000, u64::MAX - (1 << 13) - 1];
+const COUNTERS: [u64; 10] = [0, 1, 2, 63, 8_191, 8_192, 20_000, (1 << 28) - 1, 1 << 28, u64::MAX - (1 << 13) - 1];
 
-fn session(send: u8, receive: u8) -> Session {
-    let keys = SessionKeys { send: Secret([send; 32]), receive: Secret([receive; 32]), remote_index: 9 };
+fn session(cipher: Cipher, send: u8, receive: u8) -> Session {
+    let keys = SessionKeys { send: Secret([send; 32]), receive: Secret([receive; 32]), cipher, remote_index: 9 };
     Session::new(START, &keys, 9, true, (crate::PublicKey([1; 32]), crate::PublicKey([2; 32])))
 }
 
 /// A datagram opens if nobody changed it, its counter is new and within the window, and the session is young.
 pub(super) fn transport(data: &[u8]) {
     let mut input = Input::new(data);
-    let mut receiver = session(2, 1);
+    let cipher = if input.flag() { Cipher::Aes256Gcm } else { Cipher::ChaCha20Poly1305 };
+    let mut receiver = session(cipher, 2, 1);
     let mut seen = Vec::new();
     let mut now = START;
     while !input.is_empty() {
@@ -34,13 +35,14 @@ pub(super) fn transport(data: &[u8]) {
         now = now.after(Duration::from_secs(u64::from(input.byte() & 3)));
         let length = usize::from(input.byte() & 63);
         let text = input.take(length);
-        let mut wire = sealed(counter, text);
+        let mut wire = sealed(cipher, counter, text);
         let changed = flip(&mut wire[8..], input.some());
         let Some(Message::Transport(header)) = message::parse(&wire) else { panic!("sealed by us") };
         assert_eq!(header.receiver, 9);
         let newest = seen.iter().copied().max();
         let old = newest.is_some_and(|newest: u64| newest.saturating_sub(counter) >= 8_192);
-        let expected = !changed && !old && !seen.contains(&counter) && now.since(START) < limits::REJECT_AFTER_TIME;
+        let lives = now.since(START) < limits::REJECT_AFTER_TIME && counter < cipher.reject_after();
+        let expected = !changed && !old && !seen.contains(&counter) && lives;
         match receiver.open(now, header.counter, &mut wire) {
             Ok(plain) => {
                 assert!(expected, "counter {counter} of {seen:?}");
@@ -53,8 +55,8 @@ pub(super) fn transport(data: &[u8]) {
     }
 }
 
-fn sealed(counter: u64, text: &[u8]) -> Vec<u8> {
-    let mut sender = session(1, 2);
+fn sealed(cipher: Cipher, counter: u64, text: &[u8]) -> Vec<u8> {
+    let mut sender = session(cipher, 1, 2);
     sender.set_counter(counter);
     let mut wire = vec![0xaa; HEADROOM + text.len().next_multiple_of(16) + 16];
     wire[HEADROOM..HEADROOM + text.len()].copy_from_slice(text);

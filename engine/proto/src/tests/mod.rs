@@ -7,6 +7,7 @@
     reason = "tests stop at the first surprise"
 )]
 
+mod ciphers;
 mod defence;
 mod gate;
 mod offload;

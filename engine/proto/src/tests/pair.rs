@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::offload::VirtioHeader;
 use crate::{
     Counters, Device, DeviceConfig, Endpoint, Event, Incoming, Instant, Mode, Now, Opened, PeerConfig, PeerId,
-    PeerStats, Prefix, PresharedKey, PrivateKey, Random, Span, Trains, Unix,
+    PeerStats, Prefix, PresharedKey, PrivateKey, Random, Span, Trains, Transport, Unix,
 };
 
 pub(crate) const A: usize = 0;
@@ -161,6 +161,10 @@ impl Pair {
         self.configure(side, |config| config.preshared_keys = keys);
     }
 
+    pub(crate) fn set_transport(&mut self, side: usize, transport: Transport) {
+        self.configure(side, |config| config.transport = transport);
+    }
+
     /// Seal one packet to the other side.
     pub(crate) fn send(&mut self, side: usize, text: &[u8]) {
         self.send_packet(side, &packet(side, text));
@@ -189,6 +193,11 @@ impl Pair {
             let due = self.now.mono.after(self.latency + Duration::from_nanos(late));
             self.flying.insert((due, self.number), (source, to, bytes.clone()));
         }
+    }
+
+    /// Lose what is on its way.
+    pub(crate) fn drop_flying(&mut self) {
+        self.flying.clear();
     }
 
     /// Give one datagram to a device as if it came from `source`.

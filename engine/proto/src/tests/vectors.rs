@@ -1,14 +1,15 @@
 //! Published vectors of the primitives, and transcripts made by another program (`vectors/make.py`).
 
-use crate::cipher::{ChaCha, extended, hchacha20};
+use crate::cipher::{ChaCha, DataKey, extended, hchacha20};
 use crate::cookie::Holder;
 use crate::handshake::{Begin, Claimed, Initiator};
 use crate::keys::Secret;
 use crate::message::{self, Message};
 use crate::tai64n::{Stamper, encode};
 use crate::transport::{Session, padded};
-use crate::{Instant, PresharedKey, PrivateKey, PublicKey, StampWindow, Unix, noise};
+use crate::{Cipher, Instant, PresharedKey, PrivateKey, PublicKey, StampWindow, Unix, noise};
 
+const CHACHA: Cipher = Cipher::ChaCha20Poly1305;
 const MADE: &str = include_str!("../../vectors/handshake.txt");
 
 fn hex(text: &str) -> Vec<u8> {
@@ -58,6 +59,23 @@ fn chacha20_poly1305_is_that_of_rfc_8439() {
     assert_eq!(data[..16].to_vec(), hex("d31a8d34648e60db7b86afbc53ef7ec2"));
     data.extend(tag);
     assert_eq!(cipher.open_with(nonce, &aad, &mut data).unwrap(), text);
+}
+
+/// Both by Python: `hashlib.blake2s(LABEL, key=PSK)`, and `cryptography`'s AESGCM with the counter as Noise writes it.
+#[test]
+fn the_choice_of_aes_and_its_data_are_what_another_program_makes() {
+    let chosen = |key| PresharedKey::new(key).choosing(Cipher::Aes256Gcm);
+    let wanted = array("6c1835e2cb800c79cbf0a0ad78c8db71adf1eea5969b8962eecae874096c96df");
+    assert_eq!(*chosen([0; 32]).bytes(), wanted);
+    let wanted = array("76cdb6d58687efe89c3869c1a1a6a54f9c1464cb6b5438c8442ecfc7b8097a93");
+    assert_eq!(*chosen(core::array::from_fn(|at| at as u8)).bytes(), wanted);
+    assert_eq!(*PresharedKey::new([5; 32]).choosing(CHACHA).bytes(), [5; 32]);
+
+    let mut data: [u8; 32] = core::array::from_fn(|at| at as u8);
+    let key = DataKey::new(Cipher::Aes256Gcm, &Secret([7; 32]));
+    let tag = key.seal(0x01_0203_0405, &mut data).unwrap();
+    assert_eq!(data.to_vec(), hex("8c1684724df40d47363ef2a2f0443b0e18a21152521997093ecd9a69975792ea"));
+    assert_eq!(tag.to_vec(), hex("77c1631bf512b18ca9900fcd0cb1fe9c"));
 }
 
 #[test]
@@ -132,15 +150,17 @@ fn a_handshake_with_fixed_keys_gives_the_bytes_of_another_program() {
     assert_eq!(claimed.initiator, static_i.public());
     let proven = claimed.prove(&read, &static_static).unwrap();
     assert_eq!(proven.stamp.to_vec(), made("stamp"));
-    let (keys_r, mut wire) = proven.respond(&ephemeral_r, &preshared, 0xa0b0_c0d0).unwrap();
+    let (keys_r, mut wire) = proven.respond(&ephemeral_r, &preshared, CHACHA, 0xa0b0_c0d0).unwrap();
     Holder::default().stamp(Instant(0), &mut wire, &noise::mac1_key(&static_i.public()));
     assert_eq!(wire.to_vec(), made("response"));
 
     let Some(Message::Response(read)) = message::parse(&wire) else { panic!() };
     let wrong = [PresharedKey::new([6; 32])];
-    assert!(initiator.finish(&read, &static_i, &wrong).is_none());
-    assert!(initiator.finish(&read, &static_i, &[]).is_none());
-    let keys_i = initiator.finish(&read, &static_i, &[PresharedKey::new([6; 32]), preshared]).unwrap();
+    assert!(initiator.finish(&read, &static_i, &wrong, &[CHACHA]).is_none());
+    assert!(initiator.finish(&read, &static_i, &[], &[CHACHA]).is_none());
+    let list = [PresharedKey::new([6; 32]), preshared];
+    let keys_i = initiator.finish(&read, &static_i, &list, &[Cipher::Aes256Gcm, CHACHA]).unwrap();
+    assert_eq!(keys_i.cipher, CHACHA, "what wireguard-go's transcript was made with");
 
     let pair = (PublicKey([0; 32]), PublicKey([0; 32]));
     let mut region = [0xff; 16 + 32 + 16];

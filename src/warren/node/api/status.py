@@ -105,6 +105,7 @@ def _network(network: Network) -> words.Network:
         version_at=network.as_of,
         offloads=_offloads(network),
         filter=_filter(network),
+        transport=network.parts.membership.transport,
     )
 
 
@@ -123,6 +124,7 @@ def _peer(network: Network, peer: Peer, stats: PeerStats | None) -> words.Peer:
         rx_bytes=stats.rx_bytes if stats is not None else 0,
         tx_bytes=stats.tx_bytes if stats is not None else 0,
         online=peer.online,
+        cipher=stats.cipher.value if stats is not None and stats.cipher is not None else "",
         last_seen=peer.last_seen,
         allowed=peer.allowed,
         allowed_reason=peer.allowed_reason,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from warren.errors import Code, WarrenError
 from warren.limits import UP_SESSION_WAIT_S, UP_TIMEOUT_MAX_S
 from warren.model.names import parse_host_label, parse_tag, suggest_host_label
+from warren.model.transport import TransportWish
 from warren.node.api.caller import uid_of_user
 from warren.node.api.http import Reply, Request
 from warren.node.api.scope import Scope
@@ -41,6 +42,7 @@ class _Wish:
     hostname: str | None
     network: str | None
     force_relay: bool | None
+    transport: TransportWish | None
 
 
 async def answer(scope: Scope, request: Request, reply: Reply) -> None:
@@ -55,6 +57,9 @@ async def answer(scope: Scope, request: Request, reply: Reply) -> None:
         if wish.force_relay is not None:
             for network in networks:
                 await network.set_force_relay(forced=wish.force_relay)
+        if wish.transport is not None:
+            for network in networks:
+                await network.set_transport(wish.transport)
         await scope.set_wanted(up=True, operator_uid=wish.operator_uid)
         if scope.convergence is not None:
             scope.convergence.request()
@@ -116,6 +121,7 @@ def _read(request: Request, scope: Scope) -> _Wish:
         hostname=body.hostname,
         network=body.network,
         force_relay=body.force_relay,
+        transport=body.transport,
     )
 
 
@@ -142,7 +148,7 @@ async def _networks(scope: Scope, wish: _Wish, reply: Reply) -> tuple[tuple[Netw
     await reply.line(Progress(text=f"joining by {wish.place.url}"))
     try:
         async with asyncio.timeout(wish.timeout_s):
-            found = await scope.roster.join(wish.place, wish.key, wish.entry, wish.port)
+            found = await scope.roster.join(wish.place, wish.key, wish.entry, wish.port, wish.transport or "auto")
     except TimeoutError as error:
         raise WarrenError(Code.TIMEOUT, f"{wish.place.url} did not admit this node in time") from error
     except WarrenError as error:

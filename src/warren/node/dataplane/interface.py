@@ -18,6 +18,7 @@ from warren.model.addresses import Endpoint, Hop
 from warren.model.ids import Identity
 from warren.model.keys import ExchangeKeyPair
 from warren.node.dataplane.filtering import Filtering
+from warren.model.transport import Cipher
 from warren.node.dataplane.relaying import RelayEvent, Relaying
 from warren.node.plan import PeerPlan
 
@@ -49,7 +50,9 @@ class TunnelSpec:
 
 @dataclass(frozen=True, slots=True)
 class PeerStats:
-    """Counters of one peer. Times in Unix seconds, None: never. `endpoint` is the hop in use; None: nowhere to send."""
+    """Counters of one peer. Times in Unix seconds, None: never. `endpoint` is the hop in use; None: nowhere to send.
+    `cipher` is that of the session that can send.
+    """
 
     rx_bytes: int
     tx_bytes: int
@@ -57,6 +60,7 @@ class PeerStats:
     last_received_s: float | None
     session_alive: bool
     endpoint: Hop | None
+    cipher: Cipher | None = None
 
 
 @dataclass(frozen=True, slots=True)

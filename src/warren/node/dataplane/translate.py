@@ -86,6 +86,7 @@ def translate_stats(stats: RawStats) -> PeerStats:
         last_received_s=stats.last_received_s,
         session_alive=stats.session_alive,
         endpoint=stats.place,
+        cipher=stats.cipher,
     )
 
 

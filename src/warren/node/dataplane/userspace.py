@@ -15,7 +15,7 @@ from ipaddress import IPv4Address, IPv6Address
 from warren.engine.errors import EngineError, InvalidError, PortError, TunError
 from warren.engine.events import PeerNumber
 from warren.engine.filter import Direction
-from warren.engine.tunnel import Mode
+from warren.engine.tunnel import Mode, has_fast_aes
 from warren.engine.tunnel import Tunnel as EngineTunnel
 from warren.errors import Code, WarrenError
 from warren.limits import TUNNEL_EVENTS_TAKE_MAX
@@ -29,6 +29,7 @@ from warren.node.dataplane.relaying import RelaySession, RelayStats
 from warren.node.dataplane.translate import translate, translate_filter, translate_flow, translate_stats
 from warren.node.plan import FilterPlan, PeerPlan
 
+HAS_FAST_AES = has_fast_aes()  # the processor's answer; it cannot change while this process lives
 # /dev/net/tun may not be opened, is not there, or the kernel has no such driver; TUNSETIFF says EPERM
 _NO_TUN = {errno.EPERM, errno.EACCES, errno.ENOENT, errno.ENODEV, errno.ENXIO}
 
@@ -102,7 +103,7 @@ class UserspaceTunnel:
             number = PeerNumber(next(self._fresh))
         elif not peer.gate_open:
             engine.set_gate(number, is_open=False)  # before anything that may fail
-        engine.set_peer(number, peer.public_keys, peer.allowed, mode=Mode.MANAGED)
+        engine.set_peer(number, peer.public_keys, peer.allowed, mode=Mode.MANAGED, transport=peer.transport)
         self._numbers[peer.identity] = number
         self._identities[number] = peer.identity
         engine.set_gate(number, is_open=peer.gate_open)

@@ -41,6 +41,8 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     """What the operating system does for this network's packets, by name: `on`, or why not."""
     filter: dict[str, int] = {}
     """What the packet filter did: live and opened flows, and packets dropped by reason."""
+    transport: str = "auto"
+    """Which ciphers the user allows: `auto`, or `wireguard` for ChaCha20-Poly1305 only."""
     version_at: float | None = None
     """Of when the map in force is; older than now where the server is away."""
 
@@ -99,6 +101,8 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     rx_bytes: int
     tx_bytes: int
     online: bool
+    cipher: str = ""
+    """What seals the session that can send: `chacha20-poly1305`, `aes-256-gcm`, or nothing without a session."""
     offers: tuple[str, ...] = ()
     last_seen: float | None = None
     allowed: bool = True

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from warren.model.transport import TransportWish
 from warren.protocol.local.stream import Broken, Line, Progress
 
 
@@ -22,6 +23,7 @@ class UpRequest(msgspec.Struct, frozen=True, kw_only=True):
     operator: str | None = None
     port: int | None = None
     force_relay: bool | None = None
+    transport: TransportWish | None = None
     timeout_s: float = 30.0
 
 
