@@ -20,7 +20,9 @@ fn least_ns(mut call: impl FnMut()) -> f64 {
         (0..A_ROUND).for_each(|_| call());
         began.elapsed().as_nanos() as f64 / f64::from(A_ROUND)
     };
-    (0..ROUNDS).map(|_| round(&mut call)).fold(f64::INFINITY, f64::min)
+    (0..ROUNDS)
+        .map(|_| round(&mut call))
+        .fold(f64::INFINITY, f64::min)
 }
 
 /// `seal` writes the tag behind the data; `open` must accept it. Opening restores a copy, whose cost is taken off.
@@ -48,9 +50,15 @@ fn of_ring(name: &str, algorithm: &'static ring::aead::Algorithm) {
     let nonce = || Nonce::assume_unique_for_key(NONCE);
     let seal = |packet: &mut [u8]| {
         let (data, tag) = packet.split_at_mut(packet.len() - TAG);
-        tag.copy_from_slice(key.seal_in_place_separate_tag(nonce(), Aad::empty(), data).unwrap().as_ref());
+        tag.copy_from_slice(
+            key.seal_in_place_separate_tag(nonce(), Aad::empty(), data)
+                .unwrap()
+                .as_ref(),
+        );
     };
-    measure(name, seal, |packet| key.open_in_place(nonce(), Aad::empty(), packet).is_ok());
+    measure(name, seal, |packet| {
+        key.open_in_place(nonce(), Aad::empty(), packet).is_ok()
+    });
 }
 
 fn of_aws(name: &str, algorithm: &'static aws_lc_rs::aead::Algorithm) {
@@ -59,9 +67,15 @@ fn of_aws(name: &str, algorithm: &'static aws_lc_rs::aead::Algorithm) {
     let nonce = || Nonce::assume_unique_for_key(NONCE);
     let seal = |packet: &mut [u8]| {
         let (data, tag) = packet.split_at_mut(packet.len() - TAG);
-        tag.copy_from_slice(key.seal_in_place_separate_tag(nonce(), Aad::empty(), data).unwrap().as_ref());
+        tag.copy_from_slice(
+            key.seal_in_place_separate_tag(nonce(), Aad::empty(), data)
+                .unwrap()
+                .as_ref(),
+        );
     };
-    measure(name, seal, |packet| key.open_in_place(nonce(), Aad::empty(), packet).is_ok());
+    measure(name, seal, |packet| {
+        key.open_in_place(nonce(), Aad::empty(), packet).is_ok()
+    });
 }
 
 fn of_rust_crypto<C: aes_gcm::aead::AeadInPlace + aes_gcm::aead::KeyInit>(name: &str) {
@@ -73,7 +87,9 @@ fn of_rust_crypto<C: aes_gcm::aead::AeadInPlace + aes_gcm::aead::KeyInit>(name: 
     };
     let open = |packet: &mut [u8]| {
         let (data, tag) = packet.split_at_mut(packet.len() - TAG);
-        cipher.decrypt_in_place_detached(nonce, &[], data, aes_gcm::aead::Tag::<C>::from_slice(tag)).is_ok()
+        cipher
+            .decrypt_in_place_detached(nonce, &[], data, aes_gcm::aead::Tag::<C>::from_slice(tag))
+            .is_ok()
     };
     measure(name, seal, open);
 }
@@ -103,12 +119,19 @@ fn of_graviola() {
 }
 
 fn main() {
-    println!("{:<34}{}", "seal / open, ns", LENGTHS.map(|len| format!("{len:>15}")).concat());
+    println!(
+        "{:<34}{}",
+        "seal / open, ns",
+        LENGTHS.map(|len| format!("{len:>15}")).concat()
+    );
     of_ring("ring AES-256-GCM", &ring::aead::AES_256_GCM);
     of_aws("aws-lc-rs AES-256-GCM", &aws_lc_rs::aead::AES_256_GCM);
     of_rust_crypto::<aes_gcm::Aes256Gcm>("RustCrypto AES-256-GCM");
     of_ring("ring ChaCha20-Poly1305", &ring::aead::CHACHA20_POLY1305);
-    of_aws("aws-lc-rs ChaCha20-Poly1305", &aws_lc_rs::aead::CHACHA20_POLY1305);
+    of_aws(
+        "aws-lc-rs ChaCha20-Poly1305",
+        &aws_lc_rs::aead::CHACHA20_POLY1305,
+    );
     of_rust_crypto::<chacha20poly1305::ChaCha20Poly1305>("RustCrypto ChaCha20-Poly1305");
     of_graviola();
 }
