@@ -6,15 +6,25 @@
 //! plain AES-NI) ring finds out by itself.
 
 /// The processor multiplies for AES and for GHASH.
+#[cfg(target_arch = "x86_64")]
 #[must_use]
 pub fn is_there() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return std::arch::is_x86_feature_detected!("aes")
+    std::arch::is_x86_feature_detected!("aes")
         && std::arch::is_x86_feature_detected!("pclmulqdq")
-        && std::arch::is_x86_feature_detected!("avx");
-    #[cfg(target_arch = "aarch64")]
-    return std::arch::is_aarch64_feature_detected!("aes")
-        && std::arch::is_aarch64_feature_detected!("pmull");
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    return false;
+        && std::arch::is_x86_feature_detected!("avx")
+}
+
+/// The processor multiplies for AES and for GHASH.
+#[cfg(target_arch = "aarch64")]
+#[must_use]
+pub fn is_there() -> bool {
+    std::arch::is_aarch64_feature_detected!("aes")
+        && std::arch::is_aarch64_feature_detected!("pmull")
+}
+
+/// Not known of this kind of processor.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[must_use]
+pub fn is_there() -> bool {
+    false
 }

@@ -37,7 +37,7 @@ _ON = (
             Flag("force-relay", "send by relays only, and tell nobody this machine's addresses", can_be_no=True),
             Flag(
                 "transport",
-                "ciphers between machines: auto (AES-256-GCM where both are fast at it), or wireguard (its own only)",
+                "cipher between machines: auto (AES-256-GCM where both are fast at it), or wireguard (its own only)",
                 Kind.TEXT,
                 "auto|wireguard",
             ),

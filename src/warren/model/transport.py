@@ -1,4 +1,4 @@
-"""The ciphers that carry packets between two nodes, and who may have the second one.
+"""What seals packets between two nodes, and who may have the second one.
 
 Decides from a user's wish and the processors of both ends what the engine may do with a peer. WireGuard's own cipher is
 always there; AES-256-GCM is for two Warren nodes that both have instructions for it and said so in their signed
@@ -16,7 +16,7 @@ AES_OFFER = "transport/aes256gcm/v1"
 
 
 class Transport(StrEnum):
-    """Which ciphers the sessions with a peer may have: WireGuard's only; AES-256-GCM where the peer chooses it; or AES
+    """What may seal the sessions with a peer: WireGuard's only; AES-256-GCM where the peer chooses it; or AES
     where we choose, too.
     """
 

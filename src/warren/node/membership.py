@@ -19,7 +19,7 @@ SETTINGS_FILE = "settings.json"
 
 class Membership(msgspec.Struct, frozen=True, kw_only=True):
     """`server` is the URL, `server_key` what the pin vouched for. `port` 0: any, kept. `name` is the last known one.
-    `force_relay`: no direct path is looked for or answered. `transport`: which ciphers carry packets.
+    `force_relay`: no direct path is looked for or answered. `transport`: what may seal packets.
     """
 
     server: str

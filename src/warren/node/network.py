@@ -280,11 +280,11 @@ class Network:
 
     @property
     def transport(self) -> Transport:
-        """Which ciphers this node uses at most."""
+        """What this node seals with at most."""
         return own_transport(self.parts.membership.transport, has_fast_aes=self._has_fast_aes)
 
     async def set_transport(self, wish: TransportWish) -> None:
-        """Use these ciphers: at once, in what the node record offers, and from the next start on."""
+        """Seal with what is wished: at once, in what the node record offers, and from the next start on."""
         if wish == self.parts.membership.transport:
             return
         membership = msgspec.structs.replace(self.parts.membership, transport=wish)

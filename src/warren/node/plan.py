@@ -34,7 +34,7 @@ _SHARED_SPACE = IPv4Network("100.64.0.0/10")
 @dataclass(frozen=True, slots=True)
 class PeerPlan:
     """A peer as the data plane needs it. `public_keys`: in use, then the next one. `gate_reason` says why,
-    `transport` which ciphers its sessions may have."""
+    `transport` what may seal its sessions."""
 
     identity: Identity
     name: str

@@ -42,7 +42,7 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     filter: dict[str, int] = {}
     """What the packet filter did: live and opened flows, and packets dropped by reason."""
     transport: str = "auto"
-    """Which ciphers the user allows: `auto`, or `wireguard` for ChaCha20-Poly1305 only."""
+    """Which cipher the user allows: `auto`, or `wireguard` for ChaCha20-Poly1305 only."""
     version_at: float | None = None
     """Of when the map in force is; older than now where the server is away."""
 
