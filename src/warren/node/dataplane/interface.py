@@ -17,8 +17,8 @@ from warren.errors import Code, WarrenError
 from warren.model.addresses import Endpoint, Hop
 from warren.model.ids import Identity
 from warren.model.keys import ExchangeKeyPair
-from warren.node.dataplane.filtering import Filtering
 from warren.model.transport import Cipher
+from warren.node.dataplane.filtering import Filtering
 from warren.node.dataplane.relaying import RelayEvent, Relaying
 from warren.node.plan import PeerPlan
 
