@@ -16,7 +16,7 @@ from contextlib import contextmanager
 FULL = os.environ.get("WARREN_FAULTS") == "full"
 SEED = int(os.environ.get("WARREN_FAULTS_SEED") or (time.time_ns() % 2**32 if FULL else 1))
 
-BESIDE_OTHERS = 1.0 if FULL else 2.0  # two or three cases share two cores
+BESIDE_OTHERS = 1.0 if FULL else 2.5  # up to four cases share two cores
 
 lines: list[str] = []
 

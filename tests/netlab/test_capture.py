@@ -186,6 +186,7 @@ def test_a_machine_whose_own_network_is_the_prefix_is_refused_and_keeps_it(lab: 
     key = server.key()
     own = ip_address(a.status()["self"]["addresses"][0])
     b.host.ip_batch("link add docker0 type bridge", f"addr add {own + 7}/24 dev docker0", "link set docker0 up")
+    until(lambda: "tentative" not in b.host.run(["ip", "addr", "show", "docker0"]).stdout, "its own address is settled")
     before = b.host.snapshot()
     done = b.run("up", "--server", server.url, "--auth-key", key, "--hostname", "b", check=False)
     assert done.returncode == 1

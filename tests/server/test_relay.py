@@ -378,7 +378,8 @@ def test_a_relay_stands_alone(tmp_path: Path) -> None:
         (["--key", "x", "--trust", "zz"], 1, "64 hex digits"),
         (["--key", "x", "--trust", SIGNER.public.hex(), "--limits", "1"], 1, "Mbit"),
         (["--key", "x", "--trust", SIGNER.public.hex(), "--https-listen", ":0"], 1, "--host"),
-        (["--key", "/proc/none/x", "--trust", SIGNER.public.hex()], 1, "cannot be written"),
+        (["--key", "/proc/x", "--trust", SIGNER.public.hex()], 1, "cannot be written"),
+        (["--key", "none/x", "--trust", SIGNER.public.hex()], 1, "is no folder"),
     ],
 )
 def test_what_cannot_work_is_refused_in_words(tmp_path: Path, flags: list[str], code: int, text: str) -> None:

@@ -100,7 +100,9 @@ class RestClient:
             headers["authorization"] = f"Bearer {token.reveal()}"
         with self._connection() as connection:
             try:
-                connection.request(method, target, content, headers)
+                # a server may refuse and close before it has read everything: its answer says why
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    connection.request(method, target, content, headers)
                 response = connection.getresponse()
                 data = response.read(CLIENT_ANSWER_MAX_BYTES + 1)
             except (OSError, http.client.HTTPException) as error:
