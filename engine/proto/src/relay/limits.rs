@@ -99,6 +99,11 @@ pub const SILENCE: Duration = Duration::from_millis(700);
 pub const PING_PAUSE: Duration = Duration::from_millis(300);
 /// Asked five times, and nothing came for so long: the relay is lost. With [`SILENCE`] 2.1 s after the last sign of life.
 pub const PING_PATIENCE: Duration = Duration::from_millis(1_400);
+/// While things are sent, the relay is asked this often whether it hears them.
+pub const PROOF_EVERY: Duration = Duration::from_millis(1_500);
+/// A relay that speaks but answers nothing for so long, asked ten times, is lost: one in a thousand where three frames of
+/// ten are lost each way. With [`PROOF_EVERY`] 4.5 s after the last thing that it heard.
+pub const PROOF_PATIENCE: Duration = Duration::from_millis(3_000);
 /// A letter that is not acknowledged is sent again after this time, doubled each time up to the last.
 pub const LETTER_PAUSES: [Duration; 5] = [
     Duration::from_millis(150),

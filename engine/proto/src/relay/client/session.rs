@@ -1,7 +1,9 @@
 //! A session as the client sees it: its keys, its letters, and whether the relay is there.
 //!
-//! Traffic is the evidence: whatever genuine comes counts as an answer. Only a relay that was sent something and says
-//! nothing for [`limits::SILENCE`] is asked, and one that says nothing for [`limits::PING_PATIENCE`] more is lost.
+//! Traffic is the evidence that the relay speaks: one that was sent something and says nothing for [`limits::SILENCE`] is
+//! asked, and one that says nothing for [`limits::PING_PATIENCE`] more is lost. That it hears us too, only an answer
+//! proves: while things are sent it is asked every [`limits::PROOF_EVERY`], and one that goes on speaking but answers no
+//! question for [`limits::PROOF_PATIENCE`] is lost as well (a firewall or NAT that lets nothing out any more).
 
 use core::time::Duration;
 
@@ -28,6 +30,10 @@ pub(super) struct Session {
     last_sent: Instant,
     /// The first thing that was sent since something came.
     unanswered_since: Option<Instant>,
+    /// The first thing that was sent since the relay answered a question.
+    unproven_since: Option<Instant>,
+    /// The last thing that came.
+    heard_at: Instant,
     asking: Option<Asking>,
     /// The last question, for its round trip.
     asked: Option<(u64, Instant)>,
@@ -43,6 +49,8 @@ impl Session {
             letters: Letters::default(),
             last_sent: now,
             unanswered_since: None,
+            unproven_since: None,
+            heard_at: now,
             asking: None,
             asked: None,
         }
@@ -61,19 +69,20 @@ impl Session {
     pub(super) fn sent(&mut self, now: Instant) {
         self.last_sent = now;
         self.unanswered_since.get_or_insert(now);
+        self.unproven_since.get_or_insert(now);
     }
 
     /// Something genuine came.
     #[inline]
-    pub(super) fn heard(&mut self, _now: Instant) {
+    pub(super) fn heard(&mut self, now: Instant) {
         self.unanswered_since = None;
-        self.asking = None;
+        self.heard_at = now;
     }
 
     /// When there is something to do.
     pub(super) fn deadline(&self) -> Instant {
         let due = match &self.asking {
-            Some(asking) => asking.last.after(limits::PING_PAUSE).min(asking.first.after(limits::PING_PATIENCE)),
+            Some(asking) => asking.last.after(limits::PING_PAUSE).min(self.patience_ends(asking)),
             None => self.question_due(),
         };
         self.letters.deadline().map_or(due, |letter| letter.min(due))
@@ -90,7 +99,14 @@ impl Session {
 
     fn question_due(&self) -> Instant {
         let keepalive = self.last_sent.after(limits::KEEPALIVE);
-        self.unanswered_since.map_or(keepalive, |since| since.after(limits::SILENCE).min(keepalive))
+        let silent = self.unanswered_since.map(|since| since.after(limits::SILENCE));
+        let unproven = self.unproven_since.map(|since| since.after(limits::PROOF_EVERY));
+        [silent, unproven].into_iter().flatten().fold(keepalive, Instant::min)
+    }
+
+    fn patience_ends(&self, asking: &Asking) -> Instant {
+        let silent = self.heard_at.max(asking.first).after(limits::PING_PATIENCE);
+        silent.min(asking.first.after(limits::PROOF_PATIENCE))
     }
 
     /// A question goes out.
@@ -101,14 +117,16 @@ impl Session {
         self.last_sent = now;
     }
 
-    /// The answer to the last question came: its round trip in nanoseconds.
+    /// The answer to a question came, which proves both ways; to the last one: its round trip in nanoseconds.
     pub(super) fn answered(&mut self, now: Instant, token: u64) -> Option<u64> {
+        self.unproven_since = None;
+        self.asking = None;
         let (_, at) = self.asked.take_if(|(asked, _)| *asked == token)?;
         Some(span_ns(now.since(at)).max(span_ns(Duration::from_nanos(1))))
     }
 
-    /// Was it asked, and silent for too long?
+    /// Was it asked, and silent or deaf for too long?
     pub(super) fn is_lost(&self, now: Instant) -> bool {
-        self.asking.as_ref().is_some_and(|asking| asking.first.after(limits::PING_PATIENCE) <= now)
+        self.asking.as_ref().is_some_and(|asking| self.patience_ends(asking) <= now)
     }
 }

@@ -26,6 +26,25 @@ fn a_relay_that_dies_under_traffic_is_noticed_within_three_seconds() {
 }
 
 #[test]
+fn a_way_out_that_is_shut_is_noticed_though_the_relay_goes_on_speaking() {
+    let (mut world, a, b) = joined();
+    let (there, back) = (world.channel(a, b).unwrap(), world.channel(b, a).unwrap());
+    for _ in 0..100 {
+        world.send(a, there, b"x");
+        world.send(b, back, b"y");
+        world.pass_ms(10);
+    }
+    world.nodes[a].udp_out_blocked = true;
+    let shut = world.now_ns;
+    while !world.nodes[a].events.contains(&Event::Lost { reason: Loss::Silent }) {
+        world.send(a, there, b"x");
+        world.send(b, back, b"y");
+        world.pass_ms(10);
+        assert!(world.now_ns - shut < 5_000_000_000, "5 s");
+    }
+}
+
+#[test]
 fn one_way_traffic_does_not_look_like_a_death() {
     let (mut world, a, b) = joined();
     let there = world.channel(a, b).unwrap();

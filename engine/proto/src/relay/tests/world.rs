@@ -133,6 +133,8 @@ pub(super) struct Node {
     pub(super) payloads: Vec<(u32, Vec<u8>)>,
     /// No UDP gets through.
     pub(super) udp_blocked: bool,
+    /// UDP comes in but does not get out.
+    pub(super) udp_out_blocked: bool,
 }
 
 /// Something under way.
@@ -232,6 +234,7 @@ impl World {
             events: Vec::new(),
             payloads: Vec::new(),
             udp_blocked: false,
+            udp_out_blocked: false,
         });
         self.nodes.len() - 1
     }
@@ -375,7 +378,7 @@ impl World {
 
     fn launch_up(&mut self, from: usize, link: Link, bytes: Vec<u8>) {
         let source = match link {
-            Link::Udp(_) if self.nodes[from].udp_blocked => return,
+            Link::Udp(_) if self.nodes[from].udp_blocked || self.nodes[from].udp_out_blocked => return,
             Link::Udp(_) => Link::Udp(self.nodes[from].address),
             Link::Stream(_) => match self.streams.iter().rev().find(|(_, node)| *node == from) {
                 Some((number, _)) => Link::Stream(*number),
