@@ -3,7 +3,8 @@
 from warren.cli import output
 from warren.cli.daemon_call import local_client
 from warren.cli.grammar import Parsed
-from warren.client.process import wait_until_ended
+from warren.client.local import LocalClient
+from warren.client.process import has_died, wait_until_ended
 from warren.errors import Code, WarrenError
 from warren.model.names import printable
 from warren.protocol.local.down import DownResult, LeaveRequest, LeaveResult
@@ -17,12 +18,13 @@ def down(parsed: Parsed) -> int:
         output.note(f"already off: no daemon at {client.path}")
         return output.DONE
     if not client.is_answering():
-        raise WarrenError(
-            Code.DAEMON_UNREACHABLE,
-            f"no daemon answers on {client.path}; the last one seems to have been killed",
-            "undo what it left: warren up, then warren down",
-        )
-    result = client.post(DOWN, None, DownResult)
+        raise _killed(client)
+    try:
+        result = client.post(DOWN, None, DownResult)
+    except WarrenError as error:
+        if error.code is Code.DAEMON_UNREACHABLE and has_died(client):
+            raise _killed(client) from error
+        raise
     if not wait_until_ended(result.pid):
         raise WarrenError(Code.INTERNAL, f"the daemon (process {result.pid}) does not end", "see STATE/daemon.log")
     if parsed.is_on("json"):
@@ -33,6 +35,14 @@ def down(parsed: Parsed) -> int:
         for warning in result.warnings:
             output.note(printable(f"! {warning}"))
     return output.DONE
+
+
+def _killed(client: LocalClient) -> WarrenError:
+    return WarrenError(
+        Code.DAEMON_UNREACHABLE,
+        f"no daemon answers on {client.path}; the last one seems to have been killed",
+        "undo what it left: warren up, then warren down",
+    )
 
 
 def leave(parsed: Parsed) -> int:

@@ -19,7 +19,7 @@ from warren.cli.secret import read_secret
 from warren.cli.sign_on import key_by_sign_on
 from warren.client.credentials import is_protected
 from warren.client.local import LocalClient
-from warren.client.process import Started, start, wait_until_ended
+from warren.client.process import Started, has_died, start
 from warren.errors import Code, WarrenError
 from warren.model.names import parse_host_label, printable
 from warren.model.transport import TransportWish
@@ -28,7 +28,6 @@ from warren.protocol.local.rights import HOST_PLAN, UP
 from warren.protocol.local.stream import Progress
 from warren.protocol.local.up import UpLine, UpNetwork, UpRequest, UpResult
 
-_DYING_S = 2.0  # for the kernel to take a killed process apart; what lives on is no dying daemon
 _MARGIN_S = 5.0  # the daemon keeps to the time itself; only a hung one is cut here
 
 
@@ -66,7 +65,7 @@ class _Daemon:
         try:
             return _ask(self._client, request, is_quiet=is_quiet)
         except WarrenError as error:
-            if error.code is not Code.DAEMON_UNREACHABLE or self.started is not None or not self._has_died():
+            if error.code is not Code.DAEMON_UNREACHABLE or self.started is not None or not has_died(self._client):
                 raise
         self._start()
         return _ask(self._client, request, is_quiet=is_quiet)
@@ -86,10 +85,6 @@ class _Daemon:
         self.started = start(self._client, self._where.state, is_system=self._where.is_system)
         if before is not None:  # what the first start made is there by now, and still ours to take away
             self.started = dataclasses.replace(self.started, made=before.made)
-
-    def _has_died(self) -> bool:
-        """Whether it is gone, or goes while we wait: it was killed, and its socket outlived it."""
-        return self._client.asked_pid != 0 and wait_until_ended(self._client.asked_pid, _DYING_S)
 
 
 def _joined(daemon: _Daemon, request: UpRequest, parsed: Parsed) -> UpResult:

@@ -17,6 +17,7 @@ from warren.client.local import LocalClient
 from warren.errors import Code, WarrenError
 from warren.limits import DAEMON_END_MAX_S, DAEMON_POLL_S, DAEMON_START_MAX_S
 
+_DYING_S = 2.0  # for the kernel to take a killed process apart; what lives on is no dying daemon
 _PAGE_BYTES = 4096  # what a file system gives a file at least
 UNIT = "warren-daemon.service"
 _UNIT_FOLDERS = (
@@ -101,6 +102,11 @@ def wait_until_ended(pid: int, timeout_s: float = DAEMON_END_MAX_S) -> bool:
         return bool(select.select([watch], [], [], timeout_s)[0])
     finally:
         os.close(watch)
+
+
+def has_died(client: LocalClient) -> bool:
+    """Whether the daemon that was asked is gone, or goes while we wait: it was killed, and its socket outlived it."""
+    return client.asked_pid != 0 and wait_until_ended(client.asked_pid, _DYING_S)
 
 
 def _missing_folders(folder: Path) -> list[Path]:
