@@ -115,6 +115,27 @@ def test_two_machines_reach_each_other_by_name_and_carry_tcp(two: Two) -> None:
     assert two.a.status()["health"] == []
 
 
+TAKES = """
+import signal, socket
+taken = socket.socket(type=socket.SOCK_DGRAM)
+taken.bind(("", 40001))
+print("ready", flush=True)
+signal.pause()
+"""
+
+
+def test_a_port_that_another_program_took_is_changed_by_up(two: Two) -> None:
+    two.join()
+    assert "until `warren down`" in two.a.run("up", "--port", "40001").stderr
+    two.a.run("down")
+    two.a.host.start([sys.executable, "-c", TAKES]).wait_for("ready")
+    refused = two.a.run("up", check=False)
+    assert (refused.returncode, "E_CONFLICT" in refused.stderr) == (1, True)
+    two.a.run("up", "--port", "40002")
+    assert ":40002" in two.a.host.run(["ss", "-Hlun"]).stdout
+    assert "pong" in ping(two.a, "b")
+
+
 def test_ipv6_passes_through_the_tunnel_too(two: Two) -> None:
     two.join()
     ping(two.b, "a")

@@ -273,10 +273,11 @@ class Network:
     async def set_force_relay(self, *, forced: bool) -> None:
         """Use relays only, or direct paths too: at once, and from the next start on."""
         self.prober.set_force_relay(forced=forced)
-        if forced != self.parts.membership.force_relay:
-            membership = msgspec.structs.replace(self.parts.membership, force_relay=forced)
-            self.parts = dataclasses.replace(self.parts, membership=membership)
-            await asyncio.to_thread(memberships.save, self.parts.store, membership)
+        await self._keep(force_relay=forced)
+
+    async def set_port(self, port: int) -> None:
+        """Listen there from the tunnel's next start on, and nowhere else."""
+        await self._keep(port=port)
 
     @property
     def transport(self) -> Transport:
@@ -285,13 +286,18 @@ class Network:
 
     async def set_transport(self, wish: TransportWish) -> None:
         """Seal with what is wished: at once, in what the node record offers, and from the next start on."""
-        if wish == self.parts.membership.transport:
-            return
-        membership = msgspec.structs.replace(self.parts.membership, transport=wish)
+        if await self._keep(transport=wish):
+            self._rebuild()
+            self._publish_if_needed()
+
+    async def _keep(self, **wishes: object) -> bool:
+        """Write wishes of this machine's owner beside the membership; False where they are kept already."""
+        membership = msgspec.structs.replace(self.parts.membership, **wishes)
+        if membership == self.parts.membership:
+            return False
         self.parts = dataclasses.replace(self.parts, membership=membership)
         await asyncio.to_thread(memberships.save, self.parts.store, membership)
-        self._rebuild()
-        self._publish_if_needed()
+        return True
 
     async def until(self, condition: Callable[[], bool], within_s: float) -> bool:
         """Wait until the condition holds; False where it did not within the time. Looked at after every change."""

@@ -60,6 +60,9 @@ async def answer(scope: Scope, request: Request, reply: Reply) -> None:
         if wish.transport is not None:
             for network in networks:
                 await network.set_transport(wish.transport)
+        if wish.port is not None:
+            for network in networks:
+                await network.set_port(wish.port)
         await scope.set_wanted(up=True, operator_uid=wish.operator_uid)
         if scope.convergence is not None:
             scope.convergence.request()
@@ -227,7 +230,7 @@ def _kept_warning(network: Network, wish: _Wish) -> str:
     if wish.hostname is not None and wish.hostname != name:
         return f"{network.name}: this machine stays '{name}'; {change} the name"
     if wish.port is not None and network.tunnel is not None and network.tunnel.port != wish.port:
-        return f"{network.name}: the port stays {network.tunnel.port}; {change} it"
+        return f"{network.name}: the port stays {network.tunnel.port} until `warren down` and `warren up`"
     if wish.entry.tags and set(wish.entry.tags) != set(me.tags):
         return f"{network.name}: the tags stay {', '.join(me.tags) or 'none'}; {change} them"
     if wish.entry.ephemeral and not me.ephemeral:
