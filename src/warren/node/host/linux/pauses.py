@@ -7,7 +7,7 @@ that is renamed into place is watched by its folder. A look costs microseconds.
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from warren.limits import PAUSE_LOOK_S
 from warren.node.host.pause import Clocks, Pause, pause
@@ -16,17 +16,17 @@ RESOLVER = "/etc/resolv.conf"
 RESOLVER_CHANGED = "the resolver changed"
 
 
-async def pauses() -> AsyncIterator[Pause | str]:
+async def pauses() -> AsyncGenerator[Pause | str, None]:
     """A `Pause` after each, or RESOLVER_CHANGED, from the first `anext` on until it is closed."""
-    before, resolver = _clocks(), _stamp()
+    before, resolver, due_s = _clocks(), _stamp(), PAUSE_LOOK_S
     while True:
         await asyncio.sleep(PAUSE_LOOK_S)
         now = _clocks()
-        found = pause(before, now, PAUSE_LOOK_S)
-        before = now
+        found = pause(before, now, due_s)
+        before, due_s = now, PAUSE_LOOK_S
         if found is not None:
             yield found
-            before = _clocks()  # what follows from a pause may take a moment itself
+            due_s += time.monotonic() - now.monotonic  # what follows takes a moment; a sleep within it still counts
         stamp = _stamp()
         if stamp != resolver:
             resolver = stamp
