@@ -1,5 +1,5 @@
-"""The dispatcher, the one module above all: `daemon`, `server`, `relay` and `server-front` go to their own mains, the
-rest to the CLI.
+"""The dispatcher, the one module above all: `daemon`, `server`, `relay`, `wg` and `server-front` go to their own mains,
+the rest to the CLI.
 
 Decides only which program the first word names. Imports are within the branches: `warren status` must not pay for
 the server, nor the server for the CLI."""
@@ -8,7 +8,7 @@ import os
 import sys
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:  # noqa: PLR0911 - one a program
     """Run the program named by the first argument and return its exit code."""
     _fill_streams()
     words = sys.argv[1:] if argv is None else argv
@@ -26,6 +26,8 @@ def main(argv: list[str] | None = None) -> int:
         from warren.server.front_listen import bind_all  # noqa: PLC0415
 
         return relay(rest, bind_all)
+    if first == "wg":
+        return wireguard(rest)
     if first == "server-front":
         from warren.server.front import main as front  # noqa: PLC0415
 
@@ -36,6 +38,13 @@ def main(argv: list[str] | None = None) -> int:
         return cli(words)
     except KeyboardInterrupt:  # in the moment before the CLI itself takes it
         return 130
+
+
+def wireguard(argv: list[str] | None = None) -> int:
+    """`warren wg`, also as a program of its own that `wg-quick` can be told: it takes one word for a program."""
+    from warren.node.standalone.main import main as standalone  # noqa: PLC0415
+
+    return standalone(sys.argv[1:] if argv is None else argv)
 
 
 def _fill_streams() -> None:

@@ -245,6 +245,9 @@ NETLINK_DUMP_MAX_MESSAGES = 200_000  # a host with a table of more routes than t
 NETLINK_DUMP_TRIES_MAX = 4  # a table that changed while it was read is read again this often, then taken as it is
 HOST_CHANGES_SETTLE_S = 0.05  # an interface coming up is a dozen notices within a few milliseconds
 FLOW_RECORDS_TAKE_MAX = 1_024  # of one call: 100 KB; the engine holds four times as many
+UAPI_LINE_MAX_BYTES = 4096  # of WireGuard's control socket: its longest is a key's, 80
+UAPI_REQUEST_MAX_BYTES = 32 * 1024 * 1024  # 131,072 allowed prefixes and 16,384 peers are a fifth of it
+UAPI_REQUEST_S = 30.0  # for one request, from the first byte of the wait to its answer
 TUNNEL_EVENTS_TAKE_MAX = 256  # events of the engine that one wake-up takes, so that other tasks get their turn
 
 # --- accounts ---

@@ -15,6 +15,7 @@ SOURCES = sorted((ROOT / "src" / "warren").rglob("*.py"))
 LISTENERS = {"start_server", "create_server", "start_unix_server", "bind"}
 MAY_LISTEN = {
     "node/api/http.py": {"start_unix_server", "bind"},
+    "node/control_socket.py": {"start_unix_server", "bind"},  # what `wg` speaks to, its user's alone
     "relay/serving.py": {"start_server"},  # /metrics, where the operator asks for it
     "relay/sockets.py": {"bind"},
     "server/front_listen.py": {"bind"},

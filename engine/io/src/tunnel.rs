@@ -3,7 +3,7 @@
 
 use std::os::fd::RawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -24,7 +24,7 @@ use crate::worker::{Command, Desk, Shared, Worker};
 /// A running tunnel; dropping it closes it.
 pub struct Tunnel {
     name: Vec<u8>,
-    port: u16,
+    port: AtomicU16,
     shared: Arc<Shared>,
     commands: SyncSender<Command>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -92,7 +92,7 @@ impl Tunnel {
         });
         Ok(Self {
             name,
-            port,
+            port: AtomicU16::new(port),
             shared,
             commands,
             thread: Mutex::new(Some(thread.map_err(Error::Resources)?)),
@@ -108,7 +108,38 @@ impl Tunnel {
     /// The UDP port.
     #[must_use]
     pub fn port(&self) -> u16 {
+        self.port.load(Ordering::Acquire)
+    }
+
+    /// Takes another UDP port (0: one that is free); where it cannot be had, the one in use stays.
+    ///
+    /// # Errors
+    /// `Udp`, `Closed`, `Busy`.
+    pub fn listen_on(&self, port: u16) -> Result<(), Error> {
+        let taken = self.call(move |desk| desk.udp.rebind(port).map(|()| desk.udp.port()))?;
         self.port
+            .store(taken.map_err(Error::Udp)?, Ordering::Release);
+        Ok(())
+    }
+
+    /// Marks what is sent from here on, for the host's routing; 0: not at all.
+    ///
+    /// # Errors
+    /// `Udp` (EPERM without the right to), `Closed`, `Busy`.
+    pub fn set_mark(&self, mark: u32) -> Result<(), Error> {
+        self.call(move |desk| desk.udp.set_mark(mark))?
+            .map_err(Error::Udp)
+    }
+
+    /// Follows the link to another MTU, in bytes.
+    ///
+    /// # Errors
+    /// `Argument`, `Closed`, `Busy`.
+    pub fn set_mtu(&self, mtu: usize) -> Result<(), Error> {
+        if !(MTU_MIN..=MTU_MAX).contains(&mtu) {
+            return Err(Error::Argument("the MTU is not within 576 and 65460 bytes"));
+        }
+        self.call(move |desk| desk.set_mtu(mtu))
     }
 
     /// Polls as readable while events wait; valid as long as this value.

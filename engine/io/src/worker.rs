@@ -46,15 +46,29 @@ pub struct Desk<'a> {
     pub answers: &'a mut Outbox,
     /// The relays.
     pub relays: &'a mut Relays,
+    /// The port.
+    pub udp: &'a mut dyn Udp,
     /// What was lost outside the engine.
     pub losses: Losses,
     /// Which offloads are in use.
     pub ladder: Ladder,
     /// When this turn began.
     pub now: Now,
+    answer_bytes: &'a mut usize,
 }
 
 impl Desk<'_> {
+    /// Another MTU of the link, in bytes, between `MTU_MIN` and `MTU_MAX`. Answers that wait are lost where the longest
+    /// one grows; relays go on with the room for what they were made for.
+    pub fn set_mtu(&mut self, mtu: usize) {
+        self.device.set_mtu(mtu);
+        let longest = longest_answer(mtu);
+        if longest > *self.answer_bytes {
+            *self.answer_bytes = longest;
+            *self.answers = Outbox::new(BATCH_SLOTS * longest, BATCH_SLOTS);
+        }
+    }
+
     /// One datagram of the caller's own, straight or through a relay; false if there is no room.
     pub fn send(&mut self, endpoint: Endpoint, datagram: &[u8]) -> bool {
         self.answers.trains.push_copy(None, endpoint, datagram)
@@ -134,10 +148,7 @@ impl<T: Tun, U: Udp> Worker<T, U> {
         shared: Arc<Shared>,
         commands: Receiver<Command>,
     ) -> Self {
-        let answer_bytes = RELAY_LEAD
-            + TRANSMIT_MIN
-                .max(mtu + TRANSMIT_OVERHEAD)
-                .max(CALLER_DATAGRAM_MAX_BYTES);
+        let answer_bytes = longest_answer(mtu);
         let relays = Relays::new(answer_bytes, Arc::clone(&shared));
         Self {
             tun,
@@ -247,7 +258,9 @@ impl<T: Tun, U: Udp> Worker<T, U> {
                 relays: &mut self.relays,
                 losses: self.losses,
                 ladder: self.tun.ladder().with(&self.udp.ladder()),
+                udp: &mut self.udp,
                 now: self.now,
+                answer_bytes: &mut self.answer_bytes,
             });
         }
         self.shared.wake.signal();
@@ -395,6 +408,14 @@ impl<T: Tun, U: Udp> Worker<T, U> {
             self.shared.events.push(TunnelEvent::Engine(event));
         }
     }
+}
+
+/// The most bytes of one datagram that the engine or the caller sends by itself, with a relay's header.
+fn longest_answer(mtu: usize) -> usize {
+    RELAY_LEAD
+        + TRANSMIT_MIN
+            .max(mtu + TRANSMIT_OVERHEAD)
+            .max(CALLER_DATAGRAM_MAX_BYTES)
 }
 
 /// Where the relays' own frames and events go.

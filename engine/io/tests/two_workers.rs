@@ -231,6 +231,12 @@ impl Udp for NarrowUdp {
     fn port(&self) -> u16 {
         self.inner.port()
     }
+    fn rebind(&mut self, port: u16) -> io::Result<()> {
+        self.inner.rebind(port)
+    }
+    fn set_mark(&mut self, mark: u32) -> io::Result<()> {
+        self.inner.set_mark(mark)
+    }
     fn fd(&self, family: Family) -> RawFd {
         self.inner.fd(family)
     }

@@ -127,6 +127,18 @@ impl Tunnel {
         self.inner.port()
     }
 
+    fn listen_on(&self, py: Python<'_>, port: u16) -> PyResult<()> {
+        py.detach(|| self.inner.listen_on(port)).map_err(raise)
+    }
+
+    fn set_mark(&self, py: Python<'_>, mark: u32) -> PyResult<()> {
+        py.detach(|| self.inner.set_mark(mark)).map_err(raise)
+    }
+
+    fn set_mtu(&self, py: Python<'_>, mtu: usize) -> PyResult<()> {
+        py.detach(|| self.inner.set_mtu(mtu)).map_err(raise)
+    }
+
     fn event_fd(&self) -> i32 {
         self.inner.event_fd()
     }

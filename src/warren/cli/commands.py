@@ -519,5 +519,6 @@ PROGRAMS: tuple[tuple[str, str], ...] = (
     ("daemon", "run the node's daemon in the foreground (`warren up` starts it by itself)"),
     ("server", "run a server: warren server --data DIR --url URL"),
     ("relay", "run a relay that stands alone: warren relay --key FILE --trust KEY"),
+    ("wg", "be a WireGuard device that `wg` configures, without a network: warren wg wg0"),
 )
 """What `warren.__main__` hands to a main of its own."""

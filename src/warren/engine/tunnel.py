@@ -117,6 +117,19 @@ class Tunnel:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def listen_on(self, port: int) -> None:
+        """Take another UDP port (0: one that is free); PortError where it cannot be had, and the one in use stays."""
+        self._native.listen_on(port)
+        self.port = self._native.listen_port()
+
+    def set_mark(self, mark: int) -> None:
+        """Mark what is sent from here on, for the host's routing (SO_MARK, socket(7)); 0: not at all."""
+        self._native.set_mark(mark)
+
+    def set_mtu(self, mtu: int) -> None:
+        """Follow the link to another MTU, in bytes; InvalidError below 576 or above 65460."""
+        self._native.set_mtu(mtu)
+
     def take_events(self, most: int) -> list[Event]:
         """What happened, oldest first; `event_fd` polls as readable while more waits. Never blocks."""
         return [decode(raw) for raw in self._native.take_events(most)]

@@ -34,6 +34,7 @@ from warren.node.settings import Loaded
 from warren.node.storage import Damage, FolderLock, Store
 from warren.node.supervision import guarded, supervised
 from warren.node.wanted import Wanted
+from warren.node.wireguard_view import show_to_wg
 from warren.protocol.local.rights import Right
 
 log = Log("daemon")
@@ -160,7 +161,10 @@ class Daemon:
         session: list[Connection | None] = [first]  # a network that is begun anew has none
 
         async def life() -> None:
-            await network.run(session.pop() if session else None)
+            async with asyncio.TaskGroup() as tasks:
+                shown = tasks.create_task(show_to_wg(network))
+                await network.run(session.pop() if session else None)
+                shown.cancel()
 
         if self._tasks is not None:
             self._networks[network] = self._tasks.create_task(supervised("network", life))

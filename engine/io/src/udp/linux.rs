@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use warren_proto::{Incoming, Train};
 
-use super::open::{local_port, open};
+use super::open::{local_port, open, set_option};
 use super::receive::Receiver;
 use super::selftest::{receive_merged, try_out};
 use super::send::{Line, Sender};
@@ -26,6 +26,7 @@ pub struct LinuxUdp {
     v4: OwnedFd,
     v6: Option<OwnedFd>,
     port: u16,
+    mark: u32,
     receiver: Box<Receiver>,
     sender: Sender,
     ladder: Ladder,
@@ -36,46 +37,22 @@ impl LinuxUdp {
     ///
     /// Fails with EADDRINUSE if the port, or each port tried, is taken on one of them.
     pub fn bind(port: u16, wanted: Wanted) -> io::Result<Self> {
-        let mut tries = if port == 0 { PORT_TRIES } else { 1 };
-        let mut udp = loop {
-            tries -= 1;
-            match Self::bind_both(port) {
-                Err(error) if tries > 0 && error.kind() == io::ErrorKind::AddrInUse => {}
-                result => break result?,
-            }
+        let (v4, v6) = bind_both(port)?;
+        let mut udp = Self {
+            port: local_port(&v4)?,
+            v4,
+            v6,
+            mark: 0,
+            receiver: Receiver::new(),
+            sender: Sender::new(),
+            ladder: try_out(wanted),
         };
-        udp.climb(wanted);
+        udp.merge();
         Ok(udp)
     }
 
-    fn bind_both(port: u16) -> io::Result<Self> {
-        let v4 = open(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))?;
-        let port = local_port(&v4)?;
-        let v6 = match open(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))) {
-            Ok(socket) => Some(socket),
-            Err(error)
-                if matches!(
-                    error.raw_os_error(),
-                    Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL)
-                ) =>
-            {
-                None
-            }
-            Err(error) => return Err(error),
-        };
-        Ok(Self {
-            v4,
-            v6,
-            port,
-            receiver: Receiver::new(),
-            sender: Sender::new(),
-            ladder: Ladder::NONE,
-        })
-    }
-
-    /// Turns on what the self-test found good.
-    fn climb(&mut self, wanted: Wanted) {
-        self.ladder = try_out(wanted);
+    /// Has the kernel merge what arrives, where the self-test found that good.
+    fn merge(&mut self) {
         if !self.ladder.is_on(Offload::UdpReceive) {
             return;
         }
@@ -87,9 +64,60 @@ impl LinuxUdp {
     }
 }
 
+/// A socket a family, on one port; none for IPv6 on a host without it.
+fn bind_both(port: u16) -> io::Result<(OwnedFd, Option<OwnedFd>)> {
+    let mut tries = if port == 0 { PORT_TRIES } else { 1 };
+    loop {
+        tries -= 1;
+        let v4 = open(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))?;
+        let chosen = local_port(&v4)?;
+        match open(SocketAddr::from((Ipv6Addr::UNSPECIFIED, chosen))) {
+            Ok(v6) => return Ok((v4, Some(v6))),
+            Err(error) => match error.raw_os_error() {
+                Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL) => return Ok((v4, None)),
+                Some(libc::EADDRINUSE) if tries > 0 => {}
+                _ => return Err(error),
+            },
+        }
+    }
+}
+
+fn mark_sent(socket: &OwnedFd, mark: u32) -> io::Result<()> {
+    set_option(
+        socket,
+        libc::SOL_SOCKET,
+        libc::SO_MARK,
+        mark.cast_signed(),
+    )
+}
+
 impl Udp for LinuxUdp {
     fn port(&self) -> u16 {
         self.port
+    }
+
+    fn rebind(&mut self, port: u16) -> io::Result<()> {
+        if port == self.port {
+            return Ok(());
+        }
+        let (v4, v6) = bind_both(port)?;
+        if self.mark != 0 {
+            for socket in [Some(&v4), v6.as_ref()].into_iter().flatten() {
+                mark_sent(socket, self.mark)?;
+            }
+        }
+        self.port = local_port(&v4)?;
+        (self.v4, self.v6) = (v4, v6);
+        self.merge();
+        Ok(())
+    }
+
+    fn set_mark(&mut self, mark: u32) -> io::Result<()> {
+        for socket in [Some(&self.v4), self.v6.as_ref()].into_iter().flatten() {
+            mark_sent(socket, mark)?;
+        }
+        self.mark = mark;
+        Ok(())
     }
 
     fn fd(&self, family: Family) -> RawFd {

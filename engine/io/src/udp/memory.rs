@@ -79,6 +79,18 @@ impl Udp for MemoryUdp {
         self.address.port()
     }
 
+    fn rebind(&mut self, port: u16) -> io::Result<()> {
+        if port == self.port() {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+    }
+
+    fn set_mark(&mut self, _mark: u32) -> io::Result<()> {
+        Ok(()) // nothing routes by it here
+    }
+
     fn fd(&self, family: Family) -> RawFd {
         if family == Family::of(self.address) {
             self.inbox.fd()

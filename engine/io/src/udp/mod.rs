@@ -66,6 +66,12 @@ pub trait Udp: Send {
     /// The port of both.
     fn port(&self) -> u16;
 
+    /// Takes another port in place of this one (0: one that is free); where it cannot be had, this one stays.
+    fn rebind(&mut self, port: u16) -> io::Result<()>;
+
+    /// Marks what is sent from here on, for the host's routing (`SO_MARK`, socket(7)); 0: not at all.
+    fn set_mark(&mut self, mark: u32) -> io::Result<()>;
+
     /// To be polled; valid as long as the socket. Negative where the host has no such family.
     fn fd(&self, family: Family) -> RawFd;
 

@@ -9,6 +9,7 @@ sources outside a peer's allowed prefixes are dropped; events wait in a bounded 
 by `EventsLost`.
 """
 
+import errno
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -233,6 +234,10 @@ class Dataplane(Protocol):
         WarrenError NO_TUN_RIGHTS where the system forbids it, CONFLICT where the name or port is taken; OSError for
         the world's other failures. Nothing is left behind by a failure.
         """
+
+
+NO_TUN = frozenset({errno.EPERM, errno.EACCES, errno.ENOENT, errno.ENODEV, errno.ENXIO})
+"""Why there may be no TUN: /dev/net/tun may not be opened, is not there, or the kernel has no such driver."""
 
 
 def no_rights(what: str) -> WarrenError:

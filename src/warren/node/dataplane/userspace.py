@@ -24,14 +24,12 @@ from warren.model.ids import Identity
 from warren.model.keys import ExchangeKeyPair
 from warren.model.offloads import ALL
 from warren.node.dataplane.filtering import Flow
-from warren.node.dataplane.interface import Event, PeerStats, StampWindow, Tunnel, TunnelSpec, no_rights
+from warren.node.dataplane.interface import NO_TUN, Event, PeerStats, StampWindow, Tunnel, TunnelSpec, no_rights
 from warren.node.dataplane.relaying import RelaySession, RelayStats
 from warren.node.dataplane.translate import translate, translate_filter, translate_flow, translate_stats
 from warren.node.plan import FilterPlan, PeerPlan
 
 HAS_FAST_AES = has_fast_aes()  # the processor's answer; it cannot change while this process lives
-# /dev/net/tun may not be opened, is not there, or the kernel has no such driver; TUNSETIFF says EPERM
-_NO_TUN = {errno.EPERM, errno.EACCES, errno.ENOENT, errno.ENODEV, errno.ENXIO}
 
 
 class UserspaceDataplane:
@@ -269,7 +267,7 @@ def _wake(waiting: "asyncio.Future[None]") -> None:
 
 
 def _explain(error: EngineError, link: str, port: int) -> EngineError | WarrenError:
-    if isinstance(error, TunError) and error.errno in _NO_TUN:
+    if isinstance(error, TunError) and error.errno in NO_TUN:
         return no_rights(f"cannot make the tunnel's link {link}: {error.strerror}")
     if isinstance(error, TunError) and error.errno == errno.EBUSY:
         return WarrenError(Code.CONFLICT, f"another program has a link named {link}")

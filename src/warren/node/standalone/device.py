@@ -1,0 +1,223 @@
+"""One stand-alone WireGuard device: its configuration as `wg` sees it, carried over to the engine.
+
+Decides what a change means, as the kernel's WireGuard does (wg(8)): a prefix belongs to one peer and moves to the one
+that was given it last; a device without a private key speaks to nobody; a peer with the device's own key is nobody.
+The engine forgets nothing by itself, so what is here and what is there differ only within `change`.
+"""
+
+import errno
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from warren.engine.errors import EngineError, InvalidError
+from warren.engine.events import PeerNumber
+from warren.engine.tunnel import Mode, PeerSetting, PeerStats
+from warren.model.addresses import Endpoint, Hop
+from warren.model.keys import KEY_BYTES, ExchangeKeyPair, Secret
+from warren.wire.uapi import DeviceChange, DeviceState, PeerChange, PeerState, Prefix, UapiError
+
+NO_KEY = Secret(bytes(KEY_BYTES))  # how the protocol says that there is none
+
+
+class Engine(Protocol):
+    """What a device needs of `engine.tunnel.Tunnel`."""
+
+    @property
+    def port(self) -> int:
+        """The UDP port in use."""
+
+    def set_keys(self, keys: "tuple[ExchangeKeyPair, ...]") -> None:
+        """Change the private key."""
+
+    def listen_on(self, port: int) -> None:
+        """Take another port; PortError."""
+
+    def set_mark(self, mark: int) -> None:
+        """Mark what is sent."""
+
+    def set_peers(self, peers: Iterable[PeerSetting]) -> None:
+        """Add or change peers."""
+
+    def set_endpoint(self, peer: PeerNumber, place: Hop | None) -> None:
+        """Where to send."""
+
+    def remove_peer(self, peer: PeerNumber) -> None:
+        """Forget a peer."""
+
+    def peer_stats(self, peer: PeerNumber) -> PeerStats:
+        """What is known of one peer."""
+
+
+@dataclass(slots=True)
+class _Peer:
+    """A peer as it was set; `in_engine` while the engine has it (it has none without a private key)."""
+
+    number: PeerNumber
+    preshared_key: Secret[bytes] | None = None
+    endpoint: Endpoint | None = None
+    keepalive_s: int = 0
+    allowed: dict[Prefix, None] = field(default_factory=dict)
+    in_engine: bool = False
+
+
+class Device:
+    """The configuration of one device. Calls wait for the engine's worker only (milliseconds)."""
+
+    def __init__(self, engine: Engine, draw_key: Callable[[], ExchangeKeyPair]) -> None:
+        """`draw_key` makes the key that the engine holds while the user has set none."""
+        self._engine = engine
+        self._draw_key = draw_key
+        self._key: ExchangeKeyPair | None = None
+        self._mark = 0
+        self._peers: dict[bytes, _Peer] = {}
+        self._owners: dict[Prefix, bytes] = {}
+        self._last_number = 0
+
+    def change(self, wanted: DeviceChange) -> None:
+        """Carry out a `set`; UapiError where the system or the engine refuses, and what came before it stays."""
+        try:
+            self._change(wanted)
+        except EngineError as error:
+            raise UapiError(error.errno or errno.EIO, str(error)) from error
+        except InvalidError as error:
+            raise UapiError(errno.EINVAL, str(error)) from error
+
+    def state(self) -> DeviceState:
+        """What a `get` is told."""
+        return DeviceState(
+            private_key=self._key.private_bytes() if self._key is not None else None,
+            listen_port=self._engine.port,
+            mark=self._mark,
+            peers=tuple(self._peer_state(key, peer) for key, peer in self._peers.items()),
+        )
+
+    def _change(self, wanted: DeviceChange) -> None:
+        if wanted.listen_port is not None:
+            self._engine.listen_on(wanted.listen_port)
+        if wanted.mark is not None:
+            self._engine.set_mark(wanted.mark)
+            self._mark = wanted.mark
+        if wanted.private_key is not None:
+            self._take_key(wanted.private_key)
+        if wanted.replaces_peers:
+            for key in list(self._peers):
+                self._remove(key)
+        touched: dict[bytes, None] = {}
+        for change in wanted.peers:
+            touched |= self._take_peer(change)
+        self._carry_over([key for key in touched if key in self._peers])
+
+    def _take_key(self, private: Secret[bytes]) -> None:
+        key = ExchangeKeyPair(private.reveal()) if private != NO_KEY else None
+        if key is not None:
+            self._remove(key.public)
+        self._engine.set_keys((key or self._draw_key(),))
+        self._key = key
+        if key is None:
+            for peer in self._peers.values():
+                self._withdraw(peer)
+        else:
+            self._carry_over([name for name, peer in self._peers.items() if not peer.in_engine])
+
+    def _take_peer(self, change: PeerChange) -> dict[bytes, None]:
+        """Note what is wanted; the keys of peers that the engine has to hear about, in order."""
+        key = change.public_key
+        if change.is_removed:
+            self._remove(key)
+            return {}
+        peer = self._peers.get(key)
+        if (self._key is not None and key == self._key.public) or (peer is None and change.must_exist):
+            return {}
+        if peer is None:
+            self._last_number += 1
+            peer = self._peers[key] = _Peer(PeerNumber(self._last_number))
+        if change.preshared_key is not None:
+            peer.preshared_key = change.preshared_key if change.preshared_key != NO_KEY else None
+        if change.endpoint is not None:
+            peer.endpoint = change.endpoint
+            if peer.in_engine:
+                self._engine.set_endpoint(peer.number, change.endpoint)
+        if change.keepalive_s is not None:
+            peer.keepalive_s = change.keepalive_s
+        if change.replaces_allowed:
+            self._disown(key, peer, list(peer.allowed))
+        self._disown(key, peer, change.not_allowed)
+        for prefix in change.allowed:
+            owner = self._owners.get(prefix)
+            if owner is not None and owner != key:
+                del self._peers[owner].allowed[prefix]
+            self._owners[prefix] = key
+            peer.allowed[prefix] = None
+        return {key: None}
+
+    def _disown(self, key: bytes, peer: _Peer, prefixes: Iterable[Prefix]) -> None:
+        for prefix in prefixes:
+            if self._owners.get(prefix) == key:
+                del self._owners[prefix], peer.allowed[prefix]
+
+    def _remove(self, key: bytes) -> None:
+        peer = self._peers.pop(key, None)
+        if peer is not None:
+            self._disown(key, peer, list(peer.allowed))
+            self._withdraw(peer)
+
+    def _withdraw(self, peer: _Peer) -> None:
+        if peer.in_engine:
+            peer.endpoint = self._place(peer)
+            self._engine.remove_peer(peer.number)
+            peer.in_engine = False
+
+    def _carry_over(self, keys: list[bytes]) -> None:
+        if self._key is None:
+            return
+        try:
+            self._engine.set_peers([self._setting(key, self._peers[key]) for key in keys])
+        except InvalidError:
+            for key in keys:  # those before the refused one are in force: find it, and do without it
+                try:
+                    self._engine.set_peers([self._setting(key, self._peers[key])])
+                except InvalidError:
+                    self._remove(key)
+                    raise
+                self._note_carried(key)
+        for key in keys:
+            self._note_carried(key)
+
+    def _note_carried(self, key: bytes) -> None:
+        peer = self._peers[key]
+        if not peer.in_engine:
+            peer.in_engine = True
+            if peer.endpoint is not None:
+                self._engine.set_endpoint(peer.number, peer.endpoint)
+
+    def _setting(self, key: bytes, peer: _Peer) -> PeerSetting:
+        return PeerSetting(
+            peer=peer.number,
+            public_keys=(key,),
+            allowed=tuple(peer.allowed),
+            preshared_keys=(peer.preshared_key,) if peer.preshared_key is not None else (),
+            mode=Mode.ROAM,
+            keepalive_s=peer.keepalive_s,
+            is_open=True,
+        )
+
+    def _peer_state(self, key: bytes, peer: _Peer) -> PeerState:
+        stats = self._engine.peer_stats(peer.number) if peer.in_engine else None
+        return PeerState(
+            public_key=key,
+            preshared_key=peer.preshared_key,
+            place=self._place(peer),
+            last_handshake_s=stats.last_handshake_s if stats else None,
+            rx_bytes=stats.rx_bytes if stats else 0,
+            tx_bytes=stats.tx_bytes if stats else 0,
+            keepalive_s=peer.keepalive_s,
+            allowed=tuple(peer.allowed),
+        )
+
+    def _place(self, peer: _Peer) -> Endpoint | None:
+        """Where it is heard from, or was said to be."""
+        if not peer.in_engine:
+            return peer.endpoint
+        place = self._engine.peer_stats(peer.number).place
+        return place if isinstance(place, Endpoint) else None

@@ -1,0 +1,156 @@
+"""What a configuration comes to: the engine holds what `wg` was told, as the kernel's WireGuard would understand it."""
+
+import errno
+from collections.abc import Iterable
+
+import pytest
+
+from warren.engine.errors import InvalidError, PortError
+from warren.engine.events import PeerNumber
+from warren.engine.tunnel import PeerSetting, PeerStats
+from warren.model.addresses import Endpoint, Hop, parse_endpoint
+from warren.model.keys import ExchangeKeyPair
+from warren.node.standalone.device import Device
+from warren.wire.uapi import UapiError, parse_set
+
+OWN, A, B = (ExchangeKeyPair(bytes([number]) * 32) for number in (1, 2, 3))
+SPARE = ExchangeKeyPair(bytes([9]) * 32)
+LOW_ORDER = bytes(32)
+PLACE = "192.0.2.1:51820"
+
+
+class Engine:
+    """Remembers what it was told; refuses keys that give no secret, and port 7."""
+
+    def __init__(self) -> None:
+        self.port = 1000
+        self.mark = 0
+        self.keys: tuple[ExchangeKeyPair, ...] = (SPARE,)
+        self.peers: dict[int, PeerSetting] = {}
+        self.places: dict[int, Hop | None] = {}
+
+    def set_keys(self, keys: tuple[ExchangeKeyPair, ...]) -> None:
+        self.keys = keys
+
+    def listen_on(self, port: int) -> None:
+        if port == 7:
+            raise PortError(errno.EADDRINUSE, "taken")
+        self.port = port
+
+    def set_mark(self, mark: int) -> None:
+        self.mark = mark
+
+    def set_peers(self, peers: Iterable[PeerSetting]) -> None:
+        for peer in peers:
+            if LOW_ORDER in peer.public_keys:
+                raise InvalidError("of low order")
+            self.peers[peer.peer] = peer
+
+    def set_endpoint(self, peer: PeerNumber, place: Hop | None) -> None:
+        assert peer in self.peers
+        self.places[peer] = place
+
+    def remove_peer(self, peer: PeerNumber) -> None:
+        del self.peers[peer]
+        self.places.pop(peer, None)
+
+    def peer_stats(self, peer: PeerNumber) -> PeerStats:
+        place = self.places.get(peer)
+        return PeerStats(1, 2, 3.0, None, session_alive=True, place=place if isinstance(place, Endpoint) else None)
+
+    def allowed(self) -> dict[bytes, list[str]]:
+        return {peer.public_keys[0]: [str(prefix) for prefix in peer.allowed] for peer in self.peers.values()}
+
+
+class Told:
+    """A device and its engine."""
+
+    def __init__(self, *, with_key: bool = True) -> None:
+        self.engine = Engine()
+        self.device = Device(self.engine, lambda: SPARE)
+        if with_key:
+            self.set(f"private_key={OWN.private_bytes().reveal().hex()}")
+
+    def set(self, *lines: str) -> None:
+        self.device.change(parse_set(lines))
+
+    def peers(self) -> dict[bytes, list[str]]:
+        return {peer.public_key: [str(prefix) for prefix in peer.allowed] for peer in self.device.state().peers}
+
+
+def of(pair: ExchangeKeyPair) -> str:
+    return f"public_key={pair.public.hex()}"
+
+
+def test_a_device_without_a_key_speaks_to_nobody_until_it_has_one() -> None:
+    told = Told(with_key=False)
+    told.set(of(A), "allowed_ip=10.0.0.2/32", f"endpoint={PLACE}")
+    assert (told.engine.peers, told.device.state().private_key) == ({}, None)
+    assert told.peers() == {A.public: ["10.0.0.2/32"]}
+    told.set(f"private_key={OWN.private_bytes().reveal().hex()}")
+    assert told.engine.allowed() == {A.public: ["10.0.0.2/32"]}
+    assert list(told.engine.places.values()) == [parse_endpoint(PLACE)]
+    told.set(f"private_key={bytes(32).hex()}")
+    assert (told.engine.peers, told.engine.keys) == ({}, (SPARE,))
+    (peer,) = told.device.state().peers
+    assert peer.place == parse_endpoint(PLACE)
+
+
+def test_a_prefix_belongs_to_whom_it_was_given_last() -> None:
+    told = Told()
+    told.set(of(A), "allowed_ip=10.0.0.0/24", "allowed_ip=10.0.1.0/24", of(B), "allowed_ip=10.0.0.0/24")
+    assert told.peers() == {A.public: ["10.0.1.0/24"], B.public: ["10.0.0.0/24"]}
+    assert told.engine.allowed() == told.peers()
+    told.set(of(A), "remove=true")
+    told.set(of(B), "allowed_ip=10.0.1.0/24", "allowed_ip=-10.0.0.0/24")
+    assert told.engine.allowed() == {B.public: ["10.0.1.0/24"]}
+    told.set(of(B), "replace_allowed_ips=true")
+    assert told.engine.allowed() == {B.public: []}
+
+
+def test_a_peer_with_our_own_key_is_nobody() -> None:
+    told = Told()
+    told.set(of(OWN), "allowed_ip=10.0.0.0/24", of(A))
+    assert told.peers() == {A.public: []}
+    told.set(f"private_key={A.private_bytes().reveal().hex()}")
+    assert (told.peers(), told.engine.peers) == ({}, {})
+
+
+def test_only_a_peer_that_is_there_is_updated_where_that_is_asked() -> None:
+    told = Told()
+    told.set(of(A), "update_only=true", "allowed_ip=10.0.0.0/24")
+    assert told.peers() == {}
+    told.set(of(A), of(B), "update_only=true", of(A), "update_only=true", "persistent_keepalive_interval=5")
+    assert [(peer.public_key, peer.keepalive_s) for peer in told.device.state().peers] == [(A.public, 5)]
+
+
+def test_peers_are_replaced_and_what_is_set_twice_holds_as_set_last() -> None:
+    told = Told()
+    told.set(of(A), f"preshared_key={bytes([5] * 32).hex()}")
+    told.set("replace_peers=true", of(B), "allowed_ip=10.0.0.1/32", of(B), "allowed_ip=10.0.0.2/32")
+    assert told.engine.allowed() == {B.public: ["10.0.0.1/32", "10.0.0.2/32"]}
+    told.set(of(B), f"preshared_key={bytes([5] * 32).hex()}")
+    (setting,) = told.engine.peers.values()
+    assert [key.reveal() for key in setting.preshared_keys] == [bytes([5] * 32)]
+    told.set(of(B), f"preshared_key={bytes(32).hex()}")
+    (setting,) = told.engine.peers.values()
+    assert setting.preshared_keys == ()
+
+
+def test_what_the_system_refuses_is_told_by_its_number_and_what_was_there_stays() -> None:
+    told = Told()
+    told.set("listen_port=5", "fwmark=3")
+    with pytest.raises(UapiError) as refused:
+        told.set("listen_port=7")
+    assert refused.value.errno == errno.EADDRINUSE
+    assert (told.device.state().listen_port, told.device.state().mark, told.engine.mark) == (5, 3, 3)
+
+
+def test_a_key_that_gives_no_secret_is_refused_and_its_neighbours_are_held() -> None:
+    told = Told()
+    with pytest.raises(UapiError) as refused:
+        told.set(of(A), f"public_key={LOW_ORDER.hex()}", "allowed_ip=10.0.0.0/24")
+    assert refused.value.errno == errno.EINVAL
+    assert told.peers() == {A.public: []}
+    told.set(of(A), "remove=true")
+    assert told.engine.peers == {}
