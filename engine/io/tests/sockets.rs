@@ -76,6 +76,25 @@ fn one_port_serves_both_families_and_answers_go_back() {
 }
 
 #[test]
+fn another_port_is_taken_for_both_families_and_a_taken_one_is_refused() {
+    let (mut a, mut b) = (bind(), bind());
+    let before = b.port();
+    assert_eq!(
+        b.rebind(a.port()).unwrap_err().kind(),
+        std::io::ErrorKind::AddrInUse
+    );
+    b.rebind(before).unwrap();
+    assert_eq!(b.port(), before);
+    b.rebind(0).unwrap();
+    assert_ne!(b.port(), before);
+    for family in [Family::V4, Family::V6] {
+        let to_b = trains(&[(b"there", loopback(family, b.port()))]);
+        assert_eq!(send(&mut a, &to_b), []);
+        assert_eq!(receive(&mut b, family, 1).len(), 1);
+    }
+}
+
+#[test]
 fn a_datagram_that_the_kernel_refuses_does_not_hold_up_the_batch() {
     let (mut a, mut b) = (bind(), bind());
     let (v4, v6) = (

@@ -87,7 +87,7 @@ fn mark_sent(socket: &OwnedFd, mark: u32) -> io::Result<()> {
         socket,
         libc::SOL_SOCKET,
         libc::SO_MARK,
-        mark.cast_signed(),
+        libc::c_int::from_ne_bytes(mark.to_ne_bytes()),
     )
 }
 
