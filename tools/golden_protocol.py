@@ -129,6 +129,7 @@ def control_messages() -> dict[str, m.Message]:
                     tags=("db",),
                     os="linux",
                     ipv4="100.96.0.9",
+                    groups=("eng", "ops"),
                 ),
                 m.WaitingJoin(identity=NODE.public, hostname="", since=1_790_000_001),
             ),

@@ -92,6 +92,7 @@ KEYS_PER_NETWORK_MAX = 10_000  # live pre-auth keys: a fleet of single-use keys,
 NETWORKS_MAX = 1_000  # networks of one server: each costs a cache in memory
 MEMBERS_PER_NETWORK_MAX = 20_000  # what MAP_MAX_DOCUMENTS can describe
 AUDIT_PAGE_MAX = 1_000  # rows of one answer
+AUDIT_PAGE = 100  # where nobody says how many
 EPHEMERAL_LIFETIME_S = 6 * 3600  # an ephemeral membership is valid so long without the server; renewed at half
 EPHEMERAL_GRACE_S = 300.0  # how long an ephemeral member may be away before it is removed: a reboot, not a holiday
 EPHEMERAL_SWEEP_S = 30.0  # how often the server looks for such members
@@ -266,6 +267,7 @@ RELAY_SUSPECT_S = 30.0  # a channel that did not answer is the last choice for s
 DEVICE_REQUESTS_AN_ADDRESS_MAX = 20  # programs of one address that wait to be approved: a class room behind one NAT
 DEVICE_REQUESTS_MAX = 10_000  # of all: a row of 300 bytes each
 DEVICE_TOKEN_LIFETIME_S = 90 * 86400  # of a program that a person approved; then it asks again
+DEVICE_ANSWERED_AGAIN_S = 60  # what was approved is told again to the same secret: an answer may be lost on the way
 DEVICE_WAIT_MAX_S = 20  # a question that waits for a person: below the 60 s that the front gives an answer
 FORM_MAX_FIELDS = 32  # the longest form of ours has five
 

@@ -28,6 +28,8 @@ class Browser:
 
     url: str
     cookies: dict[str, str] = field(default_factory=dict)
+    address: str = ""
+    """From which of this machine's addresses it comes, where that matters."""
 
     def get(self, path: str) -> Page:
         """Open a page."""
@@ -47,7 +49,7 @@ class Browser:
     def _call(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> Page:
         parts = urlsplit(self.url)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        connection = kind(parts.netloc, timeout=20)
+        connection = kind(parts.netloc, timeout=60, source_address=(self.address, 0) if self.address else None)
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         connection.request(method, path, body, headers | ({"cookie": cookie} if cookie else {}))
         response = connection.getresponse()
@@ -58,7 +60,7 @@ class Browser:
             response.status,
             response.headers.get("location", ""),
             response.read().decode(),
-            {name.lower(): value for name, value in response.headers.items()},
+            {name.lower(): "; ".join(response.headers.get_all(name) or ()) for name in response.headers},
         )
         connection.close()
         return page

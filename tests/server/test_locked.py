@@ -6,6 +6,7 @@ import time
 
 import msgspec
 import pytest
+from tests.faults import figures
 from tests.server.node import TestNode
 from tests.server.owner import Owner, everybody, registrar_of
 from tests.server.running import RunningServer
@@ -29,7 +30,7 @@ from warren.trust.documents import Delegation, Kind, Membership, NodeRecord
 from warren.trust.office import is_locked
 from warren.trust.signing import sign
 
-WITHIN_S = 10.0  # 2 s are claimed and 0.2 s usual; this is for a machine that builds other things meanwhile
+WITHIN_S = 2.0
 
 
 @pytest.fixture(name="server", scope="module")
@@ -79,14 +80,13 @@ async def test_lock_keeps_members_and_an_approval_admits_within_two_seconds(serv
             assert await member.who_waits() == ()
             coming = asyncio.create_task(phone.resume())  # it asks again, and is held
             pen = Pen(boss.keys)
-            began = time.monotonic()
-            done = await owner.act(
-                boss, lambda draft: acts.approve(draft, phone.identity, hostname=waiting.hostname), pen
-            )
-            assert done.code == ""
-            assert await coming is None
-            await everybody(boss, member, until=lambda node: "phone" in node.peers())
-            assert time.monotonic() - began < WITHIN_S
+            with figures.within(WITHIN_S, "an approval on an admin's device: until the machine and all its peers know"):
+                done = await owner.act(
+                    boss, lambda draft: acts.approve(draft, phone.identity, hostname=waiting.hostname), pen
+                )
+                assert done.code == ""
+                assert await coming is None
+                await everybody(boss, member, until=lambda node: "phone" in node.peers())
             assert phone.view().members[phone.identity].record is not None
             assert phone.peers().keys() == {"boss", "member"}
             assert await boss.who_waits() == ()
@@ -126,12 +126,11 @@ async def test_a_locked_network_is_kicked_from_by_an_admin_and_left_by_ones_own_
         with pytest.raises(WarrenError) as caught:
             server.rest.delete("networks", "kicking", "members", "cam", kind=Kicked)
         assert caught.value.code is Code.FORBIDDEN
-        began = time.monotonic()
-        done = await owner.act(boss, lambda draft: acts.kick(draft, c.identity), Pen(boss.keys))
-        assert done.code == ""
-        await everybody(boss, member, until=lambda node: "cam" not in node.peers())
-        await c.until(lambda: c.closed, "the end of its session")
-        assert time.monotonic() - began < WITHIN_S
+        with figures.within(WITHIN_S, "a kick in a locked network: until all peers know"):
+            done = await owner.act(boss, lambda draft: acts.kick(draft, c.identity), Pen(boss.keys))
+            assert done.code == ""
+            await everybody(boss, member, until=lambda node: "cam" not in node.peers())
+            await c.until(lambda: c.closed, "the end of its session")
         assert c.closed is not None
         assert c.closed.code is Code.REMOVED
         async with TestNode(server.node_url) as late:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import os
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ from tests.server.test_accounts import PASSWORD, Person
 from warren.client.rest import RestClient
 from warren.errors import Code, WarrenError
 from warren.limits import DEVICE_REQUESTS_AN_ADDRESS_MAX
-from warren.model.keys import Secret
+from warren.model.keys import Secret, SigningKeyPair
 from warren.protocol.rest.device import DeviceAsk, DeviceAsked, DevicePoll, DevicePolled
+from warren.protocol.rest.keys import Keys
+from warren.protocol.rest.tokens import Tokens
 from warren.protocol.rest.users import Me, User, UserChange, Users
 
 _addresses = itertools.count(1)
@@ -58,7 +61,8 @@ def test_a_program_is_approved_by_a_person_who_types_its_code_and_sees_who_asks(
     assert (polled.state, polled.name) == ("approved", person.name)
     me = RestClient(server.url, token=Secret(polled.token)).get("me", kind=Me)
     assert me.scopes == ("read", "manage")
-    assert poll(server, asked).state == "expired"  # the token is given once
+    assert poll(server, asked).token == polled.token  # an answer that was lost on the way is given again
+    assert me.name == person.name
 
 
 def test_a_program_that_is_denied_gets_nothing(server: RunningServer) -> None:
@@ -68,12 +72,31 @@ def test_a_program_that_is_denied_gets_nothing(server: RunningServer) -> None:
     assert poll(server, asked) == DevicePolled(state="denied")
 
 
-async def test_of_many_who_take_what_was_approved_one_gets_it(server: RunningServer) -> None:
-    browser, _ = signed_on(server)
+async def test_however_often_what_was_approved_is_taken_it_is_made_once(server: RunningServer) -> None:
+    browser, person = signed_on(server)
     asked = ask(server)
     browser.post("/device/decide", {"csrf": csrf(browser), "code": asked.code, "answer": "approve"})
     polled = await asyncio.gather(*(asyncio.to_thread(poll, server, asked) for _ in range(20)))
-    assert sorted(one.state for one in polled) == ["approved"] + ["expired"] * 19
+    assert {one.state for one in polled} == {"approved"}
+    assert len({one.token for one in polled}) == 1
+    tokens = server.rest.get("tokens", kind=Tokens, query={"user": person.name}).tokens
+    assert len([one for one in tokens if "cam" in one.name]) == 1
+
+
+def test_a_machine_that_asks_again_gets_the_one_key_that_admits_it_once(server: RunningServer) -> None:
+    browser, _ = signed_on(server)
+    root = Person(server, admin=True)
+    browser.sign_on(root.name, PASSWORD)
+    public = SigningKeyPair(os.urandom(32)).public
+    wish = DeviceAsk(hostname="cam", system="Linux", join=public.hex(), network="default")
+    asked = RestClient(server.url).post("device", body=wish, kind=DeviceAsked)
+    decide = {"csrf": csrf(browser), "code": asked.code, "answer": "approve", "network": "default"}
+    assert browser.post("/device/decide", decide).status == 200
+    first, again = poll(server, asked), poll(server, asked)
+    assert first == again
+    assert (first.state, first.network) == ("approved", "default")
+    keys = [one for one in server.rest.get("networks", "default", "keys", kind=Keys).keys if one.id == first.key_id]
+    assert [(one.reusable, one.uses) for one in keys] == [(False, 0)]
 
 
 def test_codes_are_not_guessed(server: RunningServer) -> None:
@@ -95,6 +118,23 @@ def test_passwords_are_not_guessed_and_a_wrong_name_is_told_like_a_wrong_passwor
         browser.sign_on(person.name, "not the password")
     assert browser.sign_on(person.name, PASSWORD).status == 429
     assert "warren" not in browser.cookies
+
+
+def test_a_stranger_keeps_nobody_out_by_their_name(server: RunningServer) -> None:
+    person, stranger = Person(server), Browser(server.url, address="127.0.0.2")
+    own, other = Browser(server.url, address="127.0.0.3"), Browser(server.url, address="127.0.0.2")
+    assert other.sign_on(person.name, PASSWORD).status == 303  # once, from where the stranger is too
+    assert [stranger.sign_on(person.name, "not it").status for _ in range(11)] == [401] * 10 + [429]
+    assert own.sign_on(person.name, PASSWORD).status == 303
+    assert other.sign_on(person.name, PASSWORD).status == 303, "a browser that is known is counted by itself"
+    stranger.cookies["warren-known"] = other.cookies["warren-known"][:-2] + "AA"
+    assert stranger.sign_on(person.name, PASSWORD).status == 429, "and no other gets in by a mark that is not right"
+    thief = Person(server)
+    stranger.cookies["warren-known"] = other.cookies["warren-known"]
+    assert stranger.sign_on(thief.name, "not it").status == 401
+    mark = other.cookies["warren-known"]
+    with_mark = Browser(server.url, {"warren-known": mark}, "127.0.0.4")
+    assert [with_mark.sign_on(person.name, "not it").status for _ in range(11)] == [401] * 10 + [429]
 
 
 @pytest.mark.parametrize(

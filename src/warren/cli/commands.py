@@ -352,6 +352,21 @@ _MEMBERS = (
         examples=(("warren member demote laptop", ""),),
     ),
     Command(
+        ("audit",),
+        "show who changed who may do what: members, keys, policy, roles, sign-ons",
+        "audit:audit",
+        flags=(
+            _SERVER,
+            Flag("limit", "how many entries, the newest", Kind.NUMBER, "N", default="100"),
+            Flag("action", "only this action, or kind of action: member.removed, or member", Kind.TEXT, "WORD"),
+            Flag("all-networks", "of every network and of the server itself, for its admins"),
+        ),
+        examples=(
+            ("warren audit --action member", "who came and went"),
+            ("warren audit --all-networks --server /var/lib/warren-server", "on the server's machine"),
+        ),
+    ),
+    Command(
         ("invite", "create"),
         "make an invite, signed by this machine; its link, and nothing else, goes to standard output",
         "invite:create",

@@ -20,6 +20,11 @@ from warren.protocol.rest.tokens import Token
 from warren.protocol.rest.users import Me
 
 _WAIT_S = 10  # a question waits for the answer, so that a machine goes on at once
+_AGAIN_S = 1.0  # before a server that is away is asked again
+_PASSING = frozenset(
+    {Code.SERVER_UNREACHABLE, Code.UNAVAILABLE, Code.TIMEOUT, Code.BUSY, Code.STORE_UNAVAILABLE, Code.MALFORMED}
+)
+"""What a server that restarts answers, or somebody before it (a proxy's page is MALFORMED)."""
 
 
 def login(parsed: Parsed) -> int:
@@ -84,10 +89,27 @@ def approved(client: RestClient, ask: DeviceAsk, parsed: Parsed) -> DevicePolled
         output.note(f"open {printable(asked.url)} and type {printable(asked.code)}")
         output.show_link(asked.url)
         output.note(f"waiting up to {asked.expires_s // 60} minutes …")
+    return _decided(client, asked)
+
+
+def _decided(client: RestClient, asked: DeviceAsked) -> DevicePolled:
+    """Wait for a person's word. A server that is away meanwhile is asked again until the time is over: the request is
+    in its database, the person sees it there, and asking twice changes nothing."""
     deadline = time.monotonic() + asked.expires_s
+    is_away = False
     while (left_s := deadline - time.monotonic()) > 0:
         poll = DevicePoll(secret=asked.secret, wait_s=int(min(left_s, _WAIT_S)))
-        polled = client.post("device", "poll", body=poll, kind=DevicePolled)
+        try:
+            polled = client.post("device", "poll", body=poll, kind=DevicePolled)
+        except WarrenError as error:
+            if error.code not in _PASSING:
+                raise
+            if not is_away:
+                output.note(printable(f"{client.name} does not answer: still waiting …"))
+            is_away = True
+            time.sleep(min(left_s, _AGAIN_S))
+            continue
+        is_away = False
         if polled.state == "approved":
             return polled
         if polled.state != "pending":

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 ADDED: dict[int, str] = {
     1: "hello, challenge, resume, join, admitted, refused, map, publish, signal, leave, ping; "
     "without a new number: prefixes in the challenge of who joins, membership and heads in resume, tell, told; relays, "
-    "home, the home relay in presence; submit, ask-waiting, waiting, deny, the delegation in the challenge, "
+    "home, the home relay in presence; submit, ask-waiting, waiting (and the groups of who waits), deny, "
+    "the delegation in the challenge, "
     "its own membership in join, its own removal in leave; "
     "the capability transport/aes256gcm/v1 in node records",
 }

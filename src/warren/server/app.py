@@ -16,6 +16,7 @@ from warren.log import Log
 from warren.server import keys, tls
 from warren.server.accounts.service import Accounts
 from warren.server.approvals.service import Approvals
+from warren.server.audit.service import Audit
 from warren.server.completions import Completions
 from warren.server.db.engine import Database, database_url
 from warren.server.db.migrate import migrate
@@ -128,6 +129,7 @@ async def _construct(settings: Settings, folder: Folder, database: Database, gro
             networks=networks,
             invites=invites,
             factors=factors,
+            key=keys.load_or_make(folder.factors_key).private_bytes(),
             clock=clock,
             monotonic=time.monotonic,
         ),
@@ -152,6 +154,7 @@ async def _construct(settings: Settings, folder: Folder, database: Database, gro
         approvals=Approvals(
             database=database, networks=networks, completions=completions, clock=clock, on_removed=hub.removed
         ),
+        audit=Audit(database),
     )
 
 

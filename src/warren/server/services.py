@@ -12,6 +12,7 @@ from warren.model.keys import SigningKeyPair
 from warren.server.accounts.rules import Caller
 from warren.server.accounts.service import Accounts
 from warren.server.approvals.service import Approvals
+from warren.server.audit.service import Audit
 from warren.server.devices.service import Devices
 from warren.server.factors.service import Factors
 from warren.server.health import Health
@@ -45,6 +46,7 @@ class Services:
     base_url: str
     relays: Relays
     approvals: Approvals
+    audit: Audit
 
 
 def services_of(request: Request[Any, Any, Any]) -> Services:

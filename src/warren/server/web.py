@@ -17,6 +17,7 @@ from litestar.openapi.config import OpenAPIConfig
 
 from warren import __version__
 from warren.limits import REQUEST_BODY_MAX_BYTES
+from warren.protocol.rest.audit import AuditEntry, AuditPage
 from warren.protocol.rest.device import DeviceAsk, DeviceAsked, DevicePoll, DevicePolled
 from warren.protocol.rest.keys import KeyCreate, KeyCreated, Keys
 from warren.protocol.rest.members import Kicked, Members
@@ -35,6 +36,7 @@ from warren.server.accounts.routes import (
     show_me,
     take_factors,
 )
+from warren.server.audit.routes import list_audit, list_network_audit
 from warren.server.devices.routes import kick_member, list_members
 from warren.server.factors.routes import PAGES as FACTOR_PAGES
 from warren.server.invites.routes import create_key, list_keys, revoke_key
@@ -95,6 +97,8 @@ ROUTES: Final = (
     revoke_token,
     ask_device,
     poll_device,
+    list_audit,
+    list_network_audit,
 )
 
 
@@ -137,6 +141,8 @@ def build(services: Services, node: Application) -> Application:
 
 
 STRUCTS: Final = (
+    AuditEntry,
+    AuditPage,
     Keys,
     KeyCreate,
     KeyCreated,

@@ -66,7 +66,14 @@ def unlock(draft: Draft) -> None:
 
 
 def approve(
-    draft: Draft, identity: Identity, *, hostname: str, ipv4: str = "", user: str = "", tags: tuple[str, ...] = ()
+    draft: Draft,
+    identity: Identity,
+    *,
+    hostname: str,
+    ipv4: str = "",
+    user: str = "",
+    groups: tuple[str, ...] = (),
+    tags: tuple[str, ...] = (),
 ) -> None:
     """Admit a machine that waits, or one that was removed. `ipv4`: the address it was offered; another one where that
     is taken or none was."""
@@ -79,6 +86,7 @@ def approve(
         epoch=FIRST_EPOCH if ended is None else ended + 1,
         identity=identity,
         user=user,
+        groups=groups,
         tags=tags,
         hostname=hostname,
         ipv4=free_address(draft.view, ipv4),

@@ -55,7 +55,8 @@ def show_bodies(bodies: Iterable[tuple[Kind, Body]], name: Callable[[bytes], str
 def _membership(body: Membership, name: Callable[[bytes], str]) -> str:
     extra = f", tags {', '.join(map(printable, body.tags))}" if body.tags else ""
     role = f", {printable(body.role)}" if body.role != "member" else ""
-    return f"{name(body.identity)} is a member: {printable(body.hostname)}, {body.ipv4}{role}{extra}"
+    groups = f", groups {', '.join(map(printable, body.groups))}" if body.groups else ""
+    return f"{name(body.identity)} is a member: {printable(body.hostname)}, {body.ipv4}{role}{groups}{extra}"
 
 
 def _delegation(body: Delegation, name: Callable[[bytes], str]) -> str:

@@ -162,7 +162,8 @@ def _approve(draft: Draft, errand: _Errand) -> None:
             "read them again; where they differ, the server shows another machine: deny it",
         )
     hostname = parse_host_label(body.name or one.hostname)
-    acts.approve(draft, identity, hostname=hostname, ipv4=one.ipv4, user=one.user, tags=tuple(one.tags))
+    groups, tags = tuple(one.groups), tuple(one.tags)
+    acts.approve(draft, identity, hostname=hostname, ipv4=one.ipv4, user=one.user, groups=groups, tags=tags)
 
 
 def _means(one: WaitingJoin, who: str) -> bool:

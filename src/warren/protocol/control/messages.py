@@ -13,6 +13,8 @@ from msgspec import Meta
 from warren.limits import (
     DELEGATION_SHOWN_MAX_BYTES,
     DOCUMENT_MAX_BYTES,
+    GROUP_MAX_CHARS,
+    GROUPS_MAX,
     HEAD_MAX_BYTES,
     MAP_MAX_DOCUMENTS,
     MEMBER_MAX_TAGS,
@@ -225,6 +227,8 @@ class WaitingJoin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     tags: Annotated[tuple[Annotated[str, Meta(max_length=64)], ...], Meta(max_length=MEMBER_MAX_TAGS)] = ()
     os: Annotated[str, Meta(max_length=255)] = ""
     ipv4: Annotated[str, Meta(max_length=15)] = ""
+    groups: Annotated[tuple[Annotated[str, Meta(max_length=GROUP_MAX_CHARS)], ...], Meta(max_length=GROUPS_MAX)] = ()
+    """Of the user whose machine it is, as their provider said last: they stand in the membership."""
 
 
 class WaitingJoins(Message, frozen=True, kw_only=True, tag="waiting"):

@@ -1,9 +1,10 @@
 """`/api/v1/device`: a program without a browser asks a person to approve it elsewhere (after RFC 8628).
 
 POST `/device` begins; the person opens `url`, signs on, types `code` and sees who asks. POST `/device/poll` with the
-secret says what became of it; once approved it gives, once, an API token; or, to a machine that asked to join, the name
-and pin of a single-use pre-auth key whose public half the machine sent: the secret half never leaves it. Nobody has to
-be signed on to ask.
+secret says what became of it; once approved it gives an API token; or, to a machine that asked to join, the name and
+pin of a single-use pre-auth key whose public half the machine sent: the secret half never leaves it. That is made once;
+the same secret is given the same answer for some seconds more, since answers get lost. Nobody has to be signed on to
+ask.
 """
 
 from typing import Annotated, Literal
@@ -46,7 +47,7 @@ class DevicePoll(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class DevicePolled(msgspec.Struct, frozen=True, kw_only=True):
-    """`token`, or `key_id` and `pin` with the `network`'s name, where `state` is `approved`, and only this once. A
+    """`token`, or `key_id` and `pin` with the `network`'s name, where `state` is `approved`. A
     token never has the scope `admin`."""
 
     state: DeviceState

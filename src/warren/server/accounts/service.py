@@ -30,6 +30,7 @@ from warren.server.db.engine import Database
 
 TOKEN_PREFIX = "wt"  # noqa: S105 - what every token begins with
 _SECRET_BYTES = 32
+_ID_BYTES = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +160,12 @@ class Accounts:
             await record(connection, action, actor=actor, at=at, network=None, subject=user.id)
         return await self.find(user.id)
 
-    async def check_password(self, name: str, password: str) -> UserRow | None:
-        """The person whose name and password these are; None for any other reason, after the same work."""
+    async def check_password(self, name: str, password: str, address: str) -> UserRow | None:
+        """The person whose name and password these are; None for any other reason, after the same work. `address`: who
+        asks; each has one turn at a time while others wait."""
         async with self._database.read() as connection:
             user = await store.find_user(connection, LOCAL_ISSUER, name.lower())
-        right = await self._passwords.is_right(None if user is None else user.password, password)
+        right = await self._passwords.is_right(None if user is None else user.password, password, address)
         return user if right and user is not None and user.disabled_at is None else None
 
     async def create_token(
@@ -173,25 +175,51 @@ class Accounts:
 
         Raises WarrenError BUSY (too many live ones) or STORE_UNAVAILABLE.
         """
-        secret, now = os.urandom(_SECRET_BYTES), self.now()
-        row = TokenRow(new_id(), user.id, name, _digest(secret), scope.value, now, now + lifetime_s, None, factor_at)
+        drawn = os.urandom(_SECRET_BYTES + _ID_BYTES)
         async with self._database.write() as connection:
-            live = [one for one in await store.read_tokens(connection, user.id) if is_live(one, now)]
-            if len(live) >= TOKENS_A_USER_MAX:
-                raise WarrenError(
-                    Code.BUSY, f"a user has at most {TOKENS_A_USER_MAX} tokens", "revoke those that nobody needs"
-                )
-            await store.add_token(connection, row)
-            await record(
-                connection,
-                Action.TOKEN_CREATED,
-                actor=actor,
-                at=now,
-                network=None,
-                subject=row.id,
-                detail={"user": user.id, "name": name, "scope": scope.value, "expires_at": row.expires_at},
+            row = await self.create_token_within(
+                connection, user, name, scope, lifetime_s, actor=actor, factor_at=factor_at, drawn=drawn
             )
-        return CreatedToken(Secret(f"{TOKEN_PREFIX}.{row.id}.{_to_text(secret)}"), row)
+        return CreatedToken(self.show_token(drawn), row)
+
+    async def create_token_within(
+        self,
+        connection: AsyncConnection,
+        user: UserRow,
+        name: str,
+        scope: Scope,
+        lifetime_s: int,
+        *,
+        actor: str,
+        factor_at: int | None,
+        drawn: bytes,
+    ) -> TokenRow:
+        """The same within somebody's transaction, of random bytes that were `drawn` (39 or more)."""
+        now = self.now()
+        secret, token = _parts(drawn)
+        row = TokenRow(token, user.id, name, _digest(secret), scope.value, now, now + lifetime_s, None, factor_at)
+        live = [one for one in await store.read_tokens(connection, user.id) if is_live(one, now)]
+        if len(live) >= TOKENS_A_USER_MAX:
+            raise WarrenError(
+                Code.BUSY, f"a user has at most {TOKENS_A_USER_MAX} tokens", "revoke those that nobody needs"
+            )
+        await store.add_token(connection, row)
+        await record(
+            connection,
+            Action.TOKEN_CREATED,
+            actor=actor,
+            at=now,
+            network=None,
+            subject=row.id,
+            detail={"user": user.id, "name": name, "scope": scope.value, "expires_at": row.expires_at},
+        )
+        return row
+
+    @staticmethod
+    def show_token(drawn: bytes) -> Secret[str]:
+        """The whole line of a token made of these bytes."""
+        secret, token = _parts(drawn)
+        return Secret(f"{TOKEN_PREFIX}.{token}.{_to_text(secret)}")
 
     async def tokens(self, user: str) -> list[TokenRow]:
         """A person's tokens, the newest first."""
@@ -233,6 +261,22 @@ class Accounts:
         return {network: Role(role) for network, role in found.items()}
 
 
+async def hold_groups(connection: AsyncConnection, user: str | None) -> tuple[str, ...]:
+    """The groups of the person whose machine is let in, none for nobody's. Raises WarrenError FORBIDDEN for somebody
+    who is shut out: the account is held until the admission is done, so that not both happen at once."""
+    account = None if not user else await store.hold_user(connection, user)
+    if account is None:
+        return ()
+    if account.disabled_at is not None:
+        raise WarrenError(Code.FORBIDDEN, "whoever added this machine is shut out of this server", "ask its admin")
+    return groups_of(account)
+
+
+def groups_of(account: UserRow) -> tuple[str, ...]:
+    """What a person's provider said of them last."""
+    return msgspec.json.decode(account.groups, type=tuple[str, ...])
+
+
 def is_live(row: TokenRow, now: int) -> bool:
     """Whether a token still opens anything."""
     return row.revoked_at is None and row.expires_at > now
@@ -240,7 +284,15 @@ def is_live(row: TokenRow, now: int) -> bool:
 
 def new_id() -> str:
     """Ten fresh characters of RFC 4648's base32, lower case: 50 bits."""
-    return base64.b32encode(os.urandom(7)).decode()[:10].lower()
+    return _id_of(os.urandom(_ID_BYTES))
+
+
+def _id_of(drawn: bytes) -> str:
+    return base64.b32encode(drawn[:_ID_BYTES]).decode()[:10].lower()
+
+
+def _parts(drawn: bytes) -> tuple[bytes, str]:
+    return drawn[:_SECRET_BYTES], _id_of(drawn[_SECRET_BYTES:])
 
 
 def _digest(secret: bytes) -> bytes:

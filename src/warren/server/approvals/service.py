@@ -21,6 +21,7 @@ from warren.model.ids import Identity, NetworkId, show_identity
 from warren.protocol.control.messages import Join, WaitingJoin
 from warren.server.accounts import store as account_store
 from warren.server.accounts.rules import Role
+from warren.server.accounts.service import groups_of, hold_groups
 from warren.server.approvals import store
 from warren.server.approvals.rules import Judged, judge
 from warren.server.approvals.store import WaitingRow
@@ -210,8 +211,10 @@ class Approvals:
     async def _take_in(
         self, connection: AsyncConnection, network: LiveNetwork, body: Membership, errand: "_Errand", now: int
     ) -> list[Change]:
-        """The row of a new member, and the record with which it waited."""
+        """The row of a new member, and the record with which it waited. Raises FORBIDDEN where the person whose machine
+        it is was shut out: an admin's signature says who they take it for, not whether this server lets them in."""
         identity = Identity(body.identity)
+        await hold_groups(connection, body.user)
         asked = errand.brought or await store.read(connection, network.id, identity)
         await store.drop(connection, network.id, identity)
         if asked is not None and errand.brought is None:
@@ -295,6 +298,7 @@ class Approvals:
         """Who waits, the longest first."""
         async with self._database.read() as connection:
             rows = await store.read_all(connection, network.id)
+            accounts = {one: await account_store.read_user(connection, one) for one in {row.user for row in rows}}
         return tuple(
             WaitingJoin(
                 identity=row.identity,
@@ -303,6 +307,7 @@ class Approvals:
                 user=row.user,
                 tags=tuple(msgspec.json.decode(row.tags, type=list[str])),
                 os=row.os,
+                groups=() if (account := accounts[row.user]) is None else groups_of(account),
             )
             for row in rows[:WAITING_MAX]
         )

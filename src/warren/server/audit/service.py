@@ -1,4 +1,4 @@
-"""Appends to the audit log, inside the transaction of the change that it tells of.
+"""Appends to the audit log, inside the transaction of the change that it tells of; reads it page by page.
 
 Decides the words of the log. Must not know tables. A change and its audit row are committed together or not at all.
 """
@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from warren.model.ids import NetworkId
 from warren.server.audit import store
+from warren.server.audit.store import AuditRow
+from warren.server.db.engine import Database
 
 
 class Action(StrEnum):
@@ -69,3 +71,15 @@ async def record(
         subject=subject[:255],
         detail=msgspec.json.encode(dict(detail or {})).decode(),
     )
+
+
+class Audit:
+    """The log as it is read."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def newest(self, network: NetworkId | None, *, before: int | None, limit: int, action: str) -> list[AuditRow]:
+        """A page, of one network or all, and one row more where another page follows."""
+        async with self._database.read() as connection:
+            return await store.read_newest(connection, network, before=before, limit=limit + 1, action=action)

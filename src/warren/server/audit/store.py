@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Index, String, Table, Text, insert, select
+from sqlalchemy import Column, Index, String, Table, Text, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from warren.limits import AUDIT_PAGE_MAX
@@ -52,10 +52,22 @@ async def add(
     )
 
 
-async def read_newest(connection: AsyncConnection, network: NetworkId | None) -> list[AuditRow]:
-    """The newest rows, of one network or all."""
+async def read_newest(
+    connection: AsyncConnection,
+    network: NetworkId | None,
+    *,
+    before: int | None = None,
+    limit: int = AUDIT_PAGE_MAX,
+    action: str = "",
+) -> list[AuditRow]:
+    """The newest rows, of one network or all; `before`: with smaller numbers; `action`: of this word or kind."""
     columns = tuple(audit.c[name] for name in AuditRow.__slots__)
-    statement = select(*columns).order_by(audit.c.number.desc()).limit(AUDIT_PAGE_MAX)
+    statement = select(*columns).order_by(audit.c.number.desc()).limit(limit)
     if network is not None:
         statement = statement.where(audit.c.network == network)
+    if before is not None:
+        statement = statement.where(audit.c.number < before)
+    if action:
+        kind = audit.c.action.startswith(f"{action}.", autoescape=True)
+        statement = statement.where(or_(audit.c.action == action, kind))
     return [AuditRow(*row) for row in await connection.execute(statement)]

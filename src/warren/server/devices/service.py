@@ -19,7 +19,7 @@ from warren.failpoints import reach
 from warren.limits import EPHEMERAL_LIFETIME_S, JOIN_ATTEMPTS_MAX, MEMBERS_PER_NETWORK_MAX
 from warren.model.ids import Identity, NetworkId, show_identity
 from warren.protocol.control.messages import Join
-from warren.server.accounts import store as account_store
+from warren.server.accounts.service import hold_groups
 from warren.server.audit.service import Action, record
 from warren.server.completions import Completions
 from warren.server.db.engine import Database
@@ -259,7 +259,7 @@ class Devices:
                 return await self._again(connection, before)
             key = await invites.consume(connection, network.id, join.key_id, now)
             reach("admission.consumed")
-            groups = await _groups_of(connection, key.user)
+            groups = await hold_groups(connection, key.user)
             tags = rules.granted_tags(join.tags, msgspec.json.decode(key.tags, type=list[str]))
             offset = await self._place(connection, network, row, hostname)
             ephemeral = key.ephemeral or join.ephemeral
@@ -360,17 +360,6 @@ class _Admitted:
     membership: bytes
     row: NetworkRow | None
     changes: list[Change]
-
-
-async def _groups_of(connection: AsyncConnection, user: str | None) -> tuple[str, ...]:
-    """The groups of the person who adds a machine, none for a key of nobody's. Raises WarrenError FORBIDDEN for
-    somebody who is shut out: the account is held until the admission is done, so that not both happen at once."""
-    account = None if user is None else await account_store.hold_user(connection, user)
-    if account is None:
-        return ()
-    if account.disabled_at is not None:
-        raise WarrenError(Code.FORBIDDEN, "whoever added this machine is shut out of this server", "ask its admin")
-    return msgspec.json.decode(account.groups, type=tuple[str, ...])
 
 
 def _first_membership(

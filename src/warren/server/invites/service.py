@@ -105,12 +105,14 @@ class Invites:
             )
         return Created(Secret(admission_key.format_key(key)), row)
 
-    async def approve(self, network: LiveNetwork, public: bytes, user: str, lifetime_s: int) -> KeyRow:
-        """A single-use key for a machine that a person approved; the machine made it and keeps the secret half."""
+    async def approve(
+        self, connection: AsyncConnection, network: LiveNetwork, public: bytes, user: str, lifetime_s: int
+    ) -> KeyRow:
+        """A single-use key for a machine that a person approved, within somebody's transaction; the machine made it and
+        keeps the secret half. Its id is of the key itself, so that it is found again by that."""
         now = self.now()
-        made = admission_key.make(os.urandom(RANDOM_BYTES), network.id, network.row.root_key, self._server_public)
         row = KeyRow(
-            id=made.id,
+            id=admission_key.id_of(public),
             network=network.id,
             public=public,
             reusable=False,
@@ -123,13 +125,17 @@ class Invites:
             used_at=None,
             revoked_at=None,
         )
-        async with self._database.write() as connection:
-            await store.add(connection, row)
-            await record(
-                connection, Action.KEY_CREATED, actor=user, at=now, network=network.id, subject=row.id,
-                detail={"approved_for": user},
-            )  # fmt: skip
+        await store.add(connection, row)
+        await record(
+            connection, Action.KEY_CREATED, actor=user, at=now, network=network.id, subject=row.id,
+            detail={"approved_for": user},
+        )  # fmt: skip
         return row
+
+    async def approved(self, connection: AsyncConnection, public: bytes, user: str) -> KeyRow | None:
+        """The key that a machine got by an approval of this person, by its public half."""
+        row = await store.read(connection, admission_key.id_of(public))
+        return row if row is not None and (row.public, row.user) == (public, user) else None
 
     def pin(self, network: LiveNetwork) -> bytes:
         """The 16 bytes by which a machine knows this network and this server."""

@@ -17,7 +17,7 @@ from warren.limits import FORM_MAX_FIELDS
 from warren.protocol.rest.problem import STATUS_OF
 from warren.server.services import services_of
 from warren.server.signon.pages import page
-from warren.server.signon.rules import SESSION_LIFETIME_S, Step
+from warren.server.signon.rules import KNOWN_BROWSER_LIFETIME_S, SESSION_LIFETIME_S, Step
 from warren.server.signon.service import NewSession, Session
 
 HTTPRequest = Request[Any, Any, Any]
@@ -85,6 +85,15 @@ def cookie_name(request: HTTPRequest) -> str:
     return "__Host-warren" if services_of(request).base_url.startswith("https://") else "warren"
 
 
+def mark_of(request: HTTPRequest) -> str:
+    """The mark of an earlier sign-on that the browser shows; empty where it shows none."""
+    return request.cookies.get(_mark_name(request), "")
+
+
+def _mark_name(request: HTTPRequest) -> str:
+    return f"{cookie_name(request)}-known"
+
+
 def with_session(request: HTTPRequest, response: Response[Any], secret: str) -> Response[Any]:
     """The answer, with the cookie of a session."""
     response.set_cookie(
@@ -102,7 +111,18 @@ def with_session(request: HTTPRequest, response: Response[Any], secret: str) -> 
 def entered(request: HTTPRequest, new: NewSession, afterwards: str) -> Response[Any]:
     """On to where the person wanted, or first to the page of second factors."""
     goes = {Step.WHOLE: afterwards, Step.SECOND: f"{SECOND}?next={afterwards}", Step.SET_UP: FACTORS}
-    return with_session(request, Redirect(goes[new.step], status_code=303), new.secret)
+    response = with_session(request, Redirect(goes[new.step], status_code=303), new.secret)
+    if new.mark:
+        response.set_cookie(
+            _mark_name(request),
+            new.mark,
+            max_age=KNOWN_BROWSER_LIFETIME_S,
+            path="/",
+            secure=services_of(request).base_url.startswith("https://"),
+            httponly=True,
+            samesite="strict",
+        )
+    return response
 
 
 def afterwards_of(asked: str) -> str:

@@ -26,6 +26,7 @@ from warren.server.signon.browsers import (
     cookie_name,
     cookie_of,
     entered,
+    mark_of,
     own_session,
     read_form,
     said,
@@ -52,7 +53,7 @@ async def sign_on(request: HTTPRequest) -> Response[Any]:
     name, afterwards = form.get("name", ""), afterwards_of(form.get("next", ""))
     try:
         new = await services_of(request).signon.sign_on(
-            name, form.get("password", ""), address_of(request), before=cookie_of(request)
+            name, form.get("password", ""), address_of(request), before=cookie_of(request), mark=mark_of(request)
         )
     except WarrenError as error:
         return sign_on_page(request, afterwards, error, name)

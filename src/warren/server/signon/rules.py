@@ -15,6 +15,7 @@ DEVICE_LIFETIME_S: Final = 300
 DEVICE_TRIES_MAX: Final = 10
 SESSION_LIFETIME_S: Final = 12 * 3600
 SESSION_IDLE_S: Final = 3600
+KNOWN_BROWSER_LIFETIME_S: Final = 180 * 86400  # a browser that is not used for longer is as any other
 FIRST_LINK_LIFETIME_S: Final = 24 * 3600
 FAILURES_AN_ACCOUNT_MAX: Final = 10
 FAILURES_AN_ADDRESS_MAX: Final = 50

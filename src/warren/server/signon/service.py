@@ -18,10 +18,16 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from warren.errors import Code, WarrenError
-from warren.limits import DEVICE_REQUESTS_AN_ADDRESS_MAX, DEVICE_REQUESTS_MAX, DEVICE_TOKEN_LIFETIME_S
+from warren.limits import (
+    DEVICE_ANSWERED_AGAIN_S,
+    DEVICE_REQUESTS_AN_ADDRESS_MAX,
+    DEVICE_REQUESTS_MAX,
+    DEVICE_TOKEN_LIFETIME_S,
+)
+from warren.model.keys import Secret
 from warren.protocol.rest.device import DeviceAsk
 from warren.server.accounts import store as account_store
-from warren.server.accounts.rules import Caller, Scope, unknown_network
+from warren.server.accounts.rules import LOCAL_ISSUER, Caller, Scope, unknown_network
 from warren.server.accounts.service import Accounts
 from warren.server.accounts.store import UserRow
 from warren.server.audit.service import Action as Audit
@@ -34,10 +40,12 @@ from warren.server.invites.store import KeyRow
 from warren.server.networks.live import LiveNetwork
 from warren.server.networks.service import Networks
 from warren.server.signon import rules, store
+from warren.server.signon.guessing import Guessing, Try
 from warren.server.signon.rules import Step, Throttle
 from warren.server.signon.store import DeviceRow, SessionRow
 
 SECRET_BYTES = 32
+_NONCE_CHARS = 16  # 96 bits
 _CODE_ATTEMPTS = 5  # a code that another request has is drawn anew
 _LOOK_EVERY_S = 2.0  # how soon a decision made at another server of the database is seen
 _SEEN_EVERY_S = 60  # how exactly the idle time of a session is kept
@@ -60,10 +68,12 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """A session that begins: what its cookie holds, and how far it is."""
+    """A session that begins: what its cookie holds, how far it is, and the mark by which the browser is known as this
+    person's from then on (empty where nothing is guessed: they have no password here, or a factor is missing)."""
 
     secret: str
     step: Step
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +105,11 @@ class SignOn:
         networks: Networks,
         invites: Invites,
         factors: Factors,
+        key: Secret[bytes],
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
+        """`key`: what marks of known browsers are made with."""
         self._database = database
         self._accounts = accounts
         self._networks = networks
@@ -106,29 +118,37 @@ class SignOn:
         self._decided = asyncio.Condition()
         self._clock = clock
         self._monotonic = monotonic
-        self._by_account = Throttle(rules.FAILURES_AN_ACCOUNT_MAX)
-        self._by_address = Throttle(rules.FAILURES_AN_ADDRESS_MAX)
+        self._mark_key = hmac.digest(key.reveal(), b"warren/known-browser/v1", "sha256")
+        self._guessing = Guessing()
         self._codes = Throttle(rules.DEVICE_TRIES_MAX)
 
     # --- browsers ---
 
-    async def sign_on(self, name: str, password: str, address: str, *, before: str = "") -> NewSession:
-        """Begin a session; `before`: the cookie of the one that it takes the place of.
+    async def sign_on(self, name: str, password: str, address: str, *, before: str = "", mark: str = "") -> NewSession:
+        """Begin a session; `before`: the cookie of the one that it takes the place of; `mark`: of a known browser.
 
         Raises WarrenError UNAUTHENTICATED (one text for every reason) or BUSY.
         """
         subject = name.strip().lower()[:255]
-        self._check_tries(self._by_account, subject)
-        self._check_tries(self._by_address, address)
-        now = self._monotonic()
-        self._by_account.fail(subject, now)
-        self._by_address.fail(address, now)
-        user = await self._accounts.check_password(subject, password)
+        one, now = Try(subject, address, self._browser(subject, mark)), self._monotonic()
+        if (wait_s := self._guessing.wait_s(one, now)) > 0:
+            raise _too_many_tries(wait_s)
+        self._guessing.begin(one, now)
+        user = await self._accounts.check_password(subject, password, address)
         if user is None:
             raise WarrenError(Code.UNAUTHENTICATED, "that name and password do not belong together", "try again")
-        self._by_account.forgive(subject)
-        self._by_address.take_back(address)
+        self._guessing.was_right(one)
         return await self.begin(user, before=before)
+
+    def _browser(self, subject: str, mark: str) -> str:
+        """What a mark says: which browser this is of the account, empty where it does not say so."""
+        nonce = mark[:_NONCE_CHARS]
+        right = hmac.compare_digest(self._mark(subject, nonce).encode(), mark.encode("utf-8", "replace"))
+        return nonce if right else ""
+
+    def _mark(self, subject: str, nonce: str) -> str:
+        said = f"{subject}\0{nonce}".encode("utf-8", "surrogatepass")
+        return nonce + _to_text(hmac.digest(self._mark_key, said, "sha256"))
 
     async def begin(self, user: UserRow, *, shown: bool = False, before: str = "") -> NewSession:
         """A new session of somebody who proved who they are; its secret goes into the cookie. `shown`: by two factors;
@@ -166,7 +186,8 @@ class SignOn:
         await store.add_session(connection, row)
         if step is Step.WHOLE:
             await record(connection, Audit.SIGNED_ON, actor=user.name, at=now, network=None, subject=user.id)
-        return NewSession(secret, step)
+        is_guessed = step is Step.WHOLE and user.issuer == LOCAL_ISSUER
+        return NewSession(secret, step, self._mark(user.subject, _new_secret()[:_NONCE_CHARS]) if is_guessed else "")
 
     async def session(self, secret: str) -> Session | None:
         """The whole session of a cookie; None where it is not, or no longer, good."""
@@ -264,27 +285,41 @@ class SignOn:
         now, digest = int(self._clock()), _digest("device", secret)
         async with self._database.read() as connection:
             row = await store.read_device(connection, digest)
-        if row is None or row.expires_at <= now or row.state == "spent":
+        if row is None or row.expires_at <= now:
             return Polled("expired")
-        return await self._take(digest, now) if row.state == "approved" else Polled(row.state)
+        if row.state not in {"approved", "spent"}:
+            return Polled(row.state)
+        try:
+            return await self._take(secret, now)
+        except IntegrityError:  # its key has the name of another one: it makes a new one with its next request
+            return Polled("expired")
 
-    async def _take(self, digest: bytes, now: int) -> Polled:
+    async def _take(self, secret: str, now: int) -> Polled:
+        """Give what was approved. It is made once, in the statement's own transaction, of the secret that the program
+        polls with: asked again a moment later, because an answer was lost, the same comes out and nothing is made."""
+        digest, drawn = _digest("device", secret), _drawn_from(secret)
         async with self._database.write() as connection:
-            taken = await store.spend_device(connection, digest, now)
-        if taken is None or taken.user is None:
-            return Polled("expired")
-        user = await self._accounts.find(taken.user)
-        if user.disabled_at is not None:
-            return Polled("expired")
-        if taken.join_public is not None:
-            network = self._networks.find((taken.network or b"").hex())
-            key = await self._invites.approve(network, taken.join_public, user.id, rules.DEVICE_LIFETIME_S)
-            return Polled("approved", user, key=key)
-        name = f"{taken.hostname or 'a program'} at {taken.address}"[:80]
-        made = await self._accounts.create_token(
-            user, name, Scope.MANAGE, DEVICE_TOKEN_LIFETIME_S, actor=user.name, factor_at=taken.factor_at
-        )
-        return Polled("approved", user, made.secret.reveal())
+            taken = await store.spend_device(connection, digest, now, now + DEVICE_ANSWERED_AGAIN_S)
+            row = taken or await store.read_device(connection, digest)
+            user = None if row is None or row.user is None else await account_store.hold_user(connection, row.user)
+            if row is None or user is None or user.disabled_at is not None:
+                return Polled("expired")
+            if row.join_public is not None:
+                network = self._networks.find((row.network or b"").hex())
+                if taken is None:
+                    key = await self._invites.approved(connection, row.join_public, user.id)
+                else:
+                    key = await self._invites.approve(
+                        connection, network, row.join_public, user.id, rules.DEVICE_LIFETIME_S
+                    )
+                return Polled("expired") if key is None else Polled("approved", user, key=key)
+            if taken is not None:
+                name = f"{row.hostname or 'a program'} at {row.address}"[:80]
+                await self._accounts.create_token_within(
+                    connection, user, name, Scope.MANAGE, DEVICE_TOKEN_LIFETIME_S, actor=user.name,
+                    factor_at=row.factor_at, drawn=drawn,
+                )  # fmt: skip
+            return Polled("approved", user, self._accounts.show_token(drawn).reveal())
 
     async def networks_of(self, session: Session) -> list[LiveNetwork]:
         """The networks that a person may add a machine to."""
@@ -378,7 +413,7 @@ class SignOn:
     def _check_tries(self, throttle: Throttle, subject: str) -> None:
         wait_s = throttle.wait_s(subject, self._monotonic())
         if wait_s > 0:
-            raise WarrenError(Code.BUSY, "too many wrong tries", f"try again in {int(wait_s / 60) + 1} minutes")
+            raise _too_many_tries(wait_s)
 
 
 def _caller(user: UserRow) -> Caller:
@@ -398,8 +433,21 @@ def _no_link() -> WarrenError:
     )
 
 
+def _too_many_tries(wait_s: float) -> WarrenError:
+    return WarrenError(Code.BUSY, "too many wrong tries", f"try again in {int(wait_s / 60) + 1} minutes")
+
+
 def _new_secret() -> str:
-    return base64.urlsafe_b64encode(os.urandom(SECRET_BYTES)).rstrip(b"=").decode()
+    return _to_text(os.urandom(SECRET_BYTES))
+
+
+def _to_text(secret: bytes) -> str:
+    return base64.urlsafe_b64encode(secret).rstrip(b"=").decode()
+
+
+def _drawn_from(secret: str) -> bytes:
+    """The random bytes of the token that a program's own secret stands for."""
+    return hashlib.sha512(f"warren/device-token/v1\0{secret}".encode("utf-8", "surrogatepass")).digest()
 
 
 def _digest(kind: str, secret: str) -> bytes:

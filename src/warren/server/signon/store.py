@@ -176,8 +176,8 @@ async def decide_device(
     return None if row is None else DeviceRow(*row)
 
 
-async def spend_device(connection: AsyncConnection, digest: bytes, now: int) -> DeviceRow | None:
-    """Take what was approved, once; None where there is nothing to take."""
+async def spend_device(connection: AsyncConnection, digest: bytes, now: int, until: int) -> DeviceRow | None:
+    """Take what was approved, once; None where there is nothing to take. The row stays until then (Unix seconds)."""
     statement = (
         update(device_requests)
         .where(
@@ -185,7 +185,7 @@ async def spend_device(connection: AsyncConnection, digest: bytes, now: int) -> 
             device_requests.c.state == "approved",
             device_requests.c.expires_at > now,
         )
-        .values(state="spent")
+        .values(state="spent", expires_at=until)
         .returning(*_DEVICE)
     )
     row = (await connection.execute(statement)).first()

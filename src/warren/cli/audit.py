@@ -1,0 +1,55 @@
+"""`warren audit`: who changed who may do what, as the server kept it."""
+
+import time
+
+import msgspec
+
+from warren.cli import output
+from warren.cli.grammar import Parsed
+from warren.cli.server_call import network_name, rest_client
+from warren.client.rest import RestClient
+from warren.limits import AUDIT_PAGE, AUDIT_PAGE_MAX
+from warren.protocol.rest.audit import AuditEntry, AuditPage
+
+_SHOWN_MAX = 100_000  # entries of one command; who wants more asks the API page by page
+
+
+def audit(parsed: Parsed) -> int:
+    """Print the newest entries, the newest last, as a log is read."""
+    client = rest_client(parsed)
+    wanted = parsed.number("limit", 1, _SHOWN_MAX) or AUDIT_PAGE
+    if parsed.is_on("all-networks"):
+        path: tuple[str, ...] = ("audit",)
+    else:
+        path = ("networks", network_name(parsed, client), "audit")
+    entries = _newest(client, path, wanted, parsed.text("action") or "")
+    if parsed.is_on("json"):
+        output.say_json(AuditPage(entries=tuple(entries)))
+        return output.DONE
+    output.table(("WHEN", "WHO", "DID", "TO", "DETAIL"), [_row(one) for one in reversed(entries)])
+    return output.DONE
+
+
+def _newest(client: RestClient, path: tuple[str, ...], wanted: int, action: str) -> list[AuditEntry]:
+    """As many as are wanted, a page at a time."""
+    entries: list[AuditEntry] = []
+    before: int | None = None
+    while len(entries) < wanted:
+        query = {"limit": str(min(AUDIT_PAGE_MAX, wanted - len(entries)))}
+        query |= ({} if before is None else {"before": str(before)}) | ({"action": action} if action else {})
+        page = client.get(*path, kind=AuditPage, query=query)
+        entries += page.entries
+        before = page.next
+        if before is None:
+            break
+    return entries
+
+
+def _row(one: AuditEntry) -> tuple[str, ...]:
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.at))
+    detail = ", ".join(f"{name} {_plain(value)}" for name, value in one.detail.items() if value not in (None, "", []))
+    return (when, one.actor, one.action, one.subject[:16], detail)
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

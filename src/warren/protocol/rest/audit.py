@@ -1,0 +1,29 @@
+"""`/api/v1/audit` and `/api/v1/networks/{network}/audit`: who changed who may do what, the newest first.
+
+GET takes `before` (a number: older entries only), `limit` and `action` (a word of the log, or the part before its dot).
+`next` of an answer is the `before` of the page that follows; none on the last page.
+"""
+
+from typing import Any
+
+import msgspec
+
+
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One change. `at`: Unix seconds; `network`: its id in hex, empty where it is the server's; `detail` holds no
+    secrets."""
+
+    number: int
+    at: float
+    actor: str
+    action: str
+    network: str
+    subject: str
+    detail: dict[str, Any]
+
+
+class AuditPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to GET."""
+
+    entries: tuple[AuditEntry, ...]
+    next: int | None = None

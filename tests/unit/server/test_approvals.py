@@ -1,0 +1,90 @@
+"""Machines that an admin lets in: for whom, with which groups, and not for somebody who is shut out."""
+
+import os
+
+import pytest
+from tests.unit.server.conftest import Features
+
+from warren.errors import Code, WarrenError
+from warren.model.ids import Identity
+from warren.model.keys import Secret, SigningKeyPair
+from warren.policy.language import is_readable
+from warren.server.accounts import store as account_store
+from warren.server.accounts.store import UserRow
+from warren.server.approvals import rules
+from warren.server.networks import store as network_store
+from warren.trust import acts, admission_key, root_key
+from warren.trust.batches import Draft, Pen
+from warren.trust.documents import Membership
+from warren.trust.floors import Floors
+from warren.trust.verify import verify
+from warren.trust.view import View
+
+ALICE = "ualice00000"
+
+
+async def view_of(features: Features) -> View:
+    network = features.network
+    async with features.database.read() as connection:
+        held = [one.raw for one in await network_store.read_documents(connection, network.id)]
+    known = rules._authentic(network.id, [network.row.genesis, *held])
+    return verify(network.id, known, floors=Floors(), now=int(features.clock[0]), readable=is_readable)
+
+
+async def sign(features: Features, *given: object) -> tuple[bytes, ...]:
+    """What the root signs of these acts."""
+    _, root = root_key.parse_root(features.networks.root_secret(features.network).reveal())
+    draft = Draft(await view_of(features), Pen(root), now=int(features.clock[0]), readable=is_readable)
+    for act in given:
+        act(draft)  # type: ignore[operator]
+    return draft.batch().raws
+
+
+async def machine_of_alice(features: Features) -> Identity:
+    """Alice's machine asks to be let into the locked network."""
+    async with features.database.write() as connection:
+        alice = UserRow(ALICE, "https://idp.example", "1", "alice", None, False, 1, None, '["eng","ops"]')  # noqa: FBT003
+        await account_store.add_user(connection, alice)
+        seed = os.urandom(32)
+        public = SigningKeyPair(seed).public
+        row = await features.invites.approve(connection, features.network, public, ALICE, 300)
+    line = admission_key.format_key(
+        admission_key.AdmissionKey(row.id, Secret(seed), features.invites.pin(features.network))
+    )
+    await features.approvals.submit(features.network, await sign(features, acts.lock), actor="owner")
+    join = features.join_message(line, SigningKeyPair(os.urandom(32)), "cam")
+    await features.approvals.ask(features.network, join, hostname="cam")
+    return Identity(join.identity)
+
+
+async def approve(features: Features, identity: Identity) -> None:
+    (waits,) = await features.approvals.waiting(features.network)
+
+    def act(draft: Draft) -> None:
+        acts.approve(draft, identity, hostname="cam", user=waits.user, groups=tuple(waits.groups))
+
+    await features.approvals.submit(features.network, await sign(features, act), actor="owner")
+
+
+async def test_who_is_approved_has_the_groups_that_their_provider_said_of_them_last(features: Features) -> None:
+    identity = await machine_of_alice(features)
+    async with features.database.write() as connection:
+        await account_store.set_label(connection, ALICE, name="alice", groups='["ops"]')
+    await approve(features, identity)
+    member = (await view_of(features)).members[identity].membership
+    assert isinstance(member, Membership)
+    assert (member.user, member.groups) == (ALICE, ("ops",))
+
+
+async def test_nobody_approves_a_machine_of_somebody_who_is_shut_out(features: Features) -> None:
+    identity = await machine_of_alice(features)
+    async with features.database.write() as connection:
+        await account_store.set_disabled(connection, ALICE, 7)
+    with pytest.raises(WarrenError) as caught:
+        await approve(features, identity)
+    assert caught.value.code is Code.FORBIDDEN
+    assert identity not in (await view_of(features)).members
+    async with features.database.write() as connection:
+        await account_store.set_disabled(connection, ALICE, None)
+    await approve(features, identity)
+    assert identity in (await view_of(features)).members
