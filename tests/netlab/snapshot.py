@@ -36,9 +36,13 @@ class Snapshot:
 
     def difference(self, later: "Snapshot") -> list[str]:
         """What `later` lacks (`-`) and has more (`+`), readable; empty if they are the same."""
-        gone = [f"- {subject}: {text}" for subject, text in sorted(self.facts - later.facts)]
+        gone = self.missing(later)
         come = [f"+ {subject}: {text}" for subject, text in sorted(later.facts - self.facts)]
         return gone + come
+
+    def missing(self, later: "Snapshot") -> list[str]:
+        """What `later` lacks, whatever it has more."""
+        return [f"- {subject}: {text}" for subject, text in sorted(self.facts - later.facts)]
 
 
 def take(run: Callable[[Sequence[str]], str]) -> Snapshot:

@@ -35,6 +35,8 @@ _ON = (
             Flag("operator", "the user who may change this daemon besides root", Kind.TEXT, "USER"),
             Flag("port", "the UDP port to listen on; a random one, kept, if not given", Kind.NUMBER, "PORT"),
             Flag("force-relay", "send by relays only, and tell nobody this machine's addresses", can_be_no=True),
+            Flag("alias", "what the network is called on this machine, where two have one name", Kind.TEXT, "NAME"),
+            Flag("ipv6-only", "be in the network by IPv6 alone: its IPv4 prefix is in use here", can_be_no=True),
             Flag(
                 "transport",
                 "cipher between machines: auto (AES-256-GCM where both are fast at it), or wireguard (its own only)",

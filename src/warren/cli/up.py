@@ -127,6 +127,8 @@ def request_of(parsed: Parsed) -> UpRequest:
         operator=parsed.text("operator"),
         port=parsed.number("port", 1, 65535),
         force_relay=parsed.switch("force-relay"),
+        alias=parsed.text("alias"),
+        ipv6_only=parsed.switch("ipv6-only"),
         transport=_transport(parsed.text("transport")),
         timeout_s=timeout_s(parsed),
     )

@@ -19,7 +19,8 @@ SETTINGS_FILE = "settings.json"
 
 class Membership(msgspec.Struct, frozen=True, kw_only=True):
     """`server` is the URL, `server_key` what the pin vouched for. `port` 0: any, kept. `name` is the last known one.
-    `force_relay`: no direct path is looked for or answered. `transport`: what may seal packets.
+    `force_relay`: no direct path is looked for or answered. `transport`: what may seal packets. `alias`: what the
+    network is called on this machine, empty: as it calls itself. `ipv4`: whether it is here by IPv4 too.
     """
 
     server: str
@@ -33,6 +34,8 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     force_relay: bool = False
     transport: TransportWish = "auto"
+    alias: Annotated[str, Meta(max_length=63)] = ""
+    ipv4: bool = True
 
 
 def load(store: Store) -> Membership:

@@ -16,7 +16,7 @@ from warren.model.transport import AES_OFFER, Transport
 from warren.policy.language import Policy as AccessPolicy
 from warren.policy.language import parse as parse_policy
 from warren.policy.verdict import Opening, Party, Verdict, allows, openings
-from warren.trust.documents import Settings
+from warren.trust.founding import suffix_of
 from warren.trust.view import VerifiedMember, View
 
 
@@ -67,6 +67,15 @@ class SelfNode:
 
 
 @dataclass(frozen=True, slots=True)
+class Here:
+    """What this machine alone chose for a network. `alias`: what it is called here, in names too, where another one
+    has its name; without `ipv4` it is here by IPv6 alone, where its IPv4 prefix is something else already."""
+
+    alias: str = ""
+    ipv4: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkMap:
     """One network as this node sees it; `prefixes` are the network's own (a blackhole route each), `transport` is what
     this node does at most.
@@ -93,7 +102,11 @@ def membership_refusal(view: View, me: Identity) -> WarrenError | None:
 
 
 def build(
-    view: View, presence: Mapping[Identity, Presence], me: Identity, transport: Transport = Transport.WIREGUARD
+    view: View,
+    presence: Mapping[Identity, Presence],
+    me: Identity,
+    transport: Transport = Transport.WIREGUARD,
+    here: Here | None = None,
 ) -> NetworkMap | None:
     """The map of this moment; None where this node is no member or the network has no settings (nothing is in force).
 
@@ -102,19 +115,21 @@ def build(
     settings = view.settings
     if settings is None or membership_refusal(view, me) is not None:
         return None
+    here = here or Here()
+    place = _Place(here.alias or settings.name, suffix_of(here.alias) if here.alias else settings.suffix, here.ipv4)
     policy = parse_policy(view.policy.text) if view.policy is not None else None
     own = view.members[me]
     peers = (
-        _peer(member, record_keys, settings, _Ruled(policy, own, member), presence.get(identity))
+        _peer(member, record_keys, place, _Ruled(policy, own, member), presence.get(identity))
         for identity, member in sorted(view.members.items())
         if identity != me and (record_keys := _keys(member)) is not None
     )
     return NetworkMap(
         network=view.network,
-        name=settings.name,
-        suffix=settings.suffix,
-        me=SelfNode(me, _name(own), _fqdn(_name(own), settings), _addresses(own)),
-        prefixes=(ip_network(settings.prefix4), ip_network(settings.prefix6)),
+        name=place.name,
+        suffix=place.suffix,
+        me=SelfNode(me, _name(own), place.fqdn(_name(own)), place.addresses(own)),
+        prefixes=place.prefixes(ip_network(settings.prefix4), ip_network(settings.prefix6)),
         peers=tuple(peers),
         transport=transport,
     )
@@ -131,7 +146,7 @@ def _keys(member: VerifiedMember) -> tuple[tuple[bytes, ...], bytes] | None:
 def _peer(
     member: VerifiedMember,
     keys: tuple[tuple[bytes, ...], bytes],
-    settings: Settings,
+    place: "_Place",
     ruled: "_Ruled",
     presence: Presence | None,
 ) -> Peer:
@@ -140,8 +155,8 @@ def _peer(
     return Peer(
         identity=member.identity,
         name=name,
-        fqdn=_fqdn(name, settings),
-        addresses=_addresses(member),
+        fqdn=place.fqdn(name),
+        addresses=place.addresses(member),
         wireguard_keys=keys[0],
         path_key=keys[1],
         allowed=verdict.allowed,
@@ -191,9 +206,19 @@ def _name(member: VerifiedMember) -> HostLabel:
     return HostLabel(f"n-{show_identity(member.identity)[:10]}")
 
 
-def _fqdn(name: HostLabel, settings: Settings) -> str:
-    return f"{name}.{settings.suffix}"
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """How names and addresses of a network are on this machine."""
 
+    name: str
+    suffix: str
+    ipv4: bool
 
-def _addresses(member: VerifiedMember) -> tuple[IPv4Address | IPv6Address, ...]:
-    return (member.ipv6,) if member.ipv4 is None else (member.ipv4, member.ipv6)
+    def fqdn(self, name: HostLabel) -> str:
+        return f"{name}.{self.suffix}"
+
+    def addresses(self, member: VerifiedMember) -> tuple[IPv4Address | IPv6Address, ...]:
+        return (member.ipv4, member.ipv6) if self.ipv4 and member.ipv4 is not None else (member.ipv6,)
+
+    def prefixes(self, *all_of_it: IPv4Network | IPv6Network) -> tuple[IPv4Network | IPv6Network, ...]:
+        return tuple(prefix for prefix in all_of_it if self.ipv4 or prefix.version == 6)

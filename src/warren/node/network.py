@@ -44,7 +44,7 @@ from warren.node.host.pause import Pause
 from warren.node.keys import NodeKeys
 from warren.node.ledger import Held, Ledger
 from warren.node.membership import Membership
-from warren.node.netmap import NetworkMap, Peer, Presence, build
+from warren.node.netmap import Here, NetworkMap, Peer, Presence, build
 from warren.node.paths.budget import ProbeBudget
 from warren.node.paths.candidates import Prefix
 from warren.node.paths.echo import Echoes
@@ -145,7 +145,8 @@ class Network:
     @property
     def name(self) -> str:
         """The network's name, as its settings or the last known ones say."""
-        return self.map.name if self.map is not None else self.parts.membership.name or self.id.hex()[:10]
+        kept = self.parts.membership
+        return self.map.name if self.map is not None else kept.alias or kept.name or self.id.hex()[:10]
 
     @property
     def held(self) -> Held | None:
@@ -289,6 +290,14 @@ class Network:
         if await self._keep(transport=wish):
             self._rebuild()
             self._publish_if_needed()
+
+    async def set_here(self, *, alias: str | None = None, ipv4: bool | None = None) -> None:
+        """What the network is called on this machine, and whether it is here by IPv4 too: at once and from then on."""
+        kept = self.parts.membership
+        wanted = Here(kept.alias if alias is None else alias, kept.ipv4 if ipv4 is None else ipv4)
+        if await self._keep(alias=wanted.alias, ipv4=wanted.ipv4):
+            self.failure = None  # what stood in its way may not any more: the host's next run says so
+            self._rebuild()
 
     async def _keep(self, **wishes: object) -> bool:
         """Write wishes of this machine's owner beside the membership; False where they are kept already."""
@@ -495,7 +504,8 @@ class Network:
         self._clock.see(held.view.newest_date)
         self._troubles.take(held, time.monotonic())
         self._show_trouble()
-        network = build(held.view, self._presence, self.me, self.transport)
+        kept = self.parts.membership
+        network = build(held.view, self._presence, self.me, self.transport, Here(kept.alias, kept.ipv4))
         if network != self.map:
             self.map = network
             self._on_change()

@@ -297,7 +297,7 @@ class _Foreign:
                 if _overlap(prefix, theirs):
                     return (
                         f"network {other.name} uses {theirs}, and one machine cannot be in both",
-                        f"leave {other.name}, or have one of the two made with another --prefix",
+                        f"leave {other.name}, or have one of the two made with another --prefix{_by_ipv6(prefix)}",
                     )
         return None
 
@@ -308,7 +308,7 @@ class _Foreign:
             if inside or (_contains(subnet, prefix) and subnet != _SHARED_SPACE):
                 return (
                     f"this machine has {address.interface} on {address.link}",
-                    f"renumber {address.link}, or have the network made with another --prefix",
+                    f"renumber {address.link}, or have the network made with another --prefix{_by_ipv6(prefix)}",
                 )
         return None
 
@@ -317,15 +317,20 @@ class _Foreign:
             if route.gateway is not None and route.gateway in prefix:
                 return (
                     f"this machine's way to {route.prefix} goes by {route.gateway} on {route.link}",
-                    "have the network made with another --prefix",
+                    f"have the network made with another --prefix{_by_ipv6(prefix)}",
                 )
             if _contains(prefix, route.prefix) and route != blackhole(prefix):
                 leads = f"to {route.link}" if route.link else f"nowhere ({route.kind})"
                 return (
                     f"this machine already routes {route.prefix} {leads}",
-                    "remove that route, or have the network made with another --prefix",
+                    f"remove that route, or have the network made with another --prefix{_by_ipv6(prefix)}",
                 )
         return None
+
+
+def _by_ipv6(prefix: Prefix) -> str:
+    """A way out that this machine has alone."""
+    return "; or be in it by IPv6 alone: warren up --ipv6-only" if prefix.version == 4 else ""
 
 
 def _contains(outer: Prefix, inner: Prefix) -> bool:

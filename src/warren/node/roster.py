@@ -9,6 +9,7 @@ whose folder is damaged is not started, not deleted and not joined anew: it is s
 
 import asyncio
 import contextlib
+import itertools
 import shutil
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -45,6 +46,7 @@ _UNFINISHED = ".new"  # ends the name of a folder that is being written; the ser
 
 
 Fits = Callable[[Sequence[IPv4Network | IPv6Network]], Awaitable[None]]
+ALIAS_STEM_CHARS = 58  # of a label's 63, before a hyphen and a number
 NETWORK_ID_MIN_DIGITS = 6  # fewer are more likely a name that was mistyped
 
 
@@ -163,7 +165,7 @@ class Roster:
                 raise WarrenError(Code.CONFLICT, f"this machine is in {NETWORKS_MAX} networks", "leave one first")
             try:
                 if self._fits is not None:  # before the key is used up
-                    await self._fits(introduced.prefixes)
+                    await self._fits([one for one in introduced.prefixes if entry.ipv4 or one.version == 6])
                 parts = await asyncio.to_thread(self._begin, introduced, entry, port or 0, transport)
             except BaseException:
                 introduced.connection.abort()
@@ -230,6 +232,15 @@ class Roster:
                 _delete(folder)
             put_in_place(former, folder)
 
+    async def settle_name(self, network: Network) -> None:
+        """Call a network something else on this machine where one that was joined before has its name: names of
+        machines would mean two."""
+        taken = {one.name for one in self.networks if one is not network}
+        if network.name not in taken or network.map is None:
+            return
+        free = (f"{network.name[:ALIAS_STEM_CHARS]}-{number}" for number in itertools.count(2))
+        await network.set_here(alias=next(name for name in free if name not in taken))
+
     async def stop_all(self) -> None:
         """Say goodbye everywhere; the folders stay."""
         async with self._one_change:
@@ -257,6 +268,7 @@ class Roster:
             ephemeral=entry.ephemeral,
             port=port,
             transport=transport,
+            ipv4=entry.ipv4,
         )
         own_keys = node_keys.generate()
         _write_new(self._store(unfinished), own_keys, introduced.genesis.raw, joining)

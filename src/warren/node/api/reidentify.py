@@ -35,7 +35,7 @@ async def answer(scope: Scope, request: Request, reply: Reply) -> None:
         await reply.result(ReidentifyResult(network=name))
         return
     check_tun_rights()
-    entry = Entry(hostname, before.tags, before.ephemeral)
+    entry = Entry(hostname, before.tags, before.ephemeral, before.ipv4)
     try:
         async with asyncio.timeout(body.timeout_s):
             joined = await scope.roster.reidentify(network, key, entry)

@@ -8,11 +8,12 @@ cannot be brought up is left again, so that a refused first `up` leaves nothing 
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from warren.errors import Code, WarrenError
 from warren.limits import UP_SESSION_WAIT_S, UP_TIMEOUT_MAX_S
-from warren.model.names import parse_host_label, parse_tag, suggest_host_label
+from warren.model.names import parse_host_label, parse_network_name, parse_tag, suggest_host_label
 from warren.model.transport import TransportWish
 from warren.node.api.caller import uid_of_user
 from warren.node.api.http import Reply, Request
@@ -42,6 +43,8 @@ class _Wish:
     hostname: str | None
     network: str | None
     force_relay: bool | None
+    alias: str | None
+    ipv6_only: bool | None
     transport: TransportWish | None
 
 
@@ -54,15 +57,7 @@ async def answer(scope: Scope, request: Request, reply: Reply) -> None:
     scope.roster.load()
     networks, joined = await _networks(scope, wish, reply)
     try:
-        if wish.force_relay is not None:
-            for network in networks:
-                await network.set_force_relay(forced=wish.force_relay)
-        if wish.transport is not None:
-            for network in networks:
-                await network.set_transport(wish.transport)
-        if wish.port is not None:
-            for network in networks:
-                await network.set_port(wish.port)
+        await _set_wishes(scope, wish, networks)
         await scope.set_wanted(up=True, operator_uid=wish.operator_uid)
         if scope.convergence is not None:
             scope.convergence.request()
@@ -70,6 +65,7 @@ async def answer(scope: Scope, request: Request, reply: Reply) -> None:
             if network.is_waiting and network is joined:
                 await _tell_waiting(network, reply)
             await in_force(network, deadline - loop.time())
+            await scope.roster.settle_name(network)
     except WarrenError:
         if joined is not None and joined.is_waiting:
             raise _still_waiting(joined) from None
@@ -117,6 +113,7 @@ def _read(request: Request, scope: Scope) -> _Wish:
             hostname=parse_host_label(name) if body.hostname is not None else name,
             tags=tuple(parse_tag(tag) for tag in body.tags or ()),
             ephemeral=bool(body.ephemeral),
+            ipv4=not body.ipv6_only,
         ),
         operator_uid=operator_uid,
         port=body.port,
@@ -124,8 +121,31 @@ def _read(request: Request, scope: Scope) -> _Wish:
         hostname=body.hostname,
         network=body.network,
         force_relay=body.force_relay,
+        alias=None if body.alias is None else parse_network_name(body.alias),
+        ipv6_only=body.ipv6_only,
         transport=body.transport,
     )
+
+
+async def _set_wishes(scope: Scope, wish: _Wish, networks: Sequence[Network]) -> None:
+    """What can be changed in a network that this machine is in."""
+    if (wish.alias is not None or wish.ipv6_only is not None) and len(networks) != 1:
+        raise WarrenError(
+            Code.INVALID_ARGUMENT, "an alias, or IPv6 alone, is for one network", "name it with --network"
+        )
+    if wish.alias is not None:
+        if any(one.name == wish.alias for one in scope.roster.networks if one not in networks):
+            raise WarrenError(Code.CONFLICT, f"another network is called '{wish.alias}' on this machine already")
+        await networks[0].set_here(alias=wish.alias)
+    for network in networks:
+        if wish.ipv6_only is not None:
+            await network.set_here(ipv4=not wish.ipv6_only)
+        if wish.force_relay is not None:
+            await network.set_force_relay(forced=wish.force_relay)
+        if wish.transport is not None:
+            await network.set_transport(wish.transport)
+        if wish.port is not None:
+            await network.set_port(wish.port)
 
 
 async def _networks(scope: Scope, wish: _Wish, reply: Reply) -> tuple[tuple[Network, ...], Network | None]:

@@ -44,11 +44,12 @@ class Introduced:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a node says of itself when it joins."""
+    """What a node says of itself when it joins; `ipv4` is its own affair: whether it is in the network by that too."""
 
     hostname: str
     tags: tuple[str, ...]
     ephemeral: bool
+    ipv4: bool = True
 
 
 async def introduce(place: ServerPlace, key: AdmissionKey) -> Introduced:

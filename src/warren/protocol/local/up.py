@@ -10,7 +10,8 @@ class UpRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What the user typed; None means 'as it was'.
 
     Without `server` the networks on disk are brought up; `network` names the one that is waited for. `state` is the
-    folder that the caller means: a daemon of another one refuses. `auth_key` is a secret: never logged.
+    folder that the caller means: a daemon of another one refuses. `auth_key` is a secret: never logged. `alias`: what
+    the network is called on this machine; `ipv6_only`: it is here by IPv6 alone.
     """
 
     server: str | None = None
@@ -24,6 +25,8 @@ class UpRequest(msgspec.Struct, frozen=True, kw_only=True):
     port: int | None = None
     force_relay: bool | None = None
     transport: TransportWish | None = None
+    alias: str | None = None
+    ipv6_only: bool | None = None
     timeout_s: float = 30.0
 
 
