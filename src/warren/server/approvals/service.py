@@ -106,7 +106,7 @@ class Approvals:
     async def _store(self, network: LiveNetwork, raws: tuple[bytes, ...], errand: "_Errand") -> Judged:
         """The transaction: what is judged is what is stored beneath it, since its row is locked meanwhile."""
         now, was_locked, actor = int(self._clock()), network.is_locked, errand.actor
-        async with self._database.write() as connection:
+        async with self._database.write(of=network.id) as connection:
             row = await self._networks.advance(connection, network)
             if errand.brought is not None:
                 await invites.consume(connection, network.id, errand.brought.key_id, now)

@@ -4,7 +4,9 @@ Decides how a transaction begins and what a failing database looks like to the r
 retrying). Must not know any table. SQLite runs in WAL mode with synchronous=FULL: what was committed survives kill -9
 and a power cut, which is why an admission may be acknowledged after its commit.
 Invariant: a write transaction takes SQLite's write lock when it begins, so it never fails for having read first; in
-one process writers queue on a lock of ours instead of SQLite's busy loop.
+one process writers queue on a lock of ours instead of SQLite's busy loop. Transactions about one subject (a network)
+take turns on PostgreSQL too: the next one begins when the one before has ended *here*, not when the database says so,
+so what the caller does at once after the block happens in the order of the commits.
 """
 
 import asyncio
@@ -14,6 +16,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, Connection, make_url
@@ -25,6 +28,7 @@ from warren.errors import Code, WarrenError
 from warren.limits import DATABASE_BUSY_S, DATABASE_CONNECTIONS_MAX, DATABASE_WAIT_S
 
 _WRITE = "warren_write"
+_TURN = "warren_turn"
 _ALONE = 0x57617272656E  # the advisory lock of the one server: "Warren"
 
 
@@ -40,6 +44,7 @@ class Database:
             event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
         self._writer = asyncio.Lock()
+        self._turns: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()  # PostgreSQL's: one a subject
         self.wrote_at = float("-inf")
         """When a write transaction ended well last, monotonic seconds; minus infinity after one that failed."""
 
@@ -76,13 +81,17 @@ class Database:
                 yield connection
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that is durable when the block has ended without an error, and left no trace otherwise."""
+    async def write(self, of: bytes | None = None) -> AsyncIterator[AsyncConnection]:
+        """A transaction that is durable when the block has ended without an error, and left no trace otherwise.
+
+        `of`: the subject whose turn it takes. What follows the block without waiting is done before the next
+        transaction of that subject begins.
+        """
         async with _coded():
-            await self._queue_up()
+            turn = await self._queue_up(of)
             try:
                 async with self._engine.connect() as connection:
-                    await connection.execution_options(**{_WRITE: True})
+                    await connection.execution_options(**{_WRITE: True, _TURN: of})
                     async with connection.begin():
                         yield connection
                 self.wrote_at = time.monotonic()
@@ -91,20 +100,31 @@ class Database:
                     self.wrote_at = float("-inf")
                 raise
             finally:
-                self._release()
+                if turn is not None:
+                    turn.release()
+
+    @staticmethod
+    def is_turn_of(connection: AsyncConnection, of: bytes) -> bool:
+        """Whether this transaction took the turn of that subject."""
+        return connection.sync_connection is not None and (
+            connection.sync_connection.get_execution_options().get(_TURN) == of
+        )
 
     async def close(self) -> None:
         """Close every connection. SQLite folds its log into the database file."""
         await self._engine.dispose()
 
-    async def _queue_up(self) -> None:
+    async def _queue_up(self, of: bytes | None) -> asyncio.Lock | None:
+        """The lock that this transaction has to give back; SQLite has one for all, PostgreSQL one a subject."""
         if self._sqlite:
-            async with asyncio.timeout(DATABASE_WAIT_S):
-                await self._writer.acquire()
-
-    def _release(self) -> None:
-        if self._sqlite:
-            self._writer.release()
+            turn = self._writer
+        elif of is not None:
+            turn = self._turns.setdefault(of, asyncio.Lock())
+        else:
+            return None
+        async with asyncio.timeout(DATABASE_WAIT_S):
+            await turn.acquire()
+        return turn
 
 
 def database_url(given: str, folder_database: Path) -> URL:

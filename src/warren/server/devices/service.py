@@ -104,7 +104,7 @@ class Devices:
     async def _publish(self, network: LiveNetwork, identity: Identity, raw: bytes) -> None:
         change = DocumentRow(Kind.RECORD.value, identity, raw)
         now = int(self._clock())
-        async with self._database.write() as connection:
+        async with self._database.write(of=network.id) as connection:
             row = await self._networks.advance(connection, network)
             check_record(network, identity, raw)  # again: another one may have come in while we waited for our turn
             await network_store.put(connection, network.id, [change], now)
@@ -145,7 +145,7 @@ class Devices:
                 "there: warren member kick NAME",
             )
         now = int(self._clock())
-        async with self._database.write() as connection:
+        async with self._database.write(of=network.id) as connection:
             row = await self._networks.advance(connection, network)
             member = await store.mark_removed(connection, network.id, identity, now)
             if member is None:
@@ -204,7 +204,7 @@ class Devices:
         await self._completions.finish(self._renew(network, identity, body, now))
 
     async def _renew(self, network: LiveNetwork, identity: Identity, body: Membership, now: int) -> None:
-        async with self._database.write() as connection:
+        async with self._database.write(of=network.id) as connection:
             row = await self._networks.advance(connection, network)
             member = await store.read(connection, network.id, identity)
             if member is None or member.removed_at is not None:
@@ -252,7 +252,7 @@ class Devices:
     async def _admit(self, network: LiveNetwork, join: Join, identity: Identity, hostname: str) -> "_Admitted":
         """The transaction of an admission."""
         now = int(self._clock())
-        async with self._database.write() as connection:
+        async with self._database.write(of=network.id) as connection:
             row = await self._networks.advance(connection, network)
             before = await store.read(connection, network.id, identity)
             if before is not None:

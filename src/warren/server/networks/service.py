@@ -96,6 +96,10 @@ class Networks:
                     network, Action.SETTINGS_CHANGED, "server", {"url": self._place.url}, servers=(self._place,)
                 )
 
+    def unix_time(self) -> float:
+        """This server's time, which is never before what it signed."""
+        return self._clock()
+
     def all(self) -> list[LiveNetwork]:
         """Every network, the oldest first."""
         return list(self._live.values())
@@ -190,7 +194,7 @@ class Networks:
         await self._completions.finish(self._forget_root(network, actor=actor))
 
     async def _forget_root(self, network: LiveNetwork, *, actor: str) -> None:
-        async with self._database.write() as connection:
+        async with self._database.write(of=network.id) as connection:
             row = await self.advance(connection, network)
             await store.set_root(connection, network.id, ROOT_OF_OWNER)
             await record(
@@ -302,7 +306,7 @@ class Networks:
         async with self._order:
             before = network.state.document(Kind.POLICY, b"")
             replaces = hashlib.sha256(before).digest() if before is not None else b""
-            async with self._database.write() as connection:
+            async with self._database.write(of=network.id) as connection:
                 row = await self.advance(connection, network)
                 body = Policy(counter=row.sequence, date=now, text=text, replaces=replaces)
                 signed = signed_row(Kind.POLICY, network.id, body, root)
@@ -327,7 +331,7 @@ class Networks:
 
     async def _delete(self, network: LiveNetwork, *, actor: str) -> None:
         now = int(self._clock())
-        async with self._database.write() as connection:
+        async with self._database.write(of=network.id) as connection:
             await store.remove(connection, network.id)
             await record(
                 connection, Action.NETWORK_DELETED, actor=actor, at=now, network=network.id, subject=network.row.name
@@ -342,7 +346,14 @@ class Networks:
             return await member_store.count(connection)
 
     async def advance(self, connection: AsyncConnection, network: LiveNetwork, *, beyond: int = 0) -> NetworkRow:
-        """Within a transaction: take the next sequence number, greater than `beyond`. Raises NETWORK_UNKNOWN."""
+        """Within a transaction that took the network's turn: take the next sequence number, greater than `beyond`.
+        Raises NETWORK_UNKNOWN.
+
+        The turn is what keeps memory and disk in one order: heads are signed over what is in memory, and `apply`
+        follows the commit at once.
+        """
+        if not self._database.is_turn_of(connection, network.id):
+            raise RuntimeError("a change of a network begins with write(of=network.id)")
         at_least = max(int(self._clock()) - SEQUENCE_BEGAN_AT, beyond + 1)
         row = await store.advance(connection, network.id, at_least)
         if row is None:
@@ -368,7 +379,7 @@ class Networks:
         return DocumentRow(Kind.HEAD.value, self._registrar.public, await self._registrar.attest(network.id, body))
 
     def apply(self, network: LiveNetwork, row: NetworkRow, changes: Iterable[Change]) -> None:
-        """After a commit: let sessions see the change."""
+        """At once after a commit, without waiting for anything between: let sessions see the change."""
         network.apply(row, changes)
         self._on_date(network.newest_date())
         self._on_change(network.id)
@@ -381,7 +392,7 @@ class Networks:
             if not stale:
                 continue
             async with self._order:
-                async with self._database.write() as connection:
+                async with self._database.write(of=network.id) as connection:
                     row = await self.advance(connection, network)
                     heads = [await self.registrar_head(network, (), counter=row.sequence, now=now)]
                     heads += [
@@ -408,7 +419,7 @@ class Networks:
         now = int(self._clock())
         root = self._root(network)
         async with self._order:
-            async with self._database.write() as connection:
+            async with self._database.write(of=network.id) as connection:
                 row = await self.advance(connection, network)
                 settings: Settings = msgspec.structs.replace(network.settings, counter=row.sequence, date=now, **fields)
                 if settings.name != row.name:

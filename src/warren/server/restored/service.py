@@ -181,7 +181,7 @@ class Restored:
             learned = compare(network, in_force)
             if not learned.changes:
                 return
-            async with self._database.write() as connection:
+            async with self._database.write(of=network.id) as connection:
                 row = await self._networks.advance(connection, network, beyond=learned.counter)
                 learned = without(learned, await self._return(connection, network, learned, now))
                 for identity in learned.removed:
