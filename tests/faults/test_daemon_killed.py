@@ -120,6 +120,8 @@ def test_a_daemon_killed_at_any_moment_heals_and_goes_without_a_trace(pair: Pair
         with healed.measure():
             pair.heal()
         if number % 2 == 0:  # as often on top of a daemon that lived through it as after a clean end
+            if number % 4 == 0:
+                kill(pair.a)  # `down` itself cleans up then
             pair.a.run("down")
             pair.is_as_before()
             pair.heal()
@@ -131,17 +133,39 @@ def test_a_daemon_killed_at_any_moment_heals_and_goes_without_a_trace(pair: Pair
     healed.close()
 
 
-def test_a_down_without_a_daemon_says_what_to_do_and_that_leaves_no_trace(pair: Pair) -> None:
+def test_a_down_after_a_kill_leaves_no_trace_and_stays_off(pair: Pair) -> None:
     pair.join()
-    for _ in range(figures.times(1, 10)):
+    for _ in range(figures.times(1, 20)):
         pair.heal()
         assert kill(pair.a)
-        refused = pair.a.run("down", check=False)
-        assert refused.returncode != 0
-        assert "warren up, then warren down" in refused.stderr
-        pair.a.run("up")
-        pair.a.run("down")
+        assert pair.before.difference(pair.a.host.snapshot()), "something was left, or this shows nothing"
+        said = pair.a.run("down").stdout
+        assert "the daemon had been killed" in said
+        assert "undone: " in said
         pair.is_as_before()
+        assert '"up":false' in (pair.a.state / "node.json").read_text()
+        assert "already off" in pair.a.run("down").stderr
+
+
+def test_host_undo_takes_leftovers_away_and_nothing_while_a_daemon_runs(pair: Pair) -> None:
+    identity = pair.join()
+    pair.heal()
+    running = pair.a.host.snapshot()
+    refused = pair.a.run("host", "undo", check=False)
+    assert (refused.returncode, "E_ALREADY_RUNNING" in refused.stderr) == (1, True)
+    assert str(pair.a.daemon_pid()) in refused.stderr
+    assert running.difference(pair.a.host.snapshot()) == []
+    foreign = "blackhole 198.51.100.0/24 metric 4278198272"  # like ours, but not in the journal
+    pair.a.host.run(["ip", "route", "add", *foreign.split()])
+    assert kill(pair.a)
+    assert "undone: " in pair.a.run("host", "undo").stdout
+    pair.a.host.run(["ip", "route", "del", *foreign.split()])
+    pair.is_as_before()
+    assert "nothing of a daemon was left" in pair.a.run("host", "undo").stderr
+    pair.heal()  # what was wanted is wanted still
+    assert pair.a.status()["self"]["identity"] == identity
+    pair.a.run("down")
+    pair.is_as_before()
 
 
 @pytest.mark.timeout(3600)
@@ -154,8 +178,9 @@ def test_a_daemon_killed_between_any_two_steps_of_a_change_heals(pair: Pair) -> 
     chosen = rng.sample(steps, figures.times(3, len(steps)))
     for step in chosen:
         pair.a.env = {SWITCH: "yes", VARIABLE: step}
-        ended = [pair.a.run(word, check=False).returncode for word in ("up", "down")]
-        assert any(ended), f"{step} was not reached"
+        said = [pair.a.run(word, check=False) for word in ("up", "down")]
+        was_killed = any(one.returncode or "had been killed" in one.stdout for one in said)
+        assert was_killed, f"{step} was not reached"
         pair.a.env = {}
         kill(pair.a)
         pair.heal()

@@ -67,7 +67,8 @@ _ON = (
         "be off, and stay off: take links, addresses and routes away and end the daemon",
         "down:down",
         examples=(("warren down", ""),),
-        text="Keys and memberships stay; `warren up` brings them back.",
+        text="Keys and memberships stay; `warren up` brings them back. Where the daemon was killed, root's `down`\n"
+        "takes away what it left by itself.",
     ),
     Command(
         ("leave",),
@@ -393,6 +394,15 @@ _MEMBERS = (
 
 _RUN = (
     Command(
+        ("host", "undo"),
+        "take away what a killed daemon left on this host (routes that lead nowhere)",
+        "down:undo",
+        flags=(_STATE,),
+        examples=(("warren host undo", "as root, while no daemon runs"),),
+        text="It goes by the daemon's journal and takes nothing that others put there. The network comes back with\n"
+        "`warren up`, as it was.",
+    ),
+    Command(
         ("config", "show"),
         "show every setting of the daemon",
         "config:show",
@@ -527,6 +537,7 @@ GROUPS: dict[str, str] = {
     "member": "the members of a network",
     "invite": "invites to a network, signed by this machine",
     "config": "the daemon's settings",
+    "host": "what Warren changed on this machine",
     "daemon": "the daemon: run it here, or install it",
     "server": "run a server (`warren server --help`)",
 }

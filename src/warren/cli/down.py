@@ -1,13 +1,16 @@
-"""`warren down` and `warren leave`: off for now, or out of a network for good."""
+"""`warren down`, `warren leave` and `warren host undo`: off for now, out of a network for good, or a killed daemon's
+leftovers gone."""
 
 from warren.cli import output
 from warren.cli.daemon_call import local_client
 from warren.cli.grammar import Parsed
+from warren.cli.places import is_folder, places
+from warren.client import process
 from warren.client.local import LocalClient
 from warren.client.process import has_died, wait_until_ended
 from warren.errors import Code, WarrenError
 from warren.model.names import printable
-from warren.protocol.local.down import DownResult, LeaveRequest, LeaveResult
+from warren.protocol.local.down import DownResult, LeaveRequest, LeaveResult, Undone
 from warren.protocol.local.rights import DOWN, LEAVE
 
 
@@ -18,12 +21,12 @@ def down(parsed: Parsed) -> int:
         output.note(f"already off: no daemon at {client.path}")
         return output.DONE
     if not client.is_answering():
-        raise _killed(client)
+        return _clean_up(parsed, client)
     try:
         result = client.post(DOWN, None, DownResult)
     except WarrenError as error:
         if error.code is Code.DAEMON_UNREACHABLE and has_died(client):
-            raise _killed(client) from error
+            return _clean_up(parsed, client)
         raise
     if not wait_until_ended(result.pid):
         raise WarrenError(Code.INTERNAL, f"the daemon (process {result.pid}) does not end", "see STATE/daemon.log")
@@ -37,11 +40,44 @@ def down(parsed: Parsed) -> int:
     return output.DONE
 
 
+def undo(parsed: Parsed) -> int:
+    """Undo what a killed daemon left on this host; what is wanted stays wanted. Harmless where nothing was left."""
+    place = places(parsed)
+    _say_undone(parsed, process.undo(place.socket, place.state, off=False))
+    return output.DONE
+
+
+def _clean_up(parsed: Parsed, client: LocalClient) -> int:
+    """Be off where the daemon was killed: by its journal, as root; others get a WarrenError that says how."""
+    state = places(parsed).state
+    if not process.may_undo() or not is_folder(state):
+        raise _killed(client)
+    undone = process.undo(client.path, state, off=True)
+    if parsed.is_on("json"):
+        output.say_json(DownResult(networks=(), pid=0, warnings=undone.warnings))
+        return output.DONE
+    output.say("off; the daemon had been killed. `warren up` brings it back")
+    _say_undone(parsed, undone)
+    return output.DONE
+
+
+def _say_undone(parsed: Parsed, undone: Undone) -> None:
+    if parsed.is_on("json"):
+        output.say_json(undone)
+        return
+    for one in undone.undone:
+        output.say(printable(f"undone: {one}"))
+    if not undone.undone:
+        output.note("nothing of a daemon was left on this host")
+    for warning in undone.warnings:
+        output.note(printable(f"! {warning}"))
+
+
 def _killed(client: LocalClient) -> WarrenError:
     return WarrenError(
         Code.DAEMON_UNREACHABLE,
         f"no daemon answers on {client.path}; the last one seems to have been killed",
-        "undo what it left: warren up, then warren down",
+        "undo what it left: warren host undo as root, or warren up, then warren down",
     )
 
 

@@ -43,6 +43,14 @@ def places(parsed: Parsed) -> Places:
     return found
 
 
+def is_folder(state: Path) -> bool:
+    """Whether a daemon's folder is there, for all that this user can see."""
+    try:
+        return state.is_dir()
+    except OSError:
+        return False
+
+
 def _default() -> Places:
     if os.geteuid() == 0 or SYSTEM_SOCKET.exists():
         return Places(SYSTEM_SOCKET, SYSTEM_STATE, is_system=True)

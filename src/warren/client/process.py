@@ -10,12 +10,16 @@ import select
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from warren.client.local import LocalClient
 from warren.errors import Code, WarrenError
 from warren.limits import DAEMON_END_MAX_S, DAEMON_POLL_S, DAEMON_START_MAX_S
+from warren.protocol.local.down import Undone
 
 _DYING_S = 2.0  # for the kernel to take a killed process apart; what lives on is no dying daemon
 _PAGE_BYTES = 4096  # what a file system gives a file at least
@@ -104,6 +108,34 @@ def wait_until_ended(pid: int, timeout_s: float = DAEMON_END_MAX_S) -> bool:
         os.close(watch)
 
 
+def undo(socket: Path, state: Path, *, off: bool, timeout_s: float = DAEMON_START_MAX_S) -> Undone:
+    """Undo what a killed daemon left on this host; `off`: and remember that off is wanted. Needs root.
+
+    WarrenError as the program gives it: ALREADY_RUNNING where a daemon has the folder, NOT_FOUND where there is none.
+    """
+    import subprocess  # noqa: PLC0415 - only where a daemon was killed; costs 10 ms
+
+    if not may_undo():
+        raise WarrenError(Code.FORBIDDEN, "only root undoes what a daemon left on this host", "run it as root")
+    words = [sys.executable, "-I", "-m", "warren", "daemon", "off" if off else "undo"]
+    words += ["--state", str(state), "--socket", str(socket)]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=timeout_s, check=False)  # noqa: S603
+    except (OSError, subprocess.SubprocessError) as error:
+        raise WarrenError(Code.HOST_REFUSED, f"what the daemon left cannot be undone: {error}") from error
+    try:
+        return msgspec.json.decode(done.stdout, type=Undone)
+    except msgspec.MsgspecError as error:
+        raise _coded(done.stderr.splitlines()) or WarrenError(
+            Code.INTERNAL, "what the daemon left cannot be undone", "warren up, then warren down"
+        ) from error
+
+
+def may_undo() -> bool:
+    """Whether this user may change the host."""
+    return os.geteuid() == 0
+
+
 def has_died(client: LocalClient) -> bool:
     """Whether the daemon that was asked is gone, or goes while we wait: it was killed, and its socket outlived it."""
     return client.asked_pid != 0 and wait_until_ended(client.asked_pid, _DYING_S)
@@ -183,14 +215,21 @@ def _reason(state: Path, began_at: int) -> WarrenError:
         return refused  # a full disk takes no last words either
     with contextlib.suppress(OSError):
         said = (state / "daemon.log").read_bytes()[began_at:].decode(errors="replace").splitlines()
-        for line in reversed(said):
-            for code in Code:
-                _, found, text = line.partition(f"{code.value}: ")
-                if found:
-                    return WarrenError(code, text)
+        if (refused := _coded(said)) is not None:
+            return refused
         if said:
             return WarrenError(Code.INTERNAL, f"the daemon ended at once: {said[-1]}", f"see {state}/daemon.log")
     return WarrenError(Code.INTERNAL, "the daemon ended at once", f"see {state}/daemon.log")
+
+
+def _coded(said: Sequence[str]) -> WarrenError | None:
+    """The last line with a stable code, if there is one."""
+    for line in reversed(said):
+        for code in Code:
+            _, found, text = line.partition(f"{code.value}: ")
+            if found:
+                return WarrenError(code, text)
+    return None
 
 
 def _refused_by_disk(state: Path) -> WarrenError | None:

@@ -1,4 +1,5 @@
-"""`warren daemon --state DIR --socket PATH`: reads settings, gives up privileges, runs the daemon until a signal.
+"""`warren daemon --state DIR --socket PATH`: reads settings, gives up privileges, runs the daemon until a signal;
+`warren daemon undo` and `off` undo what a killed one left (the CLI calls them: `warren host undo`, `warren down`).
 
 Exit codes: 0 ended as asked, 1 refused or failed (the reason with its stable code on stderr), 2 wrong usage.
 """
@@ -33,11 +34,12 @@ def main(argv: Sequence[str]) -> int:
         _say(EXAMPLES)
         return 0
     try:
-        loaded = load(argv, os.environ, is_root=os.geteuid() == 0)
-        log.begin(loaded.settings.log_level)
+        errand = argv[0] if argv and argv[0] in {"undo", "off"} else ""
+        loaded = load(argv[1:] if errand else argv, os.environ, is_root=os.geteuid() == 0)
+        log.begin("error" if errand else loaded.settings.log_level)
         os.umask(0o077)
         privileges.drop()
-        asyncio.run(_run(loaded))
+        asyncio.run(_undo(loaded, off=errand == "off") if errand else _run(loaded))
     except WarrenError as error:
         sys.stderr.write(f"{printable(str(error))}\n")
         return 2 if error.code is Code.INVALID_ARGUMENT else 1
@@ -59,6 +61,12 @@ async def _run(loaded: Loaded) -> None:
         loop.add_signal_handler(number, daemon.stop)
     inventory.tell_when_asked()
     await daemon.run()
+
+
+async def _undo(loaded: Loaded, *, off: bool) -> None:
+    from warren.node.undo import run  # noqa: PLC0415 - as above
+
+    _say((await run(loaded, off=off)).decode())
 
 
 def _first(group: BaseException) -> BaseException:

@@ -13,6 +13,13 @@ class DownResult(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
+class Undone(msgspec.Struct, frozen=True, kw_only=True):
+    """What was taken away of what a killed daemon had left on the host, a sentence each."""
+
+    undone: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
 class LeaveRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Which network; None where there is only one."""
 
