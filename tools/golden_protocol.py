@@ -61,6 +61,16 @@ def control_messages() -> dict[str, m.Message]:
             signature=SERVER.sign(shown),
             prefixes=("100.96.0.0/16", "fd00:1234::/64"),
         ),
+        "challenge that tells the time": m.Challenge(
+            version=1,
+            server_key=SERVER.public,
+            nonce=SERVER_NONCE,
+            network=NETWORK,
+            genesis=b"genesis",
+            certificate_sha256=CERTIFICATE,
+            signature=SERVER.sign(shown),
+            time=1_800_000_000,
+        ),
         "resume": m.Resume(identity=NODE.public, signature=NODE.sign(statement)),
         "resume of who knows more": m.Resume(
             identity=NODE.public,

@@ -45,6 +45,7 @@ class HostileServer:
         self.resumes: list[bytes] = []
         self.forwards = True
         self.version = 1
+        self.unix_s = 0
 
     # --- nodes ---
 
@@ -74,7 +75,9 @@ class HostileServer:
         now = time.monotonic()
         match event:
             case Greeted():
-                session.challenge(network=self.network, genesis=self.genesis, nonce=os.urandom(32), now=now)
+                session.challenge(
+                    network=self.network, genesis=self.genesis, nonce=os.urandom(32), now=now, unix_s=self.unix_s
+                )
             case ResumeWanted():
                 self.resumes.append(event.identity)
                 session.admit(self.memberships.get(event.identity, b"nothing"), now)
@@ -109,6 +112,10 @@ class HostileServer:
         """Who may resume with which membership, and what every session is told first."""
         self.memberships = {bytes.fromhex(one): bytes.fromhex(raw) for one, raw in words["memberships"].items()}
         self.greeting = tuple(map(bytes.fromhex, words["greeting"]))
+
+    async def do_time(self, words: Words) -> None:
+        """Say that it is this time, Unix seconds, to whom comes from now on."""
+        self.unix_s = int(words["unix_s"])
 
     async def do_map(self, words: Words) -> int:
         """Tell documents; returns to how many sessions."""

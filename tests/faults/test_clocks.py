@@ -25,6 +25,7 @@ from warren.protocol.rest.keys import Keys
 
 REACHED_S = 2.0  # from the start of `warren up` under a wrong clock until the peer answers
 AWAKE_S = 3.0  # from the end of a suspension until a packet passes (F5)
+TOLD_S = 3.0  # from the start of a first `warren up` until it says what is wrong with the clock
 LOST_PACKETS = 0
 SUSPENDED_S = (1, 2 * 60, 8 * HOUR_S, 30 * DAY_S)
 NOTICED_S = 10  # a pause from here on is told as a sleep in the daemon's log
@@ -40,7 +41,7 @@ class Moment:
 
 
 MOMENTS = (
-    Moment("an hour ahead", lambda clock: clock.move(HOUR_S)),
+    Moment("an hour ahead", lambda clock: clock.move(HOUR_S), is_far=True),
     Moment("an hour behind", lambda clock: clock.move(-HOUR_S), is_far=True),
     Moment("ten years ahead", lambda clock: clock.move(10 * YEAR_S), is_far=True),
     Moment("1970", lambda clock: clock.show_1970(), is_far=True),
@@ -126,6 +127,37 @@ def test_a_machine_that_starts_with_a_wrong_clock_reaches_its_peers_and_says_so(
         assert status["self"]["identity"] == identity
         assert any("clock" in entry["text"] + entry["fix"] for entry in status["health"]) == moment.is_far, moment.name
     assert pair.a.status()["health"] == []
+
+
+@pytest.mark.netlab
+def test_a_new_machine_whose_clock_is_a_year_ahead_is_told_and_spends_no_key(lab: Lab, clock: Clock) -> None:
+    """Found by hand: it waited half a minute and was told to join anew with another key, and its own was used up."""
+    lan = lab.switch("lan")
+    server = Server(lab.host("server", lan), lab.folder)
+    server.start()
+    machine = Machine(lab.host("a", lan), lab.folder)
+    machine.env = clock.env
+    words = ("up", "--server", server.url, "--auth-key", server.key(), "--hostname", "a")
+    clock.move(YEAR_S)
+    with figures.within(TOLD_S, "F4: a new machine is told that its clock is a year ahead"):
+        refused = machine.run(*words, check=False)
+    assert refused.returncode == 1
+    assert "E_CLOCK: this machine's clock is 365 days ahead of its server" in refused.stderr
+    assert "set the clock" in refused.stderr
+    clock.move(DAY_S)
+    machine.run(*words)  # the same single-use key; a day ahead is no reason
+    assert machine.status()["self"]["name"] == "a"
+    for moved_s, said in ((DAY_S, "24 hours ahead of its server"), (YEAR_S, "365 days ahead of its server"),
+                          (-YEAR_S, "365 days behind what was signed")):  # fmt: skip
+        machine.run("down")
+        clock.move(moved_s)
+        machine.run("up")
+        until(lambda said=said: said in health(machine), f"status says {said}", 10.0)  # type: ignore[misc]
+
+
+def health(machine: Machine) -> str:
+    """All that its status says is wrong."""
+    return "; ".join(entry["text"] for entry in machine.status()["health"])
 
 
 @pytest.mark.netlab

@@ -516,7 +516,7 @@ class Network:
         if held is None:
             return
         heads = (Trouble(code, text) for code, text in self._heads.trouble(held.view, now))
-        troubles = self._troubles.shown(held, self.me, now, self._clock.behind_s)
+        troubles = self._troubles.shown(held, self.me, now, self._clock.behind_s, self.link.ahead_s)
         self._health.replace(self._key + "trust/", keyed((*troubles, *heads), self.name), time.time())
 
     async def _reverify(self) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from warren.limits import CLOCK_OFF_S, TROUBLE_SHOWN_S, TROUBLES_REMEMBERED_MAX
 from warren.model.ids import Identity
+from warren.node.control.server_time import span
 from warren.node.ledger import Held
 from warren.node.netmap import membership_refusal
 from warren.trust.authenticate import Refusal
@@ -20,6 +21,7 @@ HAPPENED = frozenset({"conflict", "policy-conflict", "wireguard-key-claimed", "h
 """Notes of `verify` that are about what came, not about what is held."""
 
 _FIXES = {"heads-stale": "look at this machine's clock; if it is right, its server is cut off or withholds news"}
+_SET_IT = "set the clock, or if it is right the server's"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +48,28 @@ class Troubles:
                 del self._happened[next(iter(self._happened))]
             self._happened[trouble] = now
 
-    def shown(self, held: Held, me: Identity, now: float, clock_behind_s: float = 0.0) -> tuple[Trouble, ...]:
-        """Everything that is wrong, the lasting first. `clock_behind_s`: this machine's, behind what was signed."""
+    def shown(
+        self, held: Held, me: Identity, now: float, clock_behind_s: float = 0.0, clock_ahead_s: float = 0.0
+    ) -> tuple[Trouble, ...]:
+        """Everything that is wrong, the lasting first. `clock_behind_s`: this machine's, behind what was signed;
+        `clock_ahead_s`: ahead of what its server tells, negative where it is behind that."""
         for trouble in [one for one, at in self._happened.items() if now - at > TROUBLE_SHOWN_S]:
             del self._happened[trouble]
-        return (*_lasting(held, me, clock_behind_s), *self._happened)
+        return (*_lasting(held, me), *_clock(clock_behind_s, clock_ahead_s), *self._happened)
 
 
-def _lasting(held: Held, me: Identity, clock_behind_s: float) -> Iterator[Trouble]:
+def _clock(behind_s: float, ahead_s: float) -> Iterator[Trouble]:
+    """A clock that is off is told, not obeyed; what was signed is surer than what a server says."""
+    if behind_s > CLOCK_OFF_S:
+        text = f"this machine's clock is at least {span(behind_s)} behind what was signed"
+        yield Trouble("clock-behind", text, "set the clock; until then the signed date counts")
+    elif -ahead_s > CLOCK_OFF_S:
+        yield Trouble("clock-behind", f"this machine's clock is {span(-ahead_s)} behind its server", _SET_IT)
+    elif ahead_s > CLOCK_OFF_S:
+        yield Trouble("clock-ahead", f"this machine's clock is {span(ahead_s)} ahead of its server", _SET_IT)
+
+
+def _lasting(held: Held, me: Identity) -> Iterator[Trouble]:
     view = held.view
     refusal = membership_refusal(view, me)
     if refusal is not None:
@@ -61,9 +77,6 @@ def _lasting(held: Held, me: Identity, clock_behind_s: float) -> Iterator[Troubl
     for note in view.health:
         if note.code not in HAPPENED:
             yield Trouble(note.code, note.text, _FIXES.get(note.code, ""))
-    if clock_behind_s > CLOCK_OFF_S:
-        text = f"this machine's clock is at least {round(clock_behind_s / 60)} minutes behind what was signed"
-        yield Trouble("clock-behind", text, "set the clock; until then the signed date counts")
     if view.policy is None and view.settings is not None:
         seen = view.floors.order(Kind.POLICY, b"") is not None
         why = "the access policy was seen before and is withheld" if seen else "the server showed no access policy"

@@ -12,7 +12,7 @@ ADDED: dict[int, str] = {
     "without a new number: prefixes in the challenge of who joins, membership and heads in resume, tell, told; relays, "
     "home, the home relay in presence; submit, ask-waiting, waiting (and the groups of who waits), deny, "
     "the delegation in the challenge, "
-    "its own membership in join, its own removal in leave; "
+    "its own membership in join, its own removal in leave; the server's time in the challenge; "
     "the capability transport/aes256gcm/v1 in node records",
 }
 """Version -> what it added. The highest key is what this program speaks; a change of the protocol adds a line."""

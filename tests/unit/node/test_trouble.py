@@ -1,5 +1,6 @@
 """What of a network's documents shows in health, and for how long."""
 
+import pytest
 from tests.unit.trust.founding import DATE, Network
 
 from warren.errors import Code
@@ -84,3 +85,15 @@ def test_a_clock_behind_what_was_signed_is_told_while_it_is_so() -> None:
     good, me = held(network), network.identity("me")
     assert [one.code for one in troubles.shown(good, me, NOW, CLOCK_OFF_S + 1)] == ["clock-behind"]
     assert troubles.shown(good, me, NOW, CLOCK_OFF_S) == ()
+    (year,) = troubles.shown(good, me, NOW, 365 * 86_400.0)
+    assert "at least 365 days behind what was signed" in year.text
+
+
+@pytest.mark.parametrize(("off_s", "code"), [(1.0, "clock-ahead"), (-1.0, "clock-behind")])
+def test_a_clock_that_differs_from_its_servers_is_told_in_both_directions(off_s: float, code: str) -> None:
+    network, troubles = Network(), Troubles()
+    good, me = held(network), network.identity("me")
+    assert troubles.shown(good, me, NOW, 0.0, off_s * CLOCK_OFF_S) == ()
+    for seconds, words in ((400, "7 minutes"), (3 * 3_600, "3 hours"), (365 * 86_400, "365 days")):
+        (shown,) = troubles.shown(good, me, NOW, 0.0, off_s * seconds)
+        assert (shown.code, words in shown.text, "set the clock" in shown.fix) == (code, True, True)

@@ -31,7 +31,8 @@ from warren.limits import (
 from warren.model.addresses import Endpoint
 from warren.model.keys import SigningKeyPair
 from warren.node.control.place import ServerPlace
-from warren.protocol.control.events import Closed, NodeEvent, Side
+from warren.node.control.server_time import ServerTime
+from warren.protocol.control.events import Challenged, Closed, NodeEvent, Side
 from warren.protocol.control.node_role import Carrier, NodeSession
 from warren.trust.ed25519 import is_signed
 
@@ -52,6 +53,8 @@ class Connection:
     def __init__(self, socket: ClientConnection, session: NodeSession, place: ServerPlace) -> None:
         self.place = place
         self.session = session
+        self.server_time: ServerTime | None = None
+        """What the server told of its clock, once it did."""
         self._socket = socket
         self._wake = asyncio.Event()
         self._incoming: asyncio.Task[str | bytes] | None = None
@@ -73,6 +76,8 @@ class Connection:
         while True:
             await self._flush()
             event = self.session.poll_event()
+            if isinstance(event, Challenged) and event.time:
+                self.server_time = ServerTime(event.time, time.clock_gettime(time.CLOCK_BOOTTIME))
             if event is not None:
                 return event
             if self.session.is_closed:

@@ -1,14 +1,15 @@
 """The way into a network with a pre-auth key, up to the membership document.
 
 Decides the order: the server shows the network and its key, the pin of `wk.…` is checked before anything of ours
-leaves (not even the name), the node's keys are on disk before the server is asked to admit them, so that a crash cannot
-lose an admitted identity. Must not know the
-daemon or files.
+leaves (not even the name), then that our clock lets us believe what we will be shown; the node's keys are on disk
+before the server is asked to admit them, so that a crash cannot lose an admitted identity. Must not know the daemon or
+files.
 """
 
 import asyncio
 import contextlib
 import platform
+import time
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
@@ -18,6 +19,7 @@ from warren.model.ids import Identity, NetworkId
 from warren.model.keys import SigningKeyPair
 from warren.node.control.connection import Connection, UnreachableError, open_connection
 from warren.node.control.place import ServerPlace
+from warren.node.control.server_time import refusal
 from warren.node.keys import NodeKeys
 from warren.node.ledger import parse_genesis
 from warren.protocol.control.events import AdmittedAs, Answered, Challenged, Closed
@@ -74,6 +76,10 @@ async def _introduced(connection: Connection, key: AdmissionKey) -> Introduced:
             f"the server at {connection.place.url} is not the one that made this key",
             "check --server; if it is right, somebody may stand between you and it",
         )
+    refused = refusal(connection.server_time, time.time(), time.clock_gettime(time.CLOCK_BOOTTIME))
+    if refused is not None:
+        await connection.close(refused.code, refused.text)
+        raise refused
     return Introduced(
         connection,
         network,

@@ -31,6 +31,7 @@ from warren.node.control.backoff import Backoff
 from warren.node.control.connection import Connection, UnreachableError, open_connection
 from warren.node.control.joining import closed_error
 from warren.node.control.place import ServerPlace
+from warren.node.control.server_time import ServerTime
 from warren.node.host.linux.source import source_toward
 from warren.protocol.control.events import (
     AdmittedAs,
@@ -114,6 +115,7 @@ class Link:
         self._answers: dict[int, asyncio.Future[Answered | WaitingShown]] = {}
         self._connection: Connection | None = None
         self.state = LinkState("connecting", time.time())
+        self._server_time: ServerTime | None = None
 
     async def run(self, first: Connection | None = None) -> None:
         """Serve sessions until cancelled; `first` is one that is open already (of a join)."""
@@ -132,6 +134,13 @@ class Link:
                     await self._hurry.wait()
             except TimeoutError:
                 continue
+
+    @property
+    def ahead_s(self) -> float:
+        """By how much this machine's clock is ahead of what the server last told of its own; negative: behind."""
+        if self._server_time is None:
+            return 0.0
+        return self._server_time.ahead_s(time.time(), time.clock_gettime(time.CLOCK_BOOTTIME))
 
     def hurry(self) -> None:
         """Something changed (a network came, the user waits): try now, if no session is open.
@@ -230,6 +239,7 @@ class Link:
             if connection is None:
                 connection = await self._resume()
             self._connection = connection
+            self._server_time = connection.server_time or self._server_time
             self._tell(LinkState("connected", time.time()))
             closed = await self._listen(connection)
         except UnreachableError as error:

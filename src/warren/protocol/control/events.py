@@ -45,6 +45,7 @@ class Challenged:
     key_challenge: bytes
     prefixes: tuple[str, ...] = ()
     delegation: bytes = b""
+    time: int = 0
 
 
 @dataclass(frozen=True, slots=True)

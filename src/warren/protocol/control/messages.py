@@ -68,6 +68,9 @@ class Challenge(Message, frozen=True, kw_only=True, tag="challenge"):
     key. A hint beside the signature; what counts are the network's settings."""
     delegation: Annotated[bytes, Meta(max_length=DELEGATION_SHOWN_MAX_BYTES)] = b""
     """To who joins with an invite of a locked network: the document that lets the invite's key admit it."""
+    time: Count = 0
+    """The server's clock, Unix seconds (0: an older server). A hint beside the signature: by it a person is told that a
+    clock is off, and a key is not spent by a machine that would believe nobody."""
 
 
 class Resume(Message, frozen=True, kw_only=True, tag="resume"):

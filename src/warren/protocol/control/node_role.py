@@ -250,6 +250,7 @@ class NodeSession(Session[NodeEvent]):
                     challenge,
                     prefixes=shown.prefixes,
                     delegation=shown.delegation,
+                    time=shown.time,
                 )
             )
 

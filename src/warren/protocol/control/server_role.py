@@ -58,10 +58,11 @@ class ServerSession(Session[ServerEvent]):
 
     def challenge(
         self, *, network: bytes, genesis: bytes, nonce: bytes, now: float, certificate_sha256: bytes = b"",
-        prefixes: tuple[str, ...] = (), delegation: bytes = b"",
+        prefixes: tuple[str, ...] = (), delegation: bytes = b"", unix_s: int = 0,
     ) -> None:  # fmt: skip
         """Answer `Greeted`. `nonce`: 32 fresh random bytes; the certificate is that of the public port, empty without
-        TLS; `prefixes`, and the `delegation` to its key, for who joins.
+        TLS; `prefixes`, and the `delegation` to its key, for who joins; `unix_s`: the
+        server's time, 0 to keep it.
         """
         if self.is_closed:
             return
@@ -86,6 +87,7 @@ class ServerSession(Session[ServerEvent]):
                 signature=self._sign(statement),
                 prefixes=prefixes,
                 delegation=delegation,
+                time=unix_s,
             ),
             now,
         )

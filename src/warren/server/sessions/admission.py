@@ -60,6 +60,7 @@ class Admission:
                 certificate_sha256=self.certificate_sha256,
                 prefixes=(network.settings.prefix4, network.settings.prefix6) if hello.network is None else (),
                 delegation=delegation if len(delegation) <= DELEGATION_SHOWN_MAX_BYTES else b"",
+                unix_s=max(int(self.networks.unix_time()), 0),
             )
 
         return network, challenge
