@@ -77,6 +77,10 @@ class MachineTime:
         power = RUNNING.get(None)
         return EPOCH + self._loop.time() + (power.wall_offset_s if power is not None else 0.0)
 
+    def clock_gettime(self, _clock: int) -> float:
+        """Nobody asks for any but the boot clock; no machine sleeps here."""
+        return self._loop.time()
+
     def time_ns(self) -> int:
         return int(self.time() * 1e9)
 

@@ -18,9 +18,9 @@ from warren.protocol.control.messages import MapUpdate
 from warren.trust.documents import Kind, Membership, NodeRecord, Policy, Removal
 from warren.trust.signing import Envelope, sign
 
-KINDS = ("replay", "swap", "stranger", "unremove", "withhold", "policy", "views", "gone", "garble")
+KINDS = ("replay", "swap", "stranger", "unremove", "withhold", "rollback", "policy", "views", "gone", "garble")
 MAP_BYTES = 8 * 1024 * 1024
-BodyT = TypeVar("BodyT", Membership, Removal)
+BodyT = TypeVar("BodyT", Membership, Policy, Removal)
 
 
 class ServerLies:
@@ -61,7 +61,7 @@ class ServerLies:
         gone = list(honest.gone)
         old = sorted(self.archive)
         by_lie: dict[str, Callable[[], None]] = {
-            "replay": lambda: documents.extend(self._rng.sample(old, min(len(old), 12))),
+            "replay": lambda: documents.extend([*self._rng.sample(old, min(len(old), 12)), *self._old_policies()]),
             "swap": lambda: documents.extend(self._swapped(old)),
             "stranger": lambda: documents.extend(self._stranger()),
             "unremove": lambda: documents.extend(self._unremoved(old)),
@@ -71,6 +71,9 @@ class ServerLies:
             documents = [raw for raw in documents if _about(raw)[0] != Kind.POLICY] + self._policies()
         elif lie == "withhold":
             documents = [raw for raw in documents if _about(raw)[0] not in {Kind.REMOVAL, Kind.HEAD}]
+        elif lie == "rollback":
+            # all that it ever sent, of whoever a newer policy hides too
+            documents = [raw for raw in old if self.archive[raw][0] != Kind.POLICY] + self._old_policies()
         elif lie == "views":
             documents = [raw for raw in documents if self._rng.random() < 0.5]
         else:
@@ -126,6 +129,12 @@ class ServerLies:
                 again = msgspec.structs.replace(_body(raw, Membership), epoch=1, counter=1)
                 found.append(sign(Kind.MEMBERSHIP, self._network, again, self._registrar))
         return found
+
+    def _old_policies(self) -> list[bytes]:
+        """One or two that were in force once, with good signatures; not the newest."""
+        found = [raw for raw, (kind, _) in self.archive.items() if kind == Kind.POLICY]
+        found = sorted(found, key=lambda raw: _body(raw, Policy).counter)[:-1]
+        return self._rng.sample(found, min(len(found), self._rng.randrange(1, 3)))
 
     def _policies(self) -> list[bytes]:
         text = b'{"version":1,"rules":[]}'

@@ -2,9 +2,12 @@
 
 Two halves. `Truth`: who was admitted and removed, by which key, under which name, as the answers told it; it says which
 answers a request may get and what every map has to show in the end. `may_let_in`: whether a node that was given these
-documents may open its gate for a peer, by looking for one document of each kind that it takes.
+documents may open its gate for a peer, by looking for one document of each kind that it takes. `permits` is the access
+policy as one reads it.
 """
 
+import json
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import msgspec
@@ -39,6 +42,8 @@ class Truth:
     """What was acknowledged. `maybe_*`: asked for, and the answer was lost."""
 
     network_name: str = "default"
+    policy: bytes = b""
+    maybe_policies: set[bytes] = field(default_factory=set)
     maybe_names: set[str] = field(default_factory=set)
     keys: dict[str, Key] = field(default_factory=dict)
     members: dict[bytes, Member] = field(default_factory=dict)
@@ -93,6 +98,7 @@ class Truth:
         self.removed.add(identity)
 
 
+Document = tuple[str, bytes, dict[str, object]]
 ENVELOPES: dict[bytes, tuple[str, bytes, dict[str, object]] | None] = {}
 
 
@@ -129,8 +135,9 @@ def may_let_in(
     """
     given = [one for one in (read(network, raw) for raw in offered) if one is not None]
     taken = [one for one in (read(network, raw) for raw in verified) if one is not None]
-    if not any(kind == "policy" and signer == root for kind, signer, _ in given):
-        return "no policy was given"
+    reason = _against_policy(root, given, taken, me, peer)
+    if reason:
+        return reason
     for who in (me, peer):
         if not any(
             kind == "membership" and signer in authorities and body["identity"] == who and not body.get("epoch")
@@ -152,6 +159,41 @@ def may_let_in(
     if keys and not any(int(str(body["counter"])) >= newest and body["wireguard"] == keys[0] for body in shown):
         return f"{peer.hex()[:10]} has a newer record than that with the key {keys[0].hex()[:10]}"
     return ""
+
+
+def _against_policy(root: bytes, given: list[Document], taken: list[Document], me: bytes, peer: bytes) -> str:
+    """Why no policy lets these two meet, but for those behind the newest one that was certainly taken."""
+    policies = [body for kind, signer, body in given if kind == "policy" and signer == root]
+    if not policies:
+        return "no policy was given"
+    newest = max((_order(body) for kind, signer, body in taken if kind == "policy" and signer == root), default=(0, 0))
+    names = {who: [str(b.get("hostname", "")) for k, _, b in given if k == "membership" and b["identity"] == who]
+             for who in (me, peer)}  # fmt: skip
+    for body in policies:
+        if _order(body) >= newest and meet(bytes(body["text"]), names[me], names[peer]):  # type: ignore[call-overload]
+            return ""
+    return f"the newest policy {newest} does not let {peer.hex()[:10]} meet {me.hex()[:10]}"
+
+
+def meet(policy: bytes, one: Collection[str], other: Collection[str]) -> bool:
+    """Whether either of two machines of these hostnames may begin to speak to the other."""
+    return permits(policy, one, other) or permits(policy, other, one)
+
+
+def permits(policy: bytes, source: Collection[str], destination: Collection[str]) -> bool:
+    """Whether a policy lets a machine of this hostname begin to speak to that one."""
+    for rule in json.loads(policy)["rules"]:
+        if "members" in rule or (_names(rule["from"], source) and _names(rule["to"], destination)):
+            return True
+    return False
+
+
+def _names(selectors: list[str], hostnames: Collection[str]) -> bool:
+    return "*" in selectors or any(f"host:{name}" in selectors for name in hostnames)
+
+
+def _order(body: dict[str, object]) -> tuple[int, int]:
+    return int(str(body.get("epoch", 0))), int(str(body["counter"]))
 
 
 def _is_record(kind: str, signer: bytes, body: dict[str, object], peer: bytes) -> bool:

@@ -20,6 +20,7 @@ from tests.model.world import World
 
 CLOCK_JUMPS_S = (3_600.0, -3_600.0, 10 * 365 * 86_400.0, -1_799_000_000.0)
 HOSTNAMES = tuple(f"host{number}" for number in range(6))
+OPEN, CLOSED = b'{"version":1,"rules":[{"members":"reach-each-other"}]}', b'{"version":1,"rules":[]}'
 
 
 class Steps:
@@ -35,9 +36,11 @@ class Steps:
             (self.leave, 4),
             (self.kick, 4),
             (self.rename, 2),
+            (self.policy, 5),
             (self.restart_node, 4),
             (self.kill_node, 4),
             (self.fuse_node, 4),
+            (self.lose_documents, 4),
             (self.restart_server, 2),
             (self.fuse_server, 2),
             (self.cut_off, 4),
@@ -118,6 +121,36 @@ class Steps:
         name = f"net{self.rng.randrange(100)}"
         self.world.note(f"rename the network to {name}")
         await self.world.rename(name)
+
+    async def policy(self) -> None:
+        """The root signs another policy: for all, for nobody, or for some hosts."""
+        some = self.rng.sample(HOSTNAMES, 3)
+        partial = (
+            f'{{"version":1,"rules":[{{"from":["host:{some[0]}","host:new-n1"],"to":["*"]}},'
+            f'{{"from":["host:{some[1]}"],"to":["host:{some[2]}","host:new-n2"]}}]}}'
+        )
+        text = self.rng.choice((OPEN, OPEN, CLOSED, partial.encode()))
+        self.world.note(f"policy {text.decode()}")
+        await self.world.set_policy(text)
+
+    async def lose_documents(self) -> None:
+        """What a node held is gone from its disk, as after damage; what it never goes back behind is there. Mostly the
+        server takes the occasion to show it an old policy, half of the time just after the network was shut."""
+        nodes = [node for node in self.world.nodes if node.is_on and node.network is not None]
+        if not nodes:
+            return
+        node = self.rng.choice(nodes)
+        if self.rng.random() < 0.5:
+            self.world.note("policy closed")
+            await self.world.set_policy(CLOSED)
+            await asyncio.sleep(0.5)
+        self.world.note(f"{node.name}: is killed, and its documents are gone")
+        await node.kill()
+        for files in node.disk.folders.values():
+            files.pop("documents.bin", None)
+        if self.rng.random() < 0.8:
+            self.world.lie(node, "rollback")
+        node.start()
 
     async def restart_node(self) -> None:
         node = self._node()

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from tests.model.steps import run_steps
+from tests.model.steps import CLOSED, run_steps
 from tests.model.world import World
 
 DECADE_S = 10 * 365 * 86_400.0
@@ -90,6 +90,21 @@ async def a_leave_whose_asker_was_cut_off_may_count_yet(world: World) -> None:
     world.server.end_sessions("n1")
 
 
+async def an_old_policy_does_not_come_back_to_who_lost_its_documents(world: World) -> None:
+    """Found by seed 19 with floors that were ignored: the server showed an older policy in place of the newest."""
+    await joined(world, "n0", "n1")
+    node = world.node_of("n0")
+    await world.set_policy(CLOSED)
+    await asyncio.sleep(1.0)
+    await node.kill()
+    for files in node.disk.folders.values():
+        files.pop("documents.bin", None)
+    world.lie(node, "rollback")
+    node.start()
+    await asyncio.sleep(5.0)
+    world.check_maps()
+
+
 @pytest.mark.filterwarnings("ignore:The garbage collector is trying to clean up")
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.parametrize(
@@ -101,6 +116,7 @@ async def a_leave_whose_asker_was_cut_off_may_count_yet(world: World) -> None:
         a_clock_that_was_ahead_has_forgotten_nobody,
         a_join_that_goes_on_is_not_taken_for_another_machine,
         a_leave_whose_asker_was_cut_off_may_count_yet,
+        an_old_policy_does_not_come_back_to_who_lost_its_documents,
     ],
 )
 def test_what_seeds_found_is_found_no_more(case: Callable[[World], Awaitable[None]], folder: Path) -> None:

@@ -16,16 +16,18 @@ import msgspec
 from tests.model.clock import EPOCH, RUNNING, PowerLossError
 from tests.model.liars import ServerLies, member_lies
 from tests.model.machines import URL, ModelTunnel, NodeMachine, ServerMachine
-from tests.model.reference import Key, Member, Truth, may_let_in
+from tests.model.reference import Key, Member, Truth, may_let_in, meet
 from tests.model.wire import Air, Line, NodeSocket
 
 from warren.errors import Code, WarrenError
+from warren.limits import CLOCK_JOIN_AHEAD_MAX_S
 from warren.model.addresses import Endpoint
 from warren.model.ids import Identity
 from warren.node.control.connection import UnreachableError
 from warren.node.control.joining import Entry
 from warren.node.control.place import ServerPlace, parse_server
 from warren.node.plan import PeerPlan
+from warren.policy.language import DEFAULT_TEXT as OPEN_TEXT
 from warren.server import keys
 from warren.server.devices.store import MemberRow
 from warren.server.networks.live import LiveNetwork
@@ -104,6 +106,7 @@ class World:
         genesis = read_genesis(live.row.genesis)
         assert isinstance(genesis, tuple)
         self.network, self.root = live.id, live.row.root_key
+        self.truth.policy = live.policy_text
         registrar = keys.load(self.server.folder.registrar_key)
         self.authorities = {self.root, registrar.public}
         self.lies = ServerLies(self.rng, live.id, keys.load(self.server.folder.server_key), registrar)
@@ -184,7 +187,7 @@ class World:
         if daemon is None or not node.is_on:
             return
         node.run(daemon.roster.load)
-        began_at, cut_short = self.loop_time(), node.network
+        began_at, cut_short, ahead_s = self.loop_time(), node.network, node.wall_offset_s
         if cut_short is not None:
             if cut_short.parts.membership.state != "joining":
                 return
@@ -204,6 +207,8 @@ class World:
         disturbed = disturbed or self.is_disturbed(node, began_at) or code == "killed"
         self.note(f"{node.name}: join as {hostname} -> {code or 'admitted'}")
         may |= self._answers(key_id, hostname, mangle)
+        if max(ahead_s, node.wall_offset_s) > CLOCK_JOIN_AHEAD_MAX_S:
+            may.add("E_CLOCK")
         truth.asking.remove(key_id)
         if code == "" and identity:
             if cut_short is not None:
@@ -294,6 +299,18 @@ class World:
             return
         self.truth.network_name = name
         self.truth.maybe_names.clear()
+
+    async def set_policy(self, text: bytes) -> None:
+        """`warren policy set`."""
+        if self.server.services is None:
+            return
+        self.truth.maybe_policies.add(text)
+        try:
+            await self.server.call(self.services().networks.set_policy(self.live(), text, actor="model"))
+        except (WarrenError, PowerLossError, asyncio.CancelledError):
+            return
+        self.truth.policy = text
+        self.truth.maybe_policies.clear()
 
     async def publish_lie(self, node: NodeMachine) -> None:
         """A member publishes a record that it may not."""
@@ -439,6 +456,8 @@ class World:
         await self._converge("everything healed")
         await self._newcomers()
         await self._converge("everyone joined")
+        await self.set_policy(OPEN_TEXT)
+        await self._converge("everyone may meet")
 
     async def _newcomers(self) -> None:
         """Every machine without a network joins: nothing that happened before may stand in the way."""
@@ -486,6 +505,10 @@ class World:
         if name != truth.network_name and name not in truth.maybe_names:
             self.find(f"the network is called {name}, not {truth.network_name}")
         truth.network_name = name
+        policy = self.live().policy_text
+        if policy != truth.policy and policy not in truth.maybe_policies:
+            self.find(f"the policy is {policy.decode()}, not {truth.policy.decode()}")
+        truth.policy = policy
 
     def _learn_of_strangers(self, rows: dict[bytes, MemberRow]) -> None:
         """Members of which the reference has not heard: their join was asked for, or something is wrong."""
@@ -518,15 +541,20 @@ class World:
         found = []
         if network.map.name != self.truth.network_name:
             found.append(f"{node.name} calls the network {network.map.name}, not {self.truth.network_name}")
-        wanted = {member.hostname for who, member in members.items() if who != network.me}
+        others = {member.hostname for who, member in members.items() if who != network.me}
+        wanted = {name for name in others if meet(self.truth.policy, [members[network.me].hostname], [name])}
         # an ephemeral member that is away may have run out, and will be removed: it may be seen or not
         loose = {member.hostname for who, member in members.items() if member.ephemeral and who not in here}
         shown = {str(peer.name) for peer in network.map.peers}
-        if not wanted ^ shown <= loose:
+        if not wanted - shown <= loose:
             found.append(f"{node.name} sees {sorted(shown)}, not {sorted(wanted)}: {node.troubles()}")
-        found += [f"{node.name}: gate for {peer.name} is shut" for peer in network.map.peers if not peer.allowed]
-        online = {str(peer.name) for peer in network.map.peers if peer.online}
-        expected = {member.hostname for who, member in members.items() if who in here and who != network.me}
+        allowed = {str(peer.name) for peer in network.map.peers if peer.allowed}
+        if not allowed ^ wanted <= loose:
+            found.append(f"{node.name} may meet {sorted(allowed)}, not {sorted(wanted)}: {node.troubles()}")
+        if wanted == others and not shown <= others | loose:
+            found.append(f"{node.name} sees {sorted(shown)}, and there are {sorted(others)}")
+        online = {str(peer.name) for peer in network.map.peers if peer.online} & wanted
+        expected = {member.hostname for who, member in members.items() if who in here} & wanted
         if online != expected:
             found.append(f"{node.name} shows {sorted(online)} as online, not {sorted(expected)}")
         tunnel = network.tunnel
