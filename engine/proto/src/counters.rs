@@ -112,6 +112,8 @@ counters! {
     drop_staged_oldest,
     /// Dropped: as many bytes wait as may wait in all.
     drop_staged_full,
+    /// Dropped: waited for longer than a packet is worth.
+    drop_staged_old,
     /// Dropped: waited until the handshake was given up, or the peer went.
     drop_staged_gave_up,
     /// Dropped: the queue of answers was full.

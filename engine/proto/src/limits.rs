@@ -55,6 +55,9 @@ pub const AES_UNPROVEN: u8 = 2;
 pub const PRESHARED_KEYS: usize = 4;
 /// Packets that wait for a session, a peer: a first window of TCP and a few lookups.
 pub const STAGED_PACKETS: usize = 64;
+/// How long a packet waits for a session or an endpoint: TCP sends again after one second, and what people speak or play
+/// is worth nothing later.
+pub const STAGED_FOR: Duration = Duration::from_secs(2);
 /// Bytes that wait for sessions, in all: beside the workers' arenas the largest memory of the engine.
 pub const STAGED_BYTES: usize = 4 * 1024 * 1024;
 /// Events that the caller has not taken; it takes them after each batch.

@@ -202,6 +202,9 @@ impl Device {
         self.install(now, slot, &keys, index, (local, remote));
         self.completed(now, slot, remote, true, source);
         // The responder may send only after it heard from us in the new session.
+        if let Some(peer) = self.peers.get_mut(slot) {
+            peer.staged.drop_old(now.mono, &mut self.staged_bytes, &mut self.counters);
+        }
         if let Some(peer) = self.peers.get(slot).filter(|peer| peer.staged.is_empty()) {
             self.push(Outgoing::Keepalive(peer.id));
         }

@@ -91,7 +91,7 @@ impl Device {
             count(&mut self.counters.drop_gate_out);
             return;
         }
-        peer.staged.push(item(), &mut self.staged_bytes, &mut self.counters);
+        peer.staged.push(now.mono, item(), &mut self.staged_bytes, &mut self.counters);
         if peer.keypairs.can_send(now.mono) {
             self.flush(now, slot);
         } else {
@@ -176,7 +176,7 @@ impl Device {
     fn seal_staged(&mut self, now: Now, slot: u32, buffer: &mut [u8]) -> Option<Transmit> {
         let peer = self.peers.get_mut(slot)?;
         while peer.endpoint.is_some() && peer.keypairs.can_send(now.mono) {
-            let item = peer.staged.pop(&mut self.staged_bytes)?;
+            let item = peer.staged.pop_fresh(now.mono, &mut self.staged_bytes, &mut self.counters)?;
             let echo;
             let packet: &[u8] = match &item {
                 Staged::Packet(packet) => packet,

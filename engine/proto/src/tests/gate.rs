@@ -3,7 +3,7 @@
 use super::pair::{A, B, PEER, Pair, inner_packet, packet, prefix};
 use crate::message::INITIATION;
 use crate::offload::VirtioHeader;
-use crate::{Event, PeerConfig, PeerId, Span, Train, Trains};
+use crate::{Event, Instant, PeerConfig, PeerId, Span, Train, Trains};
 
 #[test]
 fn a_gate_is_shut_at_first_and_then_handshakes_work_but_no_packet_passes() {
@@ -237,13 +237,13 @@ fn what_waits_in_all_is_bounded() {
     let mut queues: Vec<Queue> = (0..100).map(|_| Queue::default()).collect();
     for queue in &mut queues {
         for _ in 0..50 {
-            queue.push(Staged::Packet(vec![0; 1400].into()), &mut budget, &mut counters);
+            queue.push(Instant(0), Staged::Packet(vec![0; 1400].into()), &mut budget, &mut counters);
         }
     }
     let kept = crate::limits::STAGED_BYTES / 1400;
     assert_eq!(counters.drop_staged_full as usize, 5000 - kept);
     queues[0].clear(&mut budget, &mut counters);
-    queues[99].push(Staged::Packet(vec![0; 1400].into()), &mut budget, &mut counters);
+    queues[99].push(Instant(0), Staged::Packet(vec![0; 1400].into()), &mut budget, &mut counters);
     assert_eq!(counters.drop_staged_full as usize, 5000 - kept, "what is dropped makes room");
     assert_eq!(counters.drop_staged_gave_up, 50);
 }

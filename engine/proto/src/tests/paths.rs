@@ -68,14 +68,34 @@ fn packets_wait_for_an_endpoint_and_begin_the_handshake_when_it_comes() {
     let mut pair = Pair::with_seed(1);
     pair.introduce(A);
     pair.introduce(B);
-    pair.send(A, b"x");
+    pair.send(A, b"old");
     pair.run_s(20);
+    pair.send(A, b"x");
+    pair.run_ms(1900);
     assert_eq!(pair.sent.len(), 0);
     let address = pair.hosts[B].address;
     pair.call(A, |device, now| device.set_endpoint(now, PEER, Some(address))).unwrap();
     pair.run_ms(100);
-    assert_eq!(pair.texts(B), [b"x".to_vec()]);
+    assert_eq!(pair.texts(B), [b"x".to_vec()], "and what waited for longer than two seconds is not sent");
+    assert_eq!(pair.counters(A).drop_staged_old, 1);
     assert_eq!(pair.messages(A, INITIATION).len(), 1);
+}
+
+#[test]
+fn a_session_stands_both_ways_though_all_that_waited_for_it_is_too_old() {
+    let mut pair = Pair::with_seed(1);
+    pair.introduce(A);
+    pair.introduce(B);
+    pair.send(A, b"old");
+    pair.run_s(3);
+    let address = pair.hosts[B].address;
+    pair.call(A, |device, now| device.set_endpoint(now, PEER, Some(address))).unwrap();
+    pair.run_ms(100);
+    assert_eq!((pair.texts(B).len(), pair.counters(A).drop_staged_old), (0, 1));
+    pair.send(B, b"the other way");
+    pair.run_ms(50);
+    assert_eq!(pair.texts(A), [b"the other way".to_vec()]);
+    assert_eq!(pair.messages(A, INITIATION).len() + pair.messages(B, INITIATION).len(), 1);
 }
 
 #[test]
@@ -94,8 +114,9 @@ fn a_new_endpoint_is_tried_at_once_while_a_handshake_waits() {
     let mut pair = Pair::new();
     let right = pair.hosts[B].address;
     pair.call(A, |device, now| device.set_endpoint(now, PEER, Some(udp(99, 9)))).unwrap();
-    pair.send(A, b"x");
+    pair.send(A, b"old");
     pair.run_s(20);
+    pair.send(A, b"x");
     pair.call(A, |device, now| device.set_endpoint(now, PEER, Some(right))).unwrap();
     pair.run_ms(150);
     assert_eq!(pair.texts(B), [b"x".to_vec()]);

@@ -77,7 +77,10 @@ fn preshared_keys_must_agree() {
     // A changed preshared key takes effect with the next handshake, the one on its way included.
     pair.set_preshared(B, &[1]);
     pair.run_s(10);
-    assert_eq!(pair.texts(B), [b"x".to_vec()]);
+    assert_eq!(pair.handshakes(A), 1);
+    pair.send(A, b"y");
+    pair.run_ms(50);
+    assert_eq!(pair.texts(B), [b"y".to_vec()]);
 }
 
 #[test]
