@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,30 @@ def test_blocked_udp_is_named_and_what_carries_instead(lab: Lab) -> None:
     done = machine.run("netcheck", check=False)
     assert done.returncode == 1
     assert "UDP is blocked here" in done.stdout
+
+
+def test_what_one_server_alone_cannot_know_and_a_frozen_one_does_not_say_is_not_made_up(lab: Lab) -> None:
+    internet, flat = lab.switch("internet", v4="203.0.113.0/24"), lab.switch("flat", v6=None)
+    server = Server(lab.host("server", internet), lab.folder)
+    lab.router("router", wan=internet, lan=flat, nat=nat.symmetric)
+    machine = Machine(lab.host("a", flat), lab.folder)
+    server.start()
+    machine.up(server, server.key())
+    until(lambda: "one place alone cannot tell" in netcheck(machine)["advice"], "a symmetric NAT is not called well")
+    machine.run("up", "--force-relay")
+    assert "--no-force-relay" in netcheck(machine)["advice"]
+    machine.run("up", "--no-force-relay")
+    frozen = server.host.pids()
+    try:
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+        until(lambda: netcheck(machine)["advice"].startswith("No relay answers"), "a frozen server is noticed", 20.0)
+        found = netcheck(machine)
+        assert found["udp"] is None
+        assert found["ipv4"]["works"] is not True
+    finally:
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
 
 
 STUN = """

@@ -14,7 +14,7 @@ from warren.model.names import printable
 from warren.protocol.local.netcheck import Family, Gateway, Netcheck, NetcheckRequest, Relay
 from warren.protocol.local.rights import NETCHECK
 
-_WAIT_S = 3.0
+_WAIT_S = 4.0  # longer than a silent STUN server is waited for
 _NAT = {
     "none": "no NAT",
     "stable": "the same for every destination",

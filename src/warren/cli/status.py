@@ -40,18 +40,21 @@ def render(shown: Status, now: float, network: str | None = None) -> list[str]:
         return ["in no network: join one with  warren up --server URL --auth-key KEY", *_health(shown)]
     is_long = len(networks) > 1
     rows = [_own_row(one, is_long=is_long) for one in networks]
-    rows += [_peer_row(one, now, is_long=is_long) for one in peers]
+    told = {one.name for one in networks if one.server.state == "connected"}
+    rows += [_peer_row(one, now, is_long=is_long, is_told=one.network in told) for one in peers]
     away = [_away(one, now) for one in networks if one.server.state != "connected" and not _is_told(one, shown)]
     moved = [line for one in peers if (line := _moved(one, now, is_long=is_long))]
     return [*output.aligned(_HEAD, rows), *moved, *away, *_health(shown)]
 
 
-def state_of(peer: Peer, now: float) -> str:
-    """Return how a peer is reached, in words."""
+def state_of(peer: Peer, now: float, *, is_told: bool = True) -> str:  # noqa: PLR0911 - one a state
+    """Return how a peer is reached, in words. `is_told`: the server says right now who is on."""
     path = peer.path
     note = f" ({path.note})" if path.note else ""
     if not peer.allowed:
         return f"not allowed: {peer.allowed_reason}" if peer.allowed_reason else "not allowed"
+    if is_told and is_away(peer):
+        return "offline" if peer.last_seen is None else f"offline since {show_duration(now - peer.last_seen)}"
     if path.kind == "direct":
         silent = " (no answer)" if path.latency_ms is None and not note else note
         return f"direct {path.endpoint or ''}{silent}"
@@ -64,11 +67,16 @@ def state_of(peer: Peer, now: float) -> str:
     return "offline" if peer.last_seen is None else f"offline since {show_duration(now - peer.last_seen)}"
 
 
+def is_away(peer: Peer) -> bool:
+    """Its server has no session with it, and nothing of it answers: what is left of a path leads nowhere."""
+    return not peer.online and peer.path.latency_ms is None
+
+
 def _moved(peer: Peer, now: float, *, is_long: bool) -> str:
     """Why a peer is on a relay, or changed its path not long ago; empty where there is nothing to tell."""
     path = peer.path
     is_news = len(path.history) > 1 and now - path.history[-1].at < _MOVED_SHOWN_S
-    if not peer.allowed or not path.history or not (path.kind == "relay" or is_news):
+    if not peer.allowed or is_away(peer) or not path.history or not (path.kind == "relay" or is_news):
         return ""
     last = path.history[-1]
     name = f"{peer.name}.{peer.network}" if is_long else peer.name
@@ -87,15 +95,14 @@ def _own_row(network: Network, *, is_long: bool) -> tuple[str, ...]:
     return (f"{me.name}.{network.name}" if is_long else me.name, _address(me.addresses), "self", "", "")
 
 
-def _peer_row(peer: Peer, now: float, *, is_long: bool) -> tuple[str, ...]:
+def _peer_row(peer: Peer, now: float, *, is_long: bool, is_told: bool) -> tuple[str, ...]:
     path = peer.path
-    is_away = path.kind == "none" and not peer.online
     return (
         f"{peer.name}.{peer.network}" if is_long else peer.name,
         _address(peer.addresses),
-        state_of(peer, now),
+        state_of(peer, now, is_told=is_told),
         "" if path.latency_ms is None else show_latency(path.latency_ms),
-        "" if is_away else f"{show_bytes(peer.rx_bytes)}/{show_bytes(peer.tx_bytes)}",
+        "" if is_told and is_away(peer) else f"{show_bytes(peer.rx_bytes)}/{show_bytes(peer.tx_bytes)}",
     )
 
 

@@ -29,7 +29,12 @@ EXAMPLES = """examples:
   warren relay --key /var/lib/warren-relay/relay.key --trust 7f3c…
   warren relay --key relay.key --trust 7f3c… --https-listen :443 --host fra.example.org --tls CERT,KEY
 
-The server prints the key to trust when it starts, and reads what this program prints from its list of relays.
+The server prints the key to trust when it starts. Its list of relays (`warren server --relays FILE`) has for each:
+  [[relay]]
+  name = "fra"                        what people call it: letters, digits, hyphens
+  key = "3b9a…"                       its key, as this program prints it (64 hex digits)
+  udp = ["fra.example.org:3478"]      where nodes reach it by UDP: HOST:PORT, a few of them
+  url = "https://fra.example.org"     where they reach --https-listen; left out: UDP only
 Settings come from flags, then variables (WARREN_RELAY_KEY ...), then /etc/warren/relay.toml.
 """
 _PLACEHOLDERS = {

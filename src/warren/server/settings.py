@@ -47,7 +47,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         msgspec.Meta(description="where nodes reach the relay by UDP, HOST:PORT, comma between; empty: the URL's host"),
     ] = ""
     relays: Annotated[
-        str, msgspec.Meta(description="file of relays beside this server's own ([[relay]] tables); empty: none")
+        str,
+        msgspec.Meta(
+            description="file of relays beside its own: [[relay]] tables with name, key, udp, url; empty: none"
+        ),
     ] = ""
     relay_listen: Annotated[
         str,

@@ -10,6 +10,7 @@ from warren.protocol.local.status import Health, Network, Path, PathChange, Peer
 
 NOW = 1_790_000_000.0
 DAY = 86400.0
+RELAYED = Path(kind="relay", relay="fra", note="no answer")
 
 
 def peer(name: str = "db", address: str = "100.96.0.7", network: str = "default", **fields: object) -> Peer:
@@ -76,12 +77,23 @@ def test_the_table_is_that_of_the_contract() -> None:
         (peer(path=Path(kind="none", note="probing 3 addresses")), "probing 3 addresses"),
         (peer(online=False), "offline"),
         (peer(online=False, last_seen=NOW - 3700), "offline since 1 hour"),
+        (peer(online=False, last_seen=NOW - 70, path=RELAYED), "offline since 1 minute"),
+        (peer(online=False, path=Path(kind="direct", endpoint="192.0.2.1:1")), "offline"),
+        (peer(online=False, path=Path(kind="relay", relay="fra", latency_ms=9.0)), "relay fra"),
         (peer(allowed=False, allowed_reason="no rule lets you"), "not allowed: no rule lets you"),
         (peer(path=Path(kind="peer-relay", relay="db", latency_ms=9.0)), "relayed by db"),
     ],
 )
 def test_connected_is_said_only_after_a_fresh_round_trip(one: Peer, said: str) -> None:
     assert state_of(one, NOW) == said
+
+
+def test_without_a_server_that_says_who_is_on_the_path_is_all_there_is_to_say() -> None:
+    assert state_of(peer(online=False, path=RELAYED), NOW, is_told=False) == "relay fra (no answer)"
+    off = peer("off", online=False, path=RELAYED)
+    assert "offline" in "\n".join(render(status(off), NOW))
+    away = network(server="away", since=NOW - 5, reason="gone")
+    assert "relay fra (no answer)" in "\n".join(render(status(off, networks=(away,)), NOW))
 
 
 def test_a_server_that_is_away_is_named_with_the_time() -> None:

@@ -10,7 +10,7 @@ import msgspec
 
 from warren.errors import Code, WarrenError
 from warren.limits import NETCHECK_LOOK_S, NETCHECK_WAIT_MAX_S
-from warren.model.addresses import Endpoint
+from warren.model.addresses import Endpoint, RelayHop
 from warren.node.api.http import Reply, Request
 from warren.node.api.scope import Scope
 from warren.node.control.portal import look_for_portal
@@ -54,15 +54,19 @@ async def _until_known(network: Network, wait_s: float) -> None:
 
 
 def _is_known(network: Network) -> bool:
-    return network.prober.mapping is not Mapping.UNKNOWN and all(one.is_settled for one in network.portmap.state)
+    return not network.prober.is_asking_outside and all(one.is_settled for one in network.portmap.state)
 
 
 def _found(network: Network, *, portal: bool | None) -> words.Netcheck:
     mapping = network.prober.mapping
     families = [_family(network, version) for version in (4, 6)]
     relays = tuple(map(_relay, network.relays.view()))
+    hops = [state.endpoint for peer in network.prober.peers if (state := network.prober.state(peer)) is not None]
+    direct = sum(isinstance(hop, Endpoint) for hop in hops)
+    is_reached = portal is False or any(relay.latency_ms is not None for relay in relays)
+    is_blocked = mapping is Mapping.BLOCKED and is_reached  # else it is not UDP alone that is unanswered
     return words.Netcheck(
-        udp=_has_udp(network, families, relays),
+        udp=True if _has_udp(families, relays) or direct else False if is_blocked else None,
         ipv4=families[0],
         ipv6=families[1],
         mapping_varies=None if mapping in {Mapping.UNKNOWN, Mapping.BLOCKED} else mapping is Mapping.VARIES,
@@ -70,19 +74,16 @@ def _found(network: Network, *, portal: bool | None) -> words.Netcheck:
         captive_portal=portal,
         relays=relays,
         network=network.name,
+        forced=network.prober.is_forced,
+        direct_peers=direct,
+        relayed_peers=sum(isinstance(hop, RelayHop) for hop in hops),
     )
 
 
-def _has_udp(network: Network, families: list[words.Family], relays: tuple[words.Relay, ...]) -> bool | None:
-    """An answer to anything shows that it passes; that it does not only servers show that were asked in vain."""
-    states = [network.prober.state(peer) for peer in network.prober.peers]
-    if (
-        any(family.works for family in families)
-        or any(relay.over == "udp" and relay.latency_ms is not None for relay in relays)
-        or any(state is not None and isinstance(state.endpoint, Endpoint) for state in states)
-    ):
-        return True
-    return False if network.prober.mapping is Mapping.BLOCKED else None
+def _has_udp(families: list[words.Family], relays: tuple[words.Relay, ...]) -> bool:
+    """An answer to anything shows that it passes."""
+    by_relay = any(relay.over == "udp" and relay.latency_ms is not None for relay in relays)
+    return any(family.works for family in families) or by_relay
 
 
 def _gateway(found: FamilyState) -> words.Gateway:

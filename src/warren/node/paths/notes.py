@@ -30,7 +30,7 @@ def note_without_path(known: Iterable[Path], *, forced: bool) -> str:
     paths = list(known)
     if not paths:
         return "no address of the peer is known"
-    is_trying = any(path.outstanding for path in paths)
+    is_trying = any(path.schedule for path in paths)
     return "trying direct" if is_trying else "no address of the peer answers"
 
 

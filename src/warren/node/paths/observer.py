@@ -152,6 +152,11 @@ class Observer:
         changed, self._told = self._view != self._told, self._view
         return changed
 
+    @property
+    def is_asking(self) -> bool:
+        """Whether an answer is waited for."""
+        return any(server.gives_up_at is not None for server in self._servers.values())
+
     def nat(self, version: int) -> Nat:
         """The view from outside, of IPv4 or IPv6."""
         return self._view[version == 6]

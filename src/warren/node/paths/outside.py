@@ -82,6 +82,11 @@ class Outside:
         """How this node's outer endpoint comes about; NONE and STABLE are good news."""
         return self._observer.mapping
 
+    @property
+    def is_asking(self) -> bool:
+        """Whether an answer is waited for."""
+        return self._observer.is_asking
+
     def nat(self, version: int) -> Nat:
         """The view from outside of one family."""
         return self._observer.nat(version)

@@ -10,6 +10,7 @@ NONE = Family(works=None)
 GOOD = Netcheck(
     udp=True, ipv4=SEEN, ipv6=NONE, mapping_varies=False, gateways=(), captive_portal=False, relays=()
 )  # fmt: skip
+SILENT = Relay(name="server", trouble="it does not answer")
 MAPPED = Gateway(
     family=4, address="192.168.1.1", protocols={"pcp": "present"}, method="pcp", external="198.51.100.9:40000"
 )
@@ -22,6 +23,14 @@ MAPPED = Gateway(
         ({"udp": False}, "by no way yet"),
         ({"udp": False, "relays": (Relay(name="fra", latency_ms=9.0),)}, "through a relay over TLS"),
         ({"udp": None}, "name one with --server"),
+        ({"udp": None, "relays": (SILENT,), "captive_portal": None}, "No relay answers"),
+        ({"udp": False, "relays": (SILENT,), "captive_portal": None}, "No relay answers"),
+        ({"udp": False, "relays": (SILENT,)}, "UDP is blocked"),
+        ({"relays": (SILENT,), "forced": True}, "No relay answers"),
+        ({"forced": True}, "--no-force-relay"),
+        ({"mapping_varies": None}, "one place alone"),
+        ({"mapping_varies": None, "relayed_peers": 2}, "0 are reached directly, 2 by a relay"),
+        ({"mapping_varies": None, "gateways": (MAPPED,)}, "All is well"),
         ({"mapping_varies": True}, "switch on UPnP"),
         ({"mapping_varies": True, "ipv6": SEEN}, "IPv6 helps"),
         ({"mapping_varies": True, "gateways": (MAPPED,)}, "All is well: the router maps"),
