@@ -144,6 +144,7 @@ LOG_LINES_A_MINUTE = 5  # of one warning: what a person can make sense of; the r
 LOG_KINDS_MAX = 256  # warnings that are counted so: more than the program has texts
 PROBES_UNANSWERED_MAX = 5  # to an endpoint that has not answered: enough for a lossy first second, no flood
 PROBES_ADDRESS_MAX = 25  # to all ports of such an address: five candidates behind one router, never a port scan
+PROBES_PEER_MAX = 256  # to all that one peer names and that never answered: 32 candidates, each tried to its limit
 PROBE_WINDOW_S = 60.0  # after which both begin anew: a peer that was away is found within a minute
 PROBE_BUDGET_ENTRIES_MAX = 8_192  # 4,000 addresses on trial at once, 1 MiB; more peers than that wait for their turn
 PROBES_OUTSTANDING_MAX = 16  # pings out to one endpoint whose answers still count: a verification, and of full size
@@ -240,6 +241,8 @@ LOCAL_BODY_MAX_BYTES = 64 * 1024  # the largest call is `up` with tags: under 4 
 LOCAL_REQUEST_MAX_S = 10.0  # a call arrives whole within this; one byte at a time holds nothing
 LOCAL_WRITE_MAX_S = 30.0  # an answer that nobody reads
 
+SEGMENT_MAX_BYTES = 1_220  # TCP to the server fits 1,280 bytes of IPv6: joining works where longer packets vanish
+NARROW_PEERS_MAX = 256  # routes of their own for peers behind an MTU hole; beyond that a person has to lower the MTU
 JOURNAL_MAX_ENTRIES = 4_096  # addresses and routes of ours on one host: 1,000 networks with both families
 NETLINK_ANSWER_MAX_S = 5.0  # the kernel answers in microseconds; another program may hold its lock for a moment
 NETLINK_READ_MAX_BYTES = 64 * 1024  # one read of a dump: the kernel fills at most 32 KiB

@@ -2,6 +2,8 @@
 
     python -m tests.faults.hostile_server PORT CONTROL SERVER_KEY_HEX NETWORK_HEX GENESIS_HEX
 
+It carries signals, or alters them on the way (`do_signals`).
+
 It proves SERVER_KEY, lets everybody resume whose membership it was told of, and greets with the documents it was told
 of. CONTROL is a unix socket: one line of JSON in (`lying.py` writes them), one line out. It is a program of its own
 because it has to live in a host of the lab.
@@ -15,6 +17,7 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
@@ -28,7 +31,17 @@ from warren.protocol.control.server_role import ServerSession
 from warren.trust.ed25519 import is_signed
 
 LINE_MAX_BYTES = 64 * 1024 * 1024
+SIGNALS_KEPT_MAX = 10_000
 Words = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A signal as this server saw it."""
+
+    sender: bytes
+    to: bytes
+    sealed: bytes
 
 
 class HostileServer:
@@ -44,8 +57,11 @@ class HostileServer:
         self.published: dict[bytes, list[bytes]] = {}
         self.resumes: list[bytes] = []
         self.forwards = True
+        self.does = "carry"
+        self.carried: list[Carried] = []
         self.version = 1
         self.unix_s = 0
+        self.stranger = b""
 
     # --- nodes ---
 
@@ -86,10 +102,33 @@ class HostileServer:
                 self.published.setdefault(identity, []).append(event.document)
                 session.done(event.id)
             case SignalWanted() if self.forwards and event.to in self.sockets:
-                await self.sockets[event.to].send(encode(Signalled(sender=identity, sealed=event.sealed)))
+                await self._carry(Carried(identity, event.to, event.sealed))
             case _:
                 pass
         return identity
+
+    async def _carry(self, signal: "Carried") -> None:
+        """Keep a copy; then hand it on, or one of the lies about it."""
+        if len(self.carried) < SIGNALS_KEPT_MAX:
+            self.carried.append(signal)
+        match self.does:
+            case "flip":
+                at = len(self.carried) % len(signal.sealed)
+                altered = bytearray(signal.sealed)
+                altered[at] ^= 1 << (len(self.carried) % 8)
+                await self._hand(signal.to, signal.sender, bytes(altered))
+            case "swap":
+                await self._hand(signal.to, self.stranger, signal.sealed)
+                await self._hand(signal.sender, signal.to, signal.sealed)
+            case "replay":
+                for old in [one for one in self.carried if one.to == signal.to and one.sender == signal.sender][:1]:
+                    await self._hand(old.to, old.sender, old.sealed)
+            case _:
+                await self._hand(signal.to, signal.sender, signal.sealed)
+
+    async def _hand(self, to: bytes, sender: bytes, sealed: bytes) -> None:
+        if to in self.sockets:
+            await self.sockets[to].send(encode(Signalled(sender=sender, sealed=sealed)))
 
     async def _map(self, socket: ServerConnection, documents: tuple[bytes, ...], *, full: bool) -> None:
         self.version += 1
@@ -151,6 +190,17 @@ class HostileServer:
         """Say that `sender` sent these sealed bytes, `times` over."""
         frame = encode(Signalled(sender=bytes.fromhex(words["sender"]), sealed=bytes.fromhex(words["sealed"])))
         return await self.do_frames(words | {"frames": [frame.hex()], "text": False})
+
+    async def do_signals(self, words: Words) -> list[list[str]]:
+        """What to do with signals from here on: carry, flip, swap (`stranger`: in whose name), replay.
+
+        Returns those so far (sender, to, sealed), and forgets them unless they are to be replayed.
+        """
+        told = [[one.sender.hex(), one.to.hex(), one.sealed.hex()] for one in self.carried]
+        self.does, self.stranger = words["how"], bytes.fromhex(words.get("stranger", ""))
+        if self.does != "replay":
+            self.carried.clear()
+        return told
 
     async def do_drop(self, words: Words) -> None:
         """Cut connections without a word."""

@@ -132,6 +132,11 @@ class HostilePlace:
         sent: int = self.do("frames", frames=shown, times=times, text=text, to=None if to is None else to.hex())
         return sent
 
+    def signals(self, how: str, stranger: bytes = b"") -> list[tuple[bytes, bytes, bytes]]:
+        """What it does with signals from here on (`hostile_server.do_signals`); returns those that it carried."""
+        told = self.do("signals", how=how, stranger=stranger.hex())
+        return [(bytes.fromhex(sender), bytes.fromhex(to), bytes.fromhex(sealed)) for sender, to, sealed in told]
+
     def sessions(self) -> set[str]:
         """The identities that are here, in hex."""
         return set(self.do("seen")["sessions"])
@@ -226,6 +231,18 @@ class Field:
         """Any document of the network, by anybody."""
         return sign(kind, self.truth.network, body, by)
 
+    def refused(self, machine: Machine, reason: str) -> int:
+        """How many probes or signals a machine's status says that it refused for this reason."""
+        return self._status(machine).networks[0].refused[reason]
+
+    def path_key(self, machine: Machine) -> ExchangeKeyPair:
+        """By which a machine opens what is sealed for it."""
+        return ExchangeKeyPair(bytes.fromhex(self._keys(machine)[1]["path"]))
+
+    def forget_places(self, machine: Machine) -> None:
+        """Restart a machine's daemon without the addresses of peers that it had kept."""
+        self._restart(machine, "networks/*/endpoints.json*")
+
     def _keys(self, machine: Machine) -> tuple[SigningKeyPair, dict[str, str]]:
         (file,) = machine.state.glob("networks/*/keys.json")
         found: dict[str, str] = json.loads(file.read_bytes())["content"]
@@ -316,11 +333,15 @@ class Field:
 
     def forget_documents(self, machine: Machine) -> None:
         """Restart a machine's daemon without the documents that it had kept (its floors stay)."""
+        self._restart(machine, "networks/*/documents.bin*")
+
+    @staticmethod
+    def _restart(machine: Machine, forgotten: str) -> None:
         pid = machine.daemon_pid()
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
         until(lambda: machine.daemon_pid() is None, "the killed daemon is gone")
-        for file in machine.state.glob("networks/*/documents.bin*"):
+        for file in machine.state.glob(forgotten):
             file.unlink()
         machine.run("up", check=False)
 

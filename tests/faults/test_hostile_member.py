@@ -29,12 +29,27 @@ from warren.trust.sealing import seal
 pytestmark = pytest.mark.netlab
 
 MEMORY_MIB = 40.0
+FORGED = 200
 SEND = """
 import socket, sys, time
 to = (sys.argv[1], int(sys.argv[2]))
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
     for line in sys.stdin:
         out.sendto(bytes.fromhex(line.strip()), to)
+"""
+
+LISTEN = """
+import select, socket, sys
+ends = []
+for port in sys.argv[2:]:
+    end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    end.bind((sys.argv[1], int(port)))
+    ends.append(end)
+print("ready", flush=True)
+while True:
+    for end in select.select(ends, [], [])[0]:
+        end.recv(2048)
+        print("probed at", end.getsockname()[1], flush=True)
 """
 
 
@@ -110,15 +125,25 @@ def test_a_hundred_thousand_candidates_hit_a_victim_with_few_datagrams(
 def test_signals_that_nobody_sealed_or_that_come_twice_teach_nothing(
     field: Field, mallory: Stranger, liar: HostilePlace
 ) -> None:
-    victim = field.server.host
-    good = sealed(field, mallory, (Endpoint(field.intruders.ip, 9),), 2**63 - 1)
-    later = sealed(field, mallory, (Endpoint(victim.ip, 7777),), int(time.time() * 1000) + 10_000_000)
-    forged = [encode(Signalled(sender=field.identity(field.b), sealed=os.urandom(200))) for _ in range(200)]
-    with victim.capture() as captured:
-        liar.frames([*forged, good, later, later], to=field.identity(field.a))
-        until(field.reaches_now, "the daemon has gone through them", 10.0)
-        field.a.run("ping", "b", "-c", "2")
-    assert [one for one in captured.packets if one.protocol == UDP and one.destination_port == 7777] == []
+    """At an address that nobody spent probes on; what is fresh is probed there, so silence says something."""
+    place = field.intruders.ip + 50
+    field.intruders.ip_batch(f"addr add {place}/32 dev eth0")
+    base = int(time.time() * 1000) + 10_000_000  # newer than what the case before told
+    first, newest = (sealed(field, mallory, (Endpoint(place, port),), base + port) for port in (7771, 7779))
+    late = sealed(field, mallory, (Endpoint(place, 7777),), base + 7777)
+    forged = [encode(Signalled(sender=field.identity(field.b), sealed=os.urandom(200))) for _ in range(FORGED)]
+    before = [field.refused(field.a, reason) for reason in ("drop_signal_forged", "drop_signal_replayed")]
+    listening = field.intruders.start([sys.executable, "-c", LISTEN, str(place), "7771", "7777", "7779"])
+    listening.wait_for("ready")
+    for fresh, port in ((first, 7771), (newest, 7779)):
+        liar.frames([fresh], to=field.identity(field.a))
+        listening.wait_for(f"probed at {port}")
+    liar.frames([late, late, first, newest, *forged], to=field.identity(field.a))
+    until(lambda: field.refused(field.a, "drop_signal_forged") - before[0] == FORGED, "each forged one counts", 10.0)
+    field.a.run("ping", "b", "-c", "2")
+    listening.stop()
+    assert "probed at 7777" not in listening.output(), "what is older than what was told is believed"
+    assert field.refused(field.a, "drop_signal_replayed") - before[1] == 4
 
 
 def test_a_probe_with_the_last_counter_costs_only_its_sender(field: Field, mallory: Stranger) -> None:
@@ -146,8 +171,11 @@ def test_probes_of_nobody_get_no_answer(field: Field) -> None:
     )  # fmt: skip
     datagrams = [MAGIC + os.urandom(MIN_BYTES - len(MAGIC)) for _ in range(200)]
     datagrams += [encode_probe(Probe(ProbeKind.PING, number, os.urandom(8)), foreign) for number in range(200)]
+    reasons = ("drop_probe_unknown", "drop_probe_invalid", "drop_probe_rate")
+    before = sum(field.refused(field.a, reason) for reason in reasons)
     with field.intruders.capture() as captured:
         send(field.intruders, field, datagrams)
+        until(lambda: sum(field.refused(field.a, reason) for reason in reasons) - before >= 400, "each is counted")
         field.a.run("ping", "b", "-c", "2")
     port = field.port()
     answers = [p for p in captured.packets if p.source == field.a.host.ip and p.source_port == port]

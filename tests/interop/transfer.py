@@ -1,19 +1,21 @@
 """Moves bytes from one host to another over one TCP connection, and compares what arrived with what was sent.
 
-As a program it is one end: `transfer.py receive ADDRESS PORT` or `send ADDRESS PORT BYTES RATE`. The stream is random
-blocks, each begun by its number, so that a block that is lost, doubled or moved changes the digest. Digests are made
-beside the transfer with SHA-256; the speed includes that.
+As a program it is one end: `transfer.py receive ADDRESS PORT` or `send ADDRESS PORT BYTES RATE`; SIGUSR1 says that what
+was sent is enough. The stream is random blocks, each begun by its number, so that a block that is lost, doubled or
+moved changes the digest. Digests are made beside the transfer with SHA-256; the speed includes that.
 """
 
 import hashlib
 import json
+import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 BLOCK_BYTES = 1 << 20
+PIECE_BYTES = 1 << 16
 PORT = 5001
 STALL_S = 30.0  # nothing moved for so long: the connection is dead
 _BLOCK = hashlib.shake_128(b"a block that no compression shortens").digest(BLOCK_BYTES)
@@ -33,6 +35,13 @@ def blocks(count: int) -> Iterator[bytes]:
     """The stream, `count` bytes in all."""
     for number in range(-(-count // BLOCK_BYTES)):
         yield (number.to_bytes(8, "big") + _BLOCK[8:])[: count - number * BLOCK_BYTES]
+
+
+def _pieces(count: int) -> Iterator[memoryview]:
+    """The stream in writes so small that a slow one flows evenly."""
+    for block in blocks(count):
+        whole = memoryview(block)
+        yield from (whole[at : at + PIECE_BYTES] for at in range(0, len(block), PIECE_BYTES))
 
 
 def receive(address: str, port: int) -> End:
@@ -59,15 +68,20 @@ def receive(address: str, port: int) -> End:
     return End(count, digest.hexdigest(), seconds, stall_s)
 
 
-def send(address: str, port: int, count: int, bytes_per_s: float) -> End:
-    """Send so many bytes, not faster than so (0: as fast as it goes), and wait until the other end has them."""
+def send(address: str, port: int, count: int, bytes_per_s: float, enough: Sequence[int] = ()) -> End:
+    """Send so many bytes, not faster than so (0: as fast as it goes), and wait until the other end has them.
+
+    Something in `enough` ends it before.
+    """
     digest, sent = hashlib.sha256(), 0
     with socket.create_connection((address, port), timeout=STALL_S) as connection:
         start = time.monotonic()
-        for block in blocks(count):
-            digest.update(block)
-            connection.sendall(block)
-            sent += len(block)
+        for piece in _pieces(count):
+            if enough:
+                break
+            digest.update(piece)
+            connection.sendall(piece)
+            sent += len(piece)
             ahead_s = sent / bytes_per_s - (time.monotonic() - start) if bytes_per_s else 0.0
             time.sleep(max(ahead_s, 0.0))
         connection.shutdown(socket.SHUT_WR)
@@ -83,7 +97,9 @@ def main(words: list[str]) -> None:
         case ["receive", address, port]:
             end = receive(address, int(port))
         case ["send", address, port, count, bytes_per_s]:
-            end = send(address, int(port), int(count), float(bytes_per_s))
+            told: list[int] = []
+            signal.signal(signal.SIGUSR1, lambda number, _: told.append(number))
+            end = send(address, int(port), int(count), float(bytes_per_s), told)
         case _:
             raise SystemExit(f"what is {words}?")
     sys.stdout.write(json.dumps(asdict(end)) + "\n")

@@ -57,14 +57,18 @@ def no_udp_between(*ends: str) -> str:
     return f"table inet no_udp_between {{ {chain} }}\n"
 
 
-def mtu_hole(most_bytes: int) -> str:
-    """Longer packets vanish, fragments too, and nobody is told (no ICMP 'too big' passes or is made here)."""
+def mtu_hole(most_bytes: int, *, towards: str = "") -> str:
+    """Longer packets vanish, fragments too, and nobody is told (no ICMP 'too big' passes or is made here).
+
+    `towards`: only packets to and from this IPv4 address.
+    """
+    ways = (f"ip daddr {towards} ", f"ip saddr {towards} ") if towards else ("",)
+    drops = "; ".join(f"{way}ip frag-off & 0x3fff != 0 drop; {way}meta length > {most_bytes} drop" for way in ways)
     return f"""
 table inet mtu_hole {{
   chain early {{
     type filter hook prerouting priority -450; policy accept;
-    ip frag-off & 0x3fff != 0 drop
-    meta length > {most_bytes} drop
+    {drops}
   }}
   chain forward {{
     type filter hook forward priority -10; policy accept;

@@ -49,8 +49,31 @@ CAPTIVE = """table inet hotel {
 """
 
 
-class TwoWaysOut:
-    """A laptop with two interfaces, each behind a home router of its own, and a desktop on the internet."""
+class Place:
+    """A laptop somewhere, and a desktop and the server on the internet."""
+
+    server: Server
+    laptop: Machine
+    desktop: Machine
+
+    def join(self) -> Stream:
+        """Both are in the network, and a stream flows."""
+        self.server.start()
+        key = self.server.key("--reusable")
+        self.laptop.up(self.server, key)
+        self.desktop.up(self.server, key)
+        assert "pong" in self.laptop.run("ping", "desktop", "-c", "1", "--timeout", "10s").stdout
+        stream = Stream(self.laptop.host, self.desktop.status()["self"]["addresses"][0])
+        stream.flows()
+        return stream
+
+    def path(self) -> str:
+        """Where the desktop sends to."""
+        return str(self.desktop.status()["peers"][0]["path"]["endpoint"])
+
+
+class TwoWaysOut(Place):
+    """The laptop has two interfaces, each behind a home router of its own."""
 
     def __init__(self, lab: Lab) -> None:
         self.internet = lab.switch("internet", v4="203.0.113.0/24", v6="2001:db8::/64")
@@ -69,21 +92,6 @@ class TwoWaysOut:
         """The default routes, the preferred one first."""
         inside = [router.interfaces["eth1"].v4.ip for router in self.routers]
         return [f"default via {ip} dev eth{number} metric {100 + 100 * number}" for number, ip in enumerate(inside)]
-
-    def join(self) -> Stream:
-        """Both are in the network, and a stream flows."""
-        self.server.start()
-        key = self.server.key("--reusable")
-        self.laptop.up(self.server, key)
-        self.desktop.up(self.server, key)
-        assert "pong" in self.laptop.run("ping", "desktop", "-c", "1", "--timeout", "10s").stdout
-        stream = Stream(self.laptop.host, self.desktop.status()["self"]["addresses"][0])
-        stream.flows()
-        return stream
-
-    def path(self) -> str:
-        """Where the desktop sends to."""
-        return str(self.desktop.status()["peers"][0]["path"]["endpoint"])
 
 
 def measured(name: str, resumed_s: float) -> None:
@@ -126,6 +134,58 @@ def test_another_default_route_while_the_old_interface_stays(lab: Lab) -> None:
     assert resumed_s < RESUMED_S
     assert place.path() != before
     until(lambda: place.laptop.status()["networks"][0]["server"]["state"] == "connected", "the session is renewed", 5.0)
+
+
+class BothFamilies(Place):
+    """The laptop has one interface with IPv4 (behind NAT) and IPv6, behind one router."""
+
+    def __init__(self, lab: Lab) -> None:
+        internet = lab.switch("internet", v4="203.0.113.0/24", v6="2001:db8::/64")
+        self.server = Server(lab.host("server", internet), lab.folder)
+        self.desktop = Machine(lab.host("desktop", internet), lab.folder)
+        lan = lab.switch("lan")
+        self.router = lab.router("router", wan=internet, lan=lan, nat=nat.home)
+        self.laptop = Machine(lab.host("laptop", lan), lab.folder)
+
+    def family(self) -> int:
+        """By which the desktop reaches the laptop."""
+        return 6 if self.path().startswith("[") else 4
+
+    def lose(self, family: int) -> None:
+        """The laptop has the other family only."""
+        if family == 6:
+            self.laptop.host.sysctl("net/ipv6/conf/eth0/disable_ipv6", "1")
+        else:
+            self.laptop.host.ip_batch(f"addr del {self.laptop.host.interfaces['eth0'].v4} dev eth0")
+
+    def restore(self, family: int) -> None:
+        """And both again."""
+        host = self.laptop.host
+        nic, gateway = host.interfaces["eth0"], self.router.interfaces["eth1"]
+        if family == 6:
+            host.sysctl("net/ipv6/conf/eth0/disable_ipv6", "0")
+            host.ip_batch(f"addr add {nic.v6} dev eth0 nodad", f"route add default via {gateway.v6.ip} dev eth0")
+        else:
+            host.ip_batch(f"addr add {nic.v4} dev eth0", f"route add default via {gateway.v4.ip} dev eth0")
+
+
+def test_one_family_goes_and_the_other_carries_and_back(lab: Lab) -> None:
+    place = BothFamilies(lab)
+    stream = place.join()
+    until(lambda: place.desktop.path_to("laptop").kind == "direct", "a direct path")
+    lost = []
+    for _ in range(2):
+        lost.append(place.family())
+        since = time.time()
+        place.lose(lost[-1])
+        resumed_s = stream.resumed_s(since)
+        measured(f"family, IPv{lost[-1]} lost", resumed_s)
+        assert resumed_s < RESUMED_S
+        assert place.family() != lost[-1]
+        since = time.time()
+        place.restore(lost[-1])
+        assert stream.resumed_s(since) < RESUMED_S
+    assert sorted(lost) == [4, 6]
 
 
 def test_a_nat_that_forgets_and_takes_another_port(lab: Lab) -> None:

@@ -78,7 +78,7 @@ class Here:
 @dataclass(frozen=True, slots=True)
 class NetworkMap:
     """One network as this node sees it; `prefixes` are the network's own (a blackhole route each), `transport` is what
-    this node does at most.
+    this node does at most. `narrow`: peers to which no packet of full size passes right now.
     """
 
     network: NetworkId
@@ -88,6 +88,7 @@ class NetworkMap:
     prefixes: tuple[IPv4Network | IPv6Network, ...]
     peers: tuple[Peer, ...]
     transport: Transport = Transport.WIREGUARD
+    narrow: frozenset[Identity] = frozenset()
 
 
 def membership_refusal(view: View, me: Identity) -> WarrenError | None:

@@ -409,6 +409,11 @@ class Network:
         self.echoes.forget(peer)
         self._notify()
 
+    def narrow_changed(self) -> None:
+        """Full packets reach a peer no more, or again: the host cuts what goes there to fit."""
+        if self.held is not None:
+            self._remap(self.held)
+
     def own_heads(self) -> tuple[bytes, ...]:
         """The heads in force."""
         return own_heads(self.held.view) if self.held is not None else ()
@@ -504,12 +509,17 @@ class Network:
         self._clock.see(held.view.newest_date)
         self._troubles.take(held, time.monotonic())
         self._show_trouble()
+        self._remap(held)
+        self._notify()
+
+    def _remap(self, held: Held) -> None:
         kept = self.parts.membership
         network = build(held.view, self._presence, self.me, self.transport, Here(kept.alias, kept.ipv4))
+        if network is not None:
+            network = dataclasses.replace(network, narrow=self.prober.narrow)
         if network != self.map:
             self.map = network
             self._on_change()
-        self._notify()
 
     def _show_trouble(self) -> None:
         held, now = self.held, time.monotonic()

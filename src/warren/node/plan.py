@@ -16,6 +16,7 @@ from ipaddress import IPv4Network, ip_interface, ip_network
 from typing import Literal
 
 from warren.errors import Code, WarrenError
+from warren.limits import NARROW_PEERS_MAX
 from warren.model.ids import Identity, NetworkId
 from warren.model.transport import Transport, with_peer
 from warren.node.host.facts import Address, HostAddress, HostFacts, HostItem, HostRoute, Prefix
@@ -23,6 +24,7 @@ from warren.node.netmap import NetworkMap, Peer
 from warren.policy.verdict import Opening
 
 TUNNEL_MTU = 1400  # leaves 20 bytes for a relay's header inside 1,500 under IPv6 and WireGuard's 32
+NARROW_MTU = 1200  # to a peer whose path has a hole: 1,260 bytes outside with IPv4, and IPv6 carries 1,280 everywhere
 BLACKHOLE_METRIC = 4_278_198_272  # 0xff002000: behind any metric a person or a daemon gives
 TUNNEL_METRIC = 1  # before any other route to the same prefix; 0 would become 1024 in IPv6
 LINK_PREFIX = "warren"
@@ -171,7 +173,8 @@ def show_item(item: HostItem) -> str:
         return f"{item.interface.ip} on {item.link}"
     if not item.link:
         return f"{item.prefix} leads nowhere while its tunnel is away"
-    return f"{item.prefix} by {item.link}" + (f" from {item.source}" if item.source else "")
+    source, mtu = f" from {item.source}" if item.source else "", f", MTU {item.mtu}" if item.mtu else ""
+    return f"{item.prefix} by {item.link}{source}{mtu}"
 
 
 def show_filter(wanted: FilterPlan) -> str:
@@ -191,9 +194,11 @@ def show_peer(peer: PeerPlan) -> str:
 def _tunnel(network: NetworkMap, link: str) -> TunnelPlan:
     own = network.me.addresses
     routes = tuple(
-        HostRoute(prefix, link=link, metric=TUNNEL_METRIC, source=_source(prefix, own)) for prefix in network.prefixes
+        HostRoute(prefix, link=link, metric=TUNNEL_METRIC, source=_source(prefix, network))
+        for prefix in network.prefixes
     )
     peers = tuple(_peers(network))
+    routes += tuple(_narrow_routes(network, peers, link))
     return TunnelPlan(
         network=network.network,
         name=network.name,
@@ -205,6 +210,15 @@ def _tunnel(network: NetworkMap, link: str) -> TunnelPlan:
         peers=peers,
         filter=_filter(network, peers),
     )
+
+
+def _narrow_routes(network: NetworkMap, peers: Sequence[PeerPlan], link: str) -> Iterator[HostRoute]:
+    """The system cuts what goes to these peers smaller: connections that stand, too, and what it forwards."""
+    narrow = [peer for peer in peers if peer.identity in network.narrow]
+    for peer in narrow[:NARROW_PEERS_MAX]:
+        for prefix in peer.allowed:
+            source = _source(prefix, network)
+            yield HostRoute(prefix, link=link, metric=TUNNEL_METRIC, source=source, mtu=NARROW_MTU)
 
 
 def _filter(network: NetworkMap, peers: Sequence[PeerPlan]) -> FilterPlan:
@@ -228,8 +242,10 @@ def blackhole(prefix: Prefix) -> HostRoute:
     return HostRoute(prefix, kind="blackhole", metric=BLACKHOLE_METRIC)
 
 
-def _source(prefix: Prefix, own: Sequence[Address]) -> Address | None:
-    return next((address for address in own if address in prefix), None)
+def _source(prefix: Prefix, network: NetworkMap) -> Address | None:
+    """Our address in the prefix of the network that this one is or lies in."""
+    whole = [one for one in network.prefixes if _contains(one, prefix)]
+    return next((address for address in network.me.addresses for one in whole if address in one), None)
 
 
 def _peers(network: NetworkMap) -> Iterator[PeerPlan]:

@@ -13,6 +13,7 @@ import socket
 from collections.abc import Iterable, Sequence
 
 from warren.errors import Code, WarrenError
+from warren.limits import SEGMENT_MAX_BYTES
 
 BACKLOG = 4096  # connections that wait while accept pauses; the kernel cuts it to net.core.somaxconn
 KEEPALIVE_IDLE_S = 60  # a peer that vanished without a word is noticed after 60 + 4 * 15 s
@@ -63,6 +64,9 @@ def _bind_one(text: str, host: str, port: int, *, dual: bool) -> socket.socket:
     with contextlib.ExitStack() as undo:
         try:
             listener = undo.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            listener.setsockopt(
+                socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT_MAX_BYTES
+            )  # both ways: the client is told
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(not dual))

@@ -57,6 +57,18 @@ def test_a_network_gets_single_addresses_a_route_a_prefix_and_a_blackhole_behind
     assert all(route.metric < BLACKHOLE_METRIC for route in tunnel.routes)
 
 
+def test_a_peer_that_no_full_packet_reaches_gets_routes_of_its_own_with_a_smaller_mtu() -> None:
+    there, other = peer("there", "100.96.0.3", "fd77:7272:656e::3"), peer("other", "100.96.0.4")
+    (tunnel,) = plan(
+        [replace(network(peers=(there, other)), narrow=frozenset({there.identity}))], Own(), LAPTOP
+    ).tunnels
+    narrow = [route for route in tunnel.routes if route.mtu]
+    assert [route.prefix for route in narrow] == [ip_network(address) for address in there.addresses]
+    assert {(route.mtu, route.link, route.metric) for route in narrow} == {(1200, "warren0", 1)}
+    assert {route.source for route in narrow} == {route.source for route in tunnel.routes if not route.mtu}
+    assert len(tunnel.routes) == 2 + len(narrow)
+
+
 def test_the_gate_of_a_peer_is_what_the_map_allowed_and_says_why() -> None:
     (tunnel,) = plan([network(peers=[peer("db", "100.96.0.7"), peer("cam", allowed=False)])], Own(), LAPTOP).tunnels
     assert [(p.name, p.gate_open, p.gate_reason) for p in tunnel.peers] == [

@@ -61,12 +61,12 @@ def _offloads(network: Network) -> dict[str, str]:
         return {}  # the tunnel went while we looked
 
 
-def _filter(network: Network) -> dict[str, int]:
+def _counters(network: Network, *prefixes: str) -> dict[str, int]:
     try:
         counters = network.tunnel.counters() if network.tunnel is not None else {}
     except WarrenError:
         return {}  # the tunnel went while we looked
-    return {name: count for name, count in counters.items() if name.startswith(("drop_filter_", "flows"))}
+    return {name: count for name, count in counters.items() if name.startswith(prefixes)}
 
 
 async def _refresh(networks: tuple[Network, ...], stats: dict[NetworkId, dict[Identity, PeerStats]]) -> None:
@@ -104,7 +104,8 @@ def _network(network: Network) -> words.Network:
         root="this server",  # networks whose root is elsewhere come with the issue that makes them
         version_at=network.as_of,
         offloads=_offloads(network),
-        filter=_filter(network),
+        filter=_counters(network, "drop_filter_", "flows"),
+        refused=_counters(network, "drop_probe_") | network.prober.refused.counters(),
         transport=network.parts.membership.transport,
     )
 

@@ -40,7 +40,8 @@ class HostAddress:
 
 @dataclass(frozen=True, slots=True)
 class HostRoute:
-    """A route. `link` is empty for the kinds that lead nowhere; `source` is the preferred source address."""
+    """A route. `link` is empty for the kinds that lead nowhere; `source` is the preferred source address; `mtu` is for
+    packets that take it, in bytes, 0: the link's."""
 
     prefix: Prefix
     kind: RouteKind = "unicast"
@@ -50,6 +51,7 @@ class HostRoute:
     source: Address | None = None
     table: int = MAIN_TABLE
     protocol: int = WARREN_PROTOCOL
+    mtu: int = 0
 
 
 HostItem = HostAddress | HostRoute  # what a host is given one by one, and what the journal holds

@@ -14,7 +14,7 @@ answered by the shell (a pong is as long as its ping) but teaches nothing.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from warren.model.addresses import Endpoint, Hop, RelayHop
 from warren.node.paths.budget import ProbeBudget
@@ -129,34 +129,36 @@ class PathAgent:
         """How this node's own outer endpoint comes about."""
         self._own_mapping = mapping
 
-    def handle_ping(self, hop: Hop, counter: int, now: float, *, follow: bool = False) -> None:
-        """A valid ping of the peer came from this hop (the shell answers it): if fresh, it is a candidate."""
+    def handle_ping(self, hop: Hop, counter: int, now: float, *, follow: bool = False) -> bool:
+        """A valid ping of the peer came from this hop (the shell answers it): a candidate if fresh, which it tells."""
         if counter <= self._highest_counter:
-            return
+            return False
         self._highest_counter = counter
         self._heard(hop, now)
         current = self._current_path
         if current is None or current.hop == hop:
-            return
+            return True
         if follow and isinstance(hop, RelayHop) and self._paths.get(hop) is not None and not current.is_relay:
             self._follow(current, now)
         else:
             self._suspect_move(current, hop, now)
+        return True
 
-    def handle_pong(self, hop: Hop, transaction: bytes, now: float) -> None:
-        """A valid pong: counts only for a ping that is out, and from where that went."""
+    def handle_pong(self, hop: Hop, transaction: bytes, now: float) -> bool:
+        """A valid pong: counts only for a ping that is out, and from where that went. Whether it does."""
         path = self._paths.get(hop)
         answer = path.take_pong(transaction, now) if path is not None else None
         if path is None or answer is None:
-            return
+            return False
         if hop == self._current:
             self.history.note_answer(answer.rtt_s, now)
         self._paths.note_answer(hop)
-        if not path.is_relay and path.wholeness is Wholeness.UNKNOWN:
+        if path.wholeness is Wholeness.UNKNOWN:
             path.begin_full(now)
         self._choose(now)
         path.schedule = deque((now + self._keepalive_s(path),))
         self._paths.send_due(path, now)
+        return True
 
     def handle_elsewhere(self, hop: Hop, now: float) -> None:
         """The engine saw an authenticated packet of the peer from here: probe it at once."""
@@ -172,9 +174,9 @@ class PathAgent:
         if current is None:
             return
         self._verify_stale(current, now)
-        if not current.is_relay and now - current.full_checked_at > FULL_DOUBT_GAP_S:
-            current.begin_full(now)  # perhaps small packets pass, and the large ones do not
-            self._paths.send_due(current, now)
+        for path in self._paths:  # perhaps small packets pass, and the large ones do not; here, and by the relay too?
+            if path.answers and (path is current or path.hop == self._relay):
+                self._check_full(path, now)
 
     def handle_alive(self, now: float) -> None:
         """Packets of the peer arrive: where they don't come from elsewhere, the path is alive one way at least."""
@@ -187,12 +189,15 @@ class PathAgent:
         if not self._forced and self._rounds.handle_traffic(now):
             self._next_round(now)
 
-    def handle_network_change(self, now: float) -> None:
-        """This machine's addresses changed: what answered may not, what did not may."""
+    def handle_network_change(self, now: float, families: Collection[int] = (4, 6)) -> None:
+        """This machine's addresses changed, and are of these families: what answered may not, what did not may."""
         for path in self._paths:
             path.forgive()
+            if isinstance(path.hop, Endpoint) and path.hop.address.version not in families:
+                path.is_doubted = True  # no need to wait for silence
             if path.answers:
                 self._verify(path, now)  # on each of them the peer hears where we are
+        self._choose(now, "this machine has other addresses")
         if not self._is_direct:
             self._begin_rounds(now)
             return
@@ -231,6 +236,12 @@ class PathAgent:
             return PathState(None, None, None, note_without_path(self._paths, forced=self._forced), self._reason)
         note = note_of(current, self._paths, self._own_mapping, self._peer_mapping, forced=self._forced)
         return PathState(current.hop, current.rtt_s, self._current_since, note, self._reason)
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether packets of full size do not reach the peer on the path in use."""
+        current = self._current_path
+        return current is not None and current.is_narrow
 
     @property
     def is_answering(self) -> bool:
@@ -305,7 +316,7 @@ class PathAgent:
         for path in self._paths:
             if not path.answers:
                 self._try(path, now)
-            elif path.wholeness is Wholeness.HOLE and not path.is_relay:
+            elif path.wholeness is Wholeness.HOLE:
                 path.begin_full(now)
                 self._paths.send_due(path, now)
 
@@ -323,6 +334,12 @@ class PathAgent:
     def _verify(self, path: Path, now: float) -> None:
         path.begin_verify(now)
         self._drive(path, now)
+
+    def _check_full(self, path: Path, now: float) -> None:
+        if now - path.full_doubted_at > FULL_DOUBT_GAP_S:
+            path.full_doubted_at = now
+            path.begin_full(now)
+            self._paths.send_due(path, now)
 
     def _verify_stale(self, path: Path, now: float) -> None:
         """Unless that is under way, or it answered just now."""
@@ -345,7 +362,8 @@ class PathAgent:
         if path.answers and path.give_up_at is None and path.schedule and path.schedule[0] <= now:
             path.begin_verify(now)  # a keepalive is due
             path.keepalives += 1
-            if path.keepalives % FULL_KEEPALIVES == 0 and not path.is_relay:
+            is_due = path.keepalives % FULL_KEEPALIVES == 0
+            if path.wholeness is Wholeness.HOLE or (is_due and not path.is_relay):
                 path.begin_full(now)
         if path.hop == self._current and path.unanswered == 1 and path.schedule and path.schedule[0] <= now:
             self._look_elsewhere(now)

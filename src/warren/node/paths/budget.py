@@ -39,11 +39,13 @@ class ProbeBudget:
 
     def take(self, endpoint: Endpoint, now: float) -> bool:
         """Whether one more probe may go there; counted if so."""
+        # looked at before anything is written down: what is refused may not fill the table for others
+        is_spent = self._sent(endpoint, now) >= PROBES_UNANSWERED_MAX
+        if is_spent or self._sent(endpoint.address, now) >= PROBES_ADDRESS_MAX:
+            return False
         own = self._window(endpoint, now)
         address = self._window(endpoint.address, now)
         if own is None or address is None:
-            return False
-        if own.sent >= PROBES_UNANSWERED_MAX or address.sent >= PROBES_ADDRESS_MAX:
             return False
         if not self._open_mapping(endpoint, now):
             return False
@@ -69,6 +71,10 @@ class ProbeBudget:
         self._open[endpoint] = now
         self._open.move_to_end(endpoint)
         return True
+
+    def _sent(self, key: _Key, now: float) -> int:
+        window = self._windows.get(key)
+        return window.sent if window is not None and now < window.began_at + PROBE_WINDOW_S else 0
 
     def _window(self, key: _Key, now: float) -> _Window | None:
         window = self._windows.get(key)

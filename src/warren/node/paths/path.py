@@ -26,6 +26,7 @@ PATIENT_PING_S = 0.4
 FULL_AT = (0.0, 0.2, 0.5, 0.9, 1.4, 2.0, 2.7)  # pings of full size; four of them where nothing is lost
 FULL_TRIES = 4
 FULL_ANSWER_S = 0.8  # after the last of them, at least; and twice the round trip
+FULL_SUSPECT = 3  # so many are out and a small one was answered meanwhile: packets of full size pass no more, perhaps
 DOUBT_PINGS = 4  # unanswered ones after which another path is taken; more where pings get lost
 DOUBT_AFTER_S = 0.45  # and at least so long after the first: schedulers sleep, and jitter of 0.3 s each way is no death
 DOUBT_AFTER_MAX_S = 1.5
@@ -85,6 +86,9 @@ class Path:
     is_patient: bool = False
     """Packets of the peer arrive: silence of pings alone is no reason to leave before the time is up."""
     full_checked_at: float = float("-inf")
+    full_doubted_at: float = float("-inf")
+    full_out: int = 0
+    """Pings of full size since then without an answer."""
 
     @property
     def is_relay(self) -> bool:
@@ -116,7 +120,7 @@ class Path:
         """See whether packets of full size pass; what was known stays until there is an outcome."""
         if self.full_give_up_at is not None:
             return
-        self.full_checked_at = now
+        self.full_checked_at, self.full_out = now, 0
         tries = min(FULL_TRIES + round(PINGS_FOR_LOSS * self.loss), len(FULL_AT))
         self.full_schedule = deque(now + offset_s for offset_s in FULL_AT[:tries])
         self.full_give_up_at = self.full_schedule[-1] + max(FULL_ANSWER_S, 2 * (self.rtt_s or 0.0))
@@ -127,6 +131,7 @@ class Path:
             del self.outstanding[next(iter(self.outstanding))]
         self.outstanding[transaction] = (now, is_full)
         self.pinged_at = now
+        self.full_out += is_full
         if self.verified_since is not None and not is_full:
             self.unanswered += 1
 
@@ -152,7 +157,7 @@ class Path:
         self.settle()
         if is_full:
             self.wholeness = Wholeness.WHOLE
-            self.full_give_up_at = None
+            self.full_give_up_at, self.full_out = None, 0
             self.full_schedule.clear()
         return Answer(sample_s, is_full)
 
@@ -213,6 +218,14 @@ class Path:
             return False
         self.wholeness = Wholeness.HOLE
         return True
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether packets of full size do not pass, or seem not to: small ones do, and a few large ones got lost."""
+        if self.wholeness is Wholeness.HOLE:
+            return True
+        is_answered = self.answered_at is not None and self.answered_at > self.full_checked_at
+        return self.full_give_up_at is not None and self.full_out >= FULL_SUSPECT and is_answered
 
     def die(self, now: float) -> None:
         """It carried packets and does not any more."""

@@ -41,6 +41,7 @@ from warren.node.paths.history import History
 from warren.node.paths.nat import Mapping, Nat
 from warren.node.paths.outside import Outside
 from warren.node.paths.probing import Ping
+from warren.node.paths.refused import Refused
 from warren.node.paths.signals import Envelopes
 from warren.node.paths.telling import SendSignal, Telling
 from warren.node.paths.way import Way
@@ -65,6 +66,9 @@ class Owner(Protocol):
 
     def path_changed(self, peer: Identity) -> None:
         """A peer's path came, changed or went."""
+
+    def narrow_changed(self) -> None:
+        """`Prober.narrow` is another set."""
 
     def own_heads(self) -> tuple[bytes, ...]:
         """The heads that this node holds, to be told to peers."""
@@ -91,6 +95,7 @@ class Prober:
         """Told of a channel that does not answer; whoever keeps the relays sets it."""
         self.relay_name: Callable[[int], str] = str
         """What people call the relay of this number; whoever keeps the relays sets it."""
+        self.refused = Refused()
         self._network = network
         self._envelopes = envelopes
         self._book = book
@@ -177,6 +182,11 @@ class Prober:
         """Somebody wants to know what this node looks like from outside: servers are asked now."""
         self._outside.ask()
 
+    @property
+    def is_asking_outside(self) -> bool:
+        """Whether an answer to that is waited for."""
+        return self._outside.is_asking
+
     def set_force_relay(self, *, forced: bool) -> None:
         """Whether only relays may be used: then no direct path is probed, offered or answered."""
         self._place.is_forced = forced
@@ -210,8 +220,9 @@ class Prober:
         log.debug("the host changed", reason=reason)
         self._outside.ask_anew()
         now = time.monotonic()
+        families = {one.version for one in self._place.addresses if not one.is_loopback} or {4, 6}
         for way in self._ways.values():
-            way.agent.handle_network_change(now)
+            way.agent.handle_network_change(now, families)
             self._touch(way)
 
     def handle_signal(self, sender: Identity, sealed: bytes) -> None:
@@ -223,11 +234,15 @@ class Prober:
         try:
             told = self._envelopes.open(sender, way.peer.path_key, sealed)
         except WarrenError as error:
+            self.refused.signal_forged += 1
             log.debug("a signal was refused", peer=way.peer.name, reason=error.text)
             return
         if told.heads:
             self._owner.heard_heads(way.peer, told.heads)
-        if (not told.endpoints and not told.reply_wanted) or told.generation <= way.heard:
+        if told.generation <= way.heard:
+            self.refused.signal_replayed += 1
+            return
+        if not told.endpoints and not told.reply_wanted:
             return
         way.heard = told.generation
         now = time.monotonic()
@@ -299,6 +314,11 @@ class Prober:
         return self._outside.nat(version)
 
     @property
+    def narrow(self) -> frozenset[Identity]:
+        """The peers that no packets of full size reach on the path in use."""
+        return frozenset(identity for identity, way in self._ways.items() if way.is_narrow)
+
+    @property
     def mapping(self) -> Mapping:
         """How routers before this node make its outer endpoint."""
         return self._outside.mapping
@@ -348,6 +368,8 @@ class Prober:
     def _remove(self, identity: Identity) -> None:
         way = self._ways.pop(identity)
         self._deadlines.set(identity, None)
+        if way.is_narrow:
+            self._owner.narrow_changed()
         if self._tunnel is None:
             return
         for hint in way.incoming:
@@ -373,7 +395,7 @@ class Prober:
             return  # the engine let it through, so it is of a version to come
         hop = event.endpoint
         if probe.kind is ProbeKind.PONG:
-            way.agent.handle_pong(hop, probe.txid, now)
+            self.refused.probe_unasked += not way.agent.handle_pong(hop, probe.txid, now)
             if probe.observed is not None and isinstance(hop, Endpoint):
                 self._outside.handle_seen_by_peer(hop, probe.observed)
         elif probe.kind is ProbeKind.SIGNAL:
@@ -384,7 +406,8 @@ class Prober:
             # answered here, for a pong is as long as its ping; the agent's own answer would not know the length
             observed = hop if isinstance(hop, Endpoint) else None
             self._tunnel.send(hop, encode_pong(probe, observed, self._telling.next_counter(), way.outgoing))
-            way.agent.handle_ping(hop, probe.counter, now, follow=probe.follow)
+            is_fresh = way.agent.handle_ping(hop, probe.counter, now, follow=probe.follow)
+            self.refused.probe_replayed += not is_fresh
 
     def _tell(self, peer: Identity, what: Callable[[PathAgent, float], None]) -> None:
         way = self._ways.get(peer)
@@ -445,8 +468,12 @@ class Prober:
     def _touch(self, way: Way) -> None:
         """A way's agent has changed: carry out what it wants, and put its deadline in the common row."""
         self._drain(way, time.monotonic())
-        if self._ways.get(way.peer.identity) is way:
-            self._deadlines.set(way.peer.identity, way.due)
+        if self._ways.get(way.peer.identity) is not way:
+            return
+        self._deadlines.set(way.peer.identity, way.due)
+        if way.is_narrow != way.agent.is_narrow:
+            way.is_narrow = not way.is_narrow
+            self._owner.narrow_changed()
 
     def _on_due(self, identity: Identity, now: float) -> None:
         way = self._ways[identity]

@@ -1,15 +1,16 @@
 """The hops of one peer and the pings to them: which are known, and what a ping costs. Pure.
 
 Decides how many hops are kept (CANDIDATES_MAX; who is silent and was heard longest ago goes), that pings to strangers
-are within the budget, and that nothing of full size goes to who has not answered something small (SECURITY.md, rules 30
-and 34). Must not know which path is used or why something is tried. Times are monotonic seconds.
+are within the budget and one peer's share of it, and that nothing of full size goes to who has not answered something
+small (SECURITY.md, rules 30 and 34). Must not know which path is used or why something is tried. Times are monotonic
+seconds.
 """
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from warren.limits import CANDIDATES_MAX, PATH_OUTBOX_MAX, PROBES_UNANSWERED_MAX
+from warren.limits import CANDIDATES_MAX, PATH_OUTBOX_MAX, PROBE_WINDOW_S, PROBES_PEER_MAX, PROBES_UNANSWERED_MAX
 from warren.model.addresses import Endpoint, Hop
 from warren.node.paths.budget import ProbeBudget
 from warren.node.paths.path import TRY_AT, Path
@@ -37,6 +38,8 @@ class Probing:
         self._rng = rng
         self._paths: dict[Hop, Path] = {}
         self._transmits: deque[Ping] = deque()
+        self._window_at = float("-inf")
+        self._tried = 0
         self._leads_to: Hop | None = None
         self._lead_until = float("-inf")
 
@@ -124,7 +127,16 @@ class Probing:
     def _may_ping(self, path: Path, now: float) -> bool:
         hop = path.hop
         is_free = path.answers or path.is_proven(now) or not isinstance(hop, Endpoint)
-        return is_free or (isinstance(hop, Endpoint) and self._budget.take(hop, now))
+        return is_free or (isinstance(hop, Endpoint) and self._may_try(hop, now))
+
+    def _may_try(self, stranger: Endpoint, now: float) -> bool:
+        """No peer, whatever it names, uses up what all of them share."""
+        if now - self._window_at >= PROBE_WINDOW_S:
+            self._window_at, self._tried = now, 0
+        if self._tried >= PROBES_PEER_MAX or not self._budget.take(stranger, now):
+            return False
+        self._tried += 1
+        return True
 
     def _send(self, path: Path, now: float, *, is_full: bool = False) -> None:
         transaction = self._rng(8)

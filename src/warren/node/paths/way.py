@@ -72,6 +72,8 @@ class Way:
     """When a signal that came as a datagram was opened last: opening costs an exchange."""
     greets: bool = False
     """Begin a handshake with the first path: the peer may hold a session with the process that we were before."""
+    is_narrow: bool = False
+    """Whether its network was told that no packets of full size reach it."""
 
     @property
     def due(self) -> float | None:

@@ -41,6 +41,8 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     """What the operating system does for this network's packets, by name: `on`, or why not."""
     filter: dict[str, int] = {}
     """What the packet filter did: live and opened flows, and packets dropped by reason."""
+    refused: dict[str, int] = {}
+    """Probes and signals in peers' names that were forged, replayed or too many, by reason."""
     transport: str = "auto"
     """Which cipher the user allows: `auto`, or `wireguard` for ChaCha20-Poly1305 only."""
     version_at: float | None = None

@@ -30,6 +30,7 @@ def parse(item: HostItem, index: int) -> list[HostItem]:
         (HostRoute(ip_network("fd77:7272:656e::/64"), "blackhole", metric=4278198272), 0),
         (HostRoute(ip_network("100.96.0.0/16"), link="warren0", metric=1, source=ip_address("100.96.0.2")), 7),
         (HostRoute(ip_network("fd77::/64"), link="warren0", metric=1, source=ip_address("fd77::2")), 7),
+        (HostRoute(ip_network("100.96.0.3/32"), link="warren0", metric=1, mtu=1200), 7),
         (HostRoute(ip_network("0.0.0.0/0"), link="eth0", gateway=ip_address("192.168.1.1"), table=100_000), 2),
     ],
     ids=str,

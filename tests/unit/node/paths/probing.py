@@ -94,6 +94,7 @@ class SimNode:
     is_up: bool = False
     received: list[tuple[float, int]] = field(default_factory=list)
     used: list[tuple[float, Hop | None]] = field(default_factory=list)
+    narrow: list[tuple[float, bool]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.key = ExchangeKeyPair(hashlib.sha256(f"{self.name} path".encode()).digest())
@@ -175,6 +176,9 @@ class SimNode:
     def path_changed(self, _peer: Identity) -> None:
         self.used.append((self.world.underlay.now, self.tunnel.endpoint))
 
+    def narrow_changed(self) -> None:
+        self.narrow.append((self.world.underlay.now, self.other.identity in self.prober.narrow))
+
     def own_heads(self) -> tuple[bytes, ...]:
         return ()
 
@@ -196,6 +200,7 @@ class World:
         self.underlay = Underlay(seed)
         self.head_start_s = 0.1
         self.relay_is_up = True
+        self.relay_max_bytes = 1500
         self.stun = [StunServer(self.underlay, "198.51.100.1"), StunServer(self.underlay, "198.51.100.2")]
         self._patch(patch)
         self.a = self._node("a", 1, a)
@@ -220,7 +225,8 @@ class World:
 
     def relay(self, sender: SimNode, datagram: bytes) -> None:
         """The relay carries, twice as far."""
-        if self.relay_is_up and sender.other.is_up and self.underlay.rng.random() >= self.underlay.loss:
+        fits = len(datagram) <= self.relay_max_bytes
+        if fits and self.relay_is_up and sender.other.is_up and self.underlay.rng.random() >= self.underlay.loss:
             receiver = sender.other
             delay_s = 2 * self.underlay.delay_s + self.underlay.rng.random() * self.underlay.jitter_s
             self.underlay.at(delay_s, lambda: receiver.hear(RelayHop(RELAY, 1), datagram))

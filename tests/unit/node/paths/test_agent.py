@@ -2,7 +2,7 @@
 
 from tests.unit.node.paths.links import PathLost, Simulation, UsePath, counting, endpoint
 
-from warren.limits import CANDIDATES_MAX, PROBE_WINDOW_S, PROBES_UNANSWERED_MAX
+from warren.limits import CANDIDATES_MAX, PROBE_WINDOW_S, PROBES_PEER_MAX, PROBES_UNANSWERED_MAX
 from warren.node.paths.agent import KEEPALIVE_S, PathAgent
 from warren.node.paths.budget import ProbeBudget
 from warren.node.paths.events import SendCandidates
@@ -82,6 +82,36 @@ def test_a_list_of_a_hundred_thousand_victims_is_bounded() -> None:
             probes += 1
     assert len(agent.candidates) <= CANDIDATES_MAX
     assert probes <= 25
+
+
+def test_a_path_of_a_family_that_this_machine_has_no_more_is_left_at_once() -> None:
+    simulation = Simulation((A4, A6), (B4, B6))
+    simulation.start(simulation.a)
+    simulation.start(simulation.b)
+    simulation.run(3.0)
+    agent = simulation.a.agent
+    used = agent.state.endpoint
+    assert used in {B4, B6}
+    left = {4, 6} - {used.address.version}
+    agent.handle_network_change(simulation.now, left)
+    assert agent.state.endpoint in {B4, B6} - {used}
+    assert "other addresses" in agent.state.reason
+
+
+def test_a_peer_that_names_ever_new_victims_leaves_others_their_share() -> None:
+    budget = ProbeBudget()
+    hostile, honest = PathAgent(budget, counting("a")), PathAgent(budget, counting("b"))
+    hostile.start([], 0.0)
+    honest.start([], 0.0)
+    probes = 0
+    for generation in range(1, 300):
+        named = [endpoint(f"198.{generation // 100}.{generation % 100}.{number}", 9) for number in range(1, 33)]
+        hostile.handle_candidates(named, generation, generation * 0.1)
+        while hostile.poll_transmit() is not None:
+            probes += 1
+    assert probes == PROBES_PEER_MAX
+    honest.handle_candidates([B4], 1, 30.0)
+    assert honest.poll_transmit() is not None
 
 
 def test_the_shorter_of_two_paths_is_used() -> None:

@@ -47,6 +47,13 @@ def test_a_full_table_grants_nothing_until_windows_are_over() -> None:
     assert granted(budget, PROBE_WINDOW_S) == PROBES_UNANSWERED_MAX
 
 
+def test_what_is_refused_fills_no_table_for_others() -> None:
+    budget = ProbeBudget()
+    for port in range(1, 2 * PROBE_BUDGET_ENTRIES_MAX):
+        budget.take(endpoint("198.51.100.9", port), 0.0)
+    assert budget.take(endpoint("203.0.113.7"), 1.0), "a signal that names all ports of a victim blocks nobody else"
+
+
 def test_no_more_endpoints_are_on_trial_than_a_router_bears() -> None:
     budget = ProbeBudget()
     addresses = [f"203.0.{number // 250}.{number % 250 + 1}" for number in range(2 * MAPPINGS_OPEN_MAX)]

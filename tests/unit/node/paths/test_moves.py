@@ -4,8 +4,9 @@ import pytest
 from tests.unit.node.paths.probing import RELAY, SimNode, World
 from tests.unit.node.paths.underlay import Kind
 
-from warren.limits import FULL_PROBE_BYTES, MAPPINGS_OPEN_MAX, SILENCE_DOUBT_S, SILENCE_LOOK_S
+from warren.limits import FULL_PROBE_BYTES, MAPPING_LIFETIME_S, MAPPINGS_OPEN_MAX, SILENCE_DOUBT_S, SILENCE_LOOK_S
 from warren.model.addresses import Endpoint, RelayHop
+from warren.node.paths import budget
 
 HOME = Kind()
 SYMMETRIC = Kind(mapping="port", ports="random")
@@ -236,6 +237,66 @@ def test_a_symmetric_pair_never_opens_more_mappings_than_the_budget(monkeypatch:
     assert world.both_relayed()
     for node in (world.a, world.b):
         assert node.routers[0].most_open <= MAPPINGS_OPEN_MAX
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_the_budget_of_mappings_is_what_ends_the_trying(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """So small that a pair would open more: without it they do."""
+    monkeypatch.setattr(budget, "MAPPINGS_OPEN_MAX", most)
+    world = World(monkeypatch, SYMMETRIC, SYMMETRIC)
+    world.start()
+    world.underlay.run(300.0)
+    for node in (world.a, world.b):
+        assert most_on_trial(world, node) == most
+
+
+def test_without_so_small_a_budget_a_symmetric_pair_opens_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, SYMMETRIC, SYMMETRIC)
+    world.start()
+    world.underlay.run(300.0)
+    assert all(2 < most_on_trial(world, node) <= MAPPINGS_OPEN_MAX for node in (world.a, world.b))
+
+
+def most_on_trial(world: World, node: SimNode) -> int:
+    """The most endpoints that probes went to within MAPPING_LIFETIME_S; STUN servers answer and are not on trial."""
+    servers = {server.endpoint for server in world.stun}
+    sent = [(at, to) for at, to, _ in node.tunnel.sent if isinstance(to, Endpoint) and to not in servers]
+    return max(len({to for then, to in sent if at - MAPPING_LIFETIME_S < then <= at}) for at, _ in sent)
+
+
+def send_large(world: World, node: SimNode) -> None:
+    """20 packets of full size a second from here on."""
+    node.carry(1400)
+    world.underlay.at(0.05, lambda: send_large(world, node))
+
+
+def test_where_no_path_carries_full_packets_any_more_the_network_hears_it_soon_and_when_it_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(monkeypatch, HOME, HOME)
+    world.start()
+    world.underlay.run(10.0)
+    assert world.both_direct()
+    assert world.a.narrow == [], "a whole path is never called narrow"
+    world.underlay.max_bytes = world.relay_max_bytes = 1280
+    watch(world, world.a)
+    send_large(world, world.a)
+    since = world.underlay.now
+    assert world.underlay.run(1.8, lambda: bool(world.a.prober.narrow)), "TCP's fifth try is after 3 s"
+    assert world.underlay.run(20.0, lambda: False) is False
+    assert world.a.prober.narrow == {world.b.identity}
+    assert isinstance(world.a.tunnel.endpoint, Endpoint), "the relay is no better"
+    assert len(world.a.narrow) <= 3, f"it flaps: {world.a.narrow} since {since}"
+    world.underlay.max_bytes = world.relay_max_bytes = 1500
+    assert world.underlay.run(90.0, lambda: not world.a.prober.narrow)
+
+
+def test_a_relay_with_a_hole_is_named_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, SYMMETRIC, SYMMETRIC)
+    world.relay_max_bytes = 1280
+    world.start()
+    assert world.underlay.run(5.0, lambda: world.a.prober.narrow == {world.b.identity})
+    assert world.both_relayed()
 
 
 def test_nothing_large_goes_to_an_address_that_has_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:

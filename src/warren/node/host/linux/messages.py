@@ -30,9 +30,10 @@ _IFLA_INET6_ADDR_GEN_MODE, _ADDR_GEN_MODE_NONE = 8, 1
 _IFF_UP, _IFF_LOWER_UP = 0x1, 0x10000
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS = 1, 2, 8
 _IFA_F_NODAD = 0x02
-_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_MULTIPATH, _RTA_TABLE, _RTA_VIA = (
-    1, 4, 5, 6, 7, 9, 15, 18,
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_METRICS, _RTA_MULTIPATH, _RTA_TABLE, _RTA_VIA = (
+    1, 4, 5, 6, 7, 8, 9, 15, 18,
 )  # fmt: skip
+_RTAX_MTU = 2
 _RTM_F_CLONED = 0x200
 _TABLE_LOCAL = 255
 _SCOPE_UNIVERSE, _SCOPE_LINK = 0, 253
@@ -110,6 +111,7 @@ def _parse_route(body: bytes, names: Mapping[int, str]) -> HostRoute | None:
         source=ip_address(source) if source else None,
         table=table,
         protocol=protocol,
+        mtu=_number(attributes(found.get(_RTA_METRICS, b"")).get(_RTAX_MTU)),
     )
 
 
@@ -170,6 +172,8 @@ def _route(item: HostRoute, index: int) -> bytes:
         body += attribute(_RTA_GATEWAY, item.gateway.packed)
     if item.source is not None:
         body += attribute(_RTA_PREFSRC, item.source.packed)
+    if item.mtu:
+        body += attribute(_RTA_METRICS, attribute(_RTAX_MTU, _word(item.mtu)))
     return body + attribute(_RTA_PRIORITY, _word(item.metric))
 
 
