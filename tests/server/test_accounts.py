@@ -79,13 +79,15 @@ def stranger(server: RunningServer) -> Person:
 def test_a_foreign_object_is_neither_shown_nor_changed_whatever_the_route(
     server: RunningServer, stranger: Person, method: str, path: str
 ) -> None:
-    own = {"/api/v1/me", "/api/v1/networks", "/api/v1/tokens", "/api/v1/founding"}
+    own = {f"/api/v1/{name}" for name in ("me", "networks", "tokens", "founding", "invitations", "listing")}
     if path in own:
         return
+    # whose body is read before the network is looked for says what is wrong with the body
+    early = {400} if "/listing/" in path else set()
     bodies: tuple[object, ...] = (None, {}, {"name": "x"}, {"disabled": True})
     for body in bodies:
         status, problem = stranger.call(method, path, body)
-        assert status in {403, 404}, (status, problem)
+        assert status in {403, 404} | early, (status, problem)
     assert "default" in {one.name for one in server.rest.get("networks", kind=Networks).networks}
 
 

@@ -23,6 +23,8 @@ PLACEHOLDERS = {
     "member": "nobody",
     "user": "nobody",
     "token": "aaaaaaaaaa",
+    "invited": "default",
+    "listed": "default",
 }
 
 

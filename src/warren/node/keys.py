@@ -1,8 +1,8 @@
 """The keys of this node in one network: made here, kept in `keys.json`, never shown.
 
 Decides how keys are drawn (os.urandom) and written down: an Ed25519 identity for life (RFC 8032), X25519 WireGuard keys
-(the one in use, the next one), X25519 path keys (the one in use, the previous one for 7 days). Must not know documents.
-`load` never makes a key: a damaged file is an error, not a new node.
+(the one in use, and the next or the former one), X25519 path keys (the one in use, the previous one for 7 days). Must
+not know documents. `load` never makes a key: a damaged file is an error, not a new node.
 """
 
 import os
@@ -22,7 +22,8 @@ PATH_KEY_OVERLAP_S = 7 * 24 * 3600.0  # two daemons restarted while the server i
 
 @dataclass(frozen=True, slots=True)
 class NodeKeys:
-    """All private keys of this node in one network. `path_previous_until` in Unix seconds."""
+    """All private keys of this node in one network. `path_previous_until` in Unix seconds; `wireguard_used_s`: how long
+    the WireGuard key was in use, as far as it was counted."""
 
     identity: SigningKeyPair
     wireguard: ExchangeKeyPair
@@ -30,11 +31,18 @@ class NodeKeys:
     wireguard_next: ExchangeKeyPair | None = None
     path_previous: ExchangeKeyPair | None = None
     path_previous_until: float = 0.0
+    wireguard_former: ExchangeKeyPair | None = None
+    wireguard_used_s: float = 0.0
+
+    @property
+    def wireguard_beside(self) -> ExchangeKeyPair | None:
+        """The key beside the one in use: the next one, or the former one."""
+        return self.wireguard_next or self.wireguard_former
 
     @property
     def tunnel_keys(self) -> tuple[ExchangeKeyPair, ...]:
-        """What a tunnel takes: the WireGuard key in use, then the next one where it is made."""
-        return (self.wireguard,) if self.wireguard_next is None else (self.wireguard, self.wireguard_next)
+        """What a tunnel takes: the WireGuard key in use, then the one beside it."""
+        return (self.wireguard,) if self.wireguard_beside is None else (self.wireguard, self.wireguard_beside)
 
     def path_keys(self, now: float) -> tuple[ExchangeKeyPair, ...]:
         """The path keys that count at `now` (Unix seconds): the one in use, then the previous one."""
@@ -53,6 +61,8 @@ class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Fal
     wireguard_next: Hex | None = None
     path_previous: Hex | None = None
     path_previous_until: float = 0.0
+    wireguard_former: Hex | None = None
+    wireguard_used_s: Annotated[float, Meta(ge=0)] = 0.0
 
     def __repr__(self) -> str:
         return "_File([redacted])"
@@ -88,6 +98,8 @@ def save(store: Store, keys: NodeKeys) -> None:
         wireguard_next=_hex(keys.wireguard_next),
         path_previous=_hex(keys.path_previous),
         path_previous_until=keys.path_previous_until,
+        wireguard_former=_hex(keys.wireguard_former),
+        wireguard_used_s=keys.wireguard_used_s,
     )
     store.write(KEYS_FILE, msgspec.json.encode(file))
 
@@ -101,6 +113,8 @@ def _parse(content: bytes) -> NodeKeys:
         wireguard_next=_pair(file.wireguard_next),
         path_previous=_pair(file.path_previous),
         path_previous_until=file.path_previous_until,
+        wireguard_former=_pair(file.wireguard_former),
+        wireguard_used_s=file.wireguard_used_s,
     )
 
 

@@ -30,6 +30,7 @@ from warren.log import Log
 from warren.model.addresses import Endpoint, RelayHop
 from warren.model.ids import Identity, NetworkId
 from warren.model.transport import Transport, TransportWish, capabilities, own_transport
+from warren.node import keys as node_keys
 from warren.node import membership as memberships
 from warren.node.control.connection import Connection
 from warren.node.control.link import Link, LinkState
@@ -59,6 +60,7 @@ from warren.node.paths.signals import Envelopes
 from warren.node.paths.silence import watch_silence
 from warren.node.paths.translators import Translators
 from warren.node.records import newer_record
+from warren.node.rekeying import Rekeying
 from warren.node.stamps import reserve
 from warren.node.storage import Store
 from warren.node.trouble import Trouble, Troubles, keyed
@@ -123,6 +125,7 @@ class Network:
         place = parse_server(parts.membership.server).through(proxy)
         self.link = Link(place, self.id, parts.keys.identity, self, _jitter)
         self.prober = Prober(self.id, envelopes, self.book, self.link.signal, self, budget=budget)
+        self.rekeying = Rekeying(self)
         self.portmap = PortMapping(parts.store, self.prober.set_mappings, self._seen)
         self._translators = Translators(self.prober.set_translators)
         self.surroundings = Surroundings()
@@ -209,6 +212,7 @@ class Network:
                 tasks.create_task(self._translators.run())
                 tasks.create_task(watch_silence(lambda: self.tunnel, self.prober))
                 tasks.create_task(self.portmap.run())
+                tasks.create_task(self.rekeying.run())
                 tasks.create_task(watch_portal(self.link.place, lambda: not self._was_connected, self._note_portal))
         finally:
             self._tasks = None
@@ -307,6 +311,32 @@ class Network:
         self.parts = dataclasses.replace(self.parts, membership=membership)
         await asyncio.to_thread(memberships.save, self.parts.store, membership)
         return True
+
+    # --- what the rotation of keys needs (rekeying.Owner) ---
+
+    def keys(self) -> NodeKeys:
+        """This node's keys."""
+        return self.parts.keys
+
+    async def keep_keys(self, keys: NodeKeys) -> None:
+        """Write them, use them, say so in the record. Raises WarrenError STORE_UNAVAILABLE."""
+        await asyncio.to_thread(node_keys.save, self.parts.store, keys)
+        changed = keys.tunnel_keys != self.parts.keys.tunnel_keys
+        self.parts = dataclasses.replace(self.parts, keys=keys)
+        if changed and self.tunnel is not None:
+            self.tunnel.set_keys(keys.tunnel_keys)
+        self._publish_if_needed()
+        self._notify()
+
+    def is_told(self) -> bool:
+        """Whether the record in force, which the server took, names the keys in force."""
+        member = self.held.view.members.get(self.me) if self.held is not None else None
+        record = member.record if member is not None else None
+        named = () if record is None else (record.wireguard, record.next_wireguard)
+        if tuple(one.public for one in self.parts.keys.tunnel_keys) == tuple(filter(None, named)):
+            return True
+        self._publish_if_needed()
+        return False
 
     async def until(self, condition: Callable[[], bool], within_s: float) -> bool:
         """Wait until the condition holds; False where it did not within the time. Looked at after every change."""

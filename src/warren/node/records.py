@@ -44,7 +44,7 @@ def _record(keys: NodeKeys, epoch: int, counter: int, now: int, capabilities: tu
         identity=keys.identity.public,
         wireguard=keys.wireguard.public,
         path=keys.path.public,
-        next_wireguard=keys.wireguard_next.public if keys.wireguard_next is not None else b"",
+        next_wireguard=keys.wireguard_beside.public if keys.wireguard_beside is not None else b"",
         previous_path=keys.path_previous.public if keys.path_previous is not None else b"",
         capabilities=capabilities,
     )

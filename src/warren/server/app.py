@@ -27,6 +27,7 @@ from warren.server.files import Folder, locked
 from warren.server.front import FrontProcess, FrontSettings
 from warren.server.health import Health
 from warren.server.housekeeping import Housekeeping
+from warren.server.invitations.service import Invitations
 from warren.server.invites.service import Invites
 from warren.server.metrics import GaugeReader, Metrics
 from warren.server.networks.service import Networks
@@ -155,6 +156,7 @@ async def _construct(settings: Settings, folder: Folder, database: Database, gro
             database=database, networks=networks, completions=completions, clock=clock, on_removed=hub.removed
         ),
         audit=Audit(database),
+        invitations=Invitations(database, clock),
     )
 
 

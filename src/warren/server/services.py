@@ -16,6 +16,7 @@ from warren.server.audit.service import Audit
 from warren.server.devices.service import Devices
 from warren.server.factors.service import Factors
 from warren.server.health import Health
+from warren.server.invitations.service import Invitations
 from warren.server.invites.service import Invites
 from warren.server.networks.service import Networks
 from warren.server.providers.service import Providers
@@ -47,6 +48,7 @@ class Services:
     relays: Relays
     approvals: Approvals
     audit: Audit
+    invitations: Invitations
 
 
 def services_of(request: Request[Any, Any, Any]) -> Services:

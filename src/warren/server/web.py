@@ -19,6 +19,7 @@ from warren import __version__
 from warren.limits import REQUEST_BODY_MAX_BYTES
 from warren.protocol.rest.audit import AuditEntry, AuditPage
 from warren.protocol.rest.device import DeviceAsk, DeviceAsked, DevicePoll, DevicePolled
+from warren.protocol.rest.invitations import Came, Invitation, Invitations, Invite, ListedNetwork, Listing, Said
 from warren.protocol.rest.keys import KeyCreate, KeyCreated, Keys
 from warren.protocol.rest.members import Kicked, Members
 from warren.protocol.rest.networks import Network, NetworkCreate, NetworkRename, Networks
@@ -39,6 +40,9 @@ from warren.server.accounts.routes import (
 from warren.server.audit.routes import list_audit, list_network_audit
 from warren.server.devices.routes import kick_member, list_members
 from warren.server.factors.routes import PAGES as FACTOR_PAGES
+from warren.server.invitations.pages import INVITATION_PAGES
+from warren.server.invitations.routes import INVITATION_ROUTES
+from warren.server.invites.pages import INVITE_PAGES
 from warren.server.invites.routes import create_key, list_keys, revoke_key
 from warren.server.metrics import CONTENT_TYPE, Metrics
 from warren.server.networks.routes import (
@@ -99,6 +103,7 @@ ROUTES: Final = (
     poll_device,
     list_audit,
     list_network_audit,
+    *INVITATION_ROUTES,
 )
 
 
@@ -127,6 +132,8 @@ def build(services: Services, node: Application) -> Application:
             *PAGES,
             *PROVIDER_PAGES,
             *FACTOR_PAGES,
+            *INVITATION_PAGES,
+            *INVITE_PAGES,
             asgi(NODE_PATH, opt=OPEN, copy_scope=False)(node),
         ],
         guards=[may_call],
@@ -141,6 +148,13 @@ def build(services: Services, node: Application) -> Application:
 
 
 STRUCTS: Final = (
+    Came,
+    Invitation,
+    Invitations,
+    Invite,
+    ListedNetwork,
+    Listing,
+    Said,
     AuditEntry,
     AuditPage,
     Keys,

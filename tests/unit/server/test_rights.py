@@ -22,6 +22,7 @@ LEAST = {
     Right.OWN_ACCOUNT_CHANGE: (None, Scope.ADMIN),
     Right.LIST_NETWORKS: (None, Scope.READ),
     Right.CREATE_NETWORK: (None, Scope.MANAGE),
+    Right.JOIN_NETWORK: (None, Scope.MANAGE),
     Right.READ_NETWORK: (Role.MEMBER, Scope.READ),
     Right.ADMIN_NETWORK: (Role.ADMIN, Scope.MANAGE),
     Right.OWN_NETWORK: (Role.OWNER, Scope.MANAGE),

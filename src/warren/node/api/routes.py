@@ -2,7 +2,22 @@
 
 from collections.abc import Awaitable, Callable
 
-from warren.node.api import config, down, host, leave, netcheck, ping, reidentify, root, sign, status, up, whoami, why
+from warren.node.api import (
+    config,
+    down,
+    host,
+    leave,
+    netcheck,
+    ping,
+    reidentify,
+    rekey,
+    root,
+    sign,
+    status,
+    up,
+    whoami,
+    why,
+)
 from warren.node.api.http import Handler, Reply, Request, Routes
 from warren.node.api.scope import Scope
 from warren.protocol.local import rights
@@ -31,6 +46,7 @@ def routes(scope: Scope) -> Routes:
         ("POST", rights.DOWN): bound(down.answer),
         ("POST", rights.LEAVE): bound(leave.answer),
         ("POST", rights.REIDENTIFY): bound(reidentify.answer),
+        ("POST", rights.REKEY): bound(rekey.answer),
         ("POST", rights.SIGN): bound(sign.answer),
         ("POST", rights.WAITING): bound(sign.show_waiting),
         ("POST", rights.DENY): bound(sign.deny),

@@ -22,6 +22,7 @@ UP: Final = "/v1/up"
 DOWN: Final = "/v1/down"
 LEAVE: Final = "/v1/leave"
 REIDENTIFY: Final = "/v1/reidentify"
+REKEY: Final = "/v1/rekey"
 PING: Final = "/v1/ping"
 NETCHECK: Final = "/v1/netcheck"
 WHY: Final = "/v1/why"
@@ -48,6 +49,7 @@ NEEDED: Final = MappingProxyType(
         ("POST", DOWN): Right.OPERATOR,
         ("POST", LEAVE): Right.OPERATOR,
         ("POST", REIDENTIFY): Right.OPERATOR,
+        ("POST", REKEY): Right.OPERATOR,
         ("POST", SIGN): Right.OPERATOR,
         ("POST", FOUND): Right.OPERATOR,
         ("POST", WAITING): Right.OPERATOR,

@@ -44,6 +44,7 @@ class Right(StrEnum):
     OWN_ACCOUNT_CHANGE = "change own account"
     LIST_NETWORKS = "list networks"
     CREATE_NETWORK = "create a network"
+    JOIN_NETWORK = "join a network"
     READ_NETWORK = "read a network"
     ADMIN_NETWORK = "administer a network"
     OWN_NETWORK = "own a network"
@@ -64,6 +65,7 @@ NEEDS: Final = {
     Right.OWN_ACCOUNT_CHANGE: Need(None, Scope.ADMIN),
     Right.LIST_NETWORKS: Need(None, Scope.READ),
     Right.CREATE_NETWORK: Need(None, Scope.MANAGE),
+    Right.JOIN_NETWORK: Need(None, Scope.MANAGE),
     Right.READ_NETWORK: Need(Role.MEMBER, Scope.READ),
     Right.ADMIN_NETWORK: Need(Role.ADMIN, Scope.MANAGE),
     Right.OWN_NETWORK: Need(Role.OWNER, Scope.MANAGE),

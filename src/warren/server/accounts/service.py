@@ -151,6 +151,21 @@ class Accounts:
             )
         return found
 
+    async def find_anybody(self, named: str) -> UserRow:
+        """As `find`, else the one account that has this label: for whoever invites a person of a provider. A label that
+        two have names nobody (SECURITY.md rule 9). Raises WarrenError NOT_FOUND or CONFLICT."""
+        try:
+            return await self.find(named)
+        except WarrenError:
+            found = [one for one in await self.all() if one.name == named]
+            if len(found) > 1:
+                raise WarrenError(
+                    Code.CONFLICT, f"several users are called '{printable(named[:80])}'", "give the id of one"
+                ) from None
+            if not found:
+                raise
+            return found[0]
+
     async def set_disabled(self, user: UserRow, *, disabled: bool, actor: str) -> UserRow:
         """Shut a person out, or let them in again; their tokens are refused from the commit on."""
         at = self.now()

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    delete,
     insert,
     select,
     update,
@@ -148,6 +149,16 @@ async def set_password(connection: AsyncConnection, user: str, password: str) ->
 async def add_role(connection: AsyncConnection, network: NetworkId, user: str, role: int) -> None:
     """Give a person their first role in a network. Raises IntegrityError where they have one."""
     await connection.execute(insert(network_roles).values(network=network, user=user, role=role))
+
+
+async def drop_role(connection: AsyncConnection, network: NetworkId, user: str, role: int) -> bool:
+    """End this role of a person in a network; False where they do not have just this one."""
+    statement = (
+        delete(network_roles)
+        .where(network_roles.c.network == network, network_roles.c.user == user, network_roles.c.role == role)
+        .returning(network_roles.c.user)
+    )
+    return (await connection.execute(statement)).first() is not None
 
 
 async def set_role(connection: AsyncConnection, network: NetworkId, user: str, role: int, *, but: int) -> None:

@@ -60,16 +60,6 @@ async def sign_on(request: HTTPRequest) -> Response[Any]:
     return entered(request, new, afterwards)
 
 
-@get("/account", opt=OPEN, include_in_schema=False)
-async def show_account(request: HTTPRequest) -> Response[Any]:
-    """Who is signed on."""
-    session = await session_of(request)
-    if session is None:
-        return Redirect("/sign-on?next=/account", status_code=303)
-    networks = [one.row.name for one in await services_of(request).signon.networks_of(session)]
-    return page("account", title="Signed on", wrong="", user=session.user.name, networks=networks, csrf=session.csrf)
-
-
 @post("/sign-off", opt=OPEN, include_in_schema=False)
 async def sign_off(request: HTTPRequest) -> Response[Any]:
     """End this session, or all of this person's."""
@@ -194,7 +184,6 @@ async def poll_device(request: HTTPRequest, data: JSONBody[DevicePoll]) -> Devic
 PAGES: Final = (
     show_sign_on,
     sign_on,
-    show_account,
     sign_off,
     show_device,
     look_at_device,
