@@ -15,6 +15,7 @@ import warren.server.accounts.store
 import warren.server.audit.store
 import warren.server.devices.store
 import warren.server.factors.store
+import warren.server.invitations.store
 import warren.server.invites.store
 import warren.server.networks.store
 import warren.server.providers.store
