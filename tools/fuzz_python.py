@@ -14,13 +14,31 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tools.fuzz_rust import Outcome
-from tools.fuzzing import documents, files, gateways, local, netlink, peers, relays, sessions, stun, wireguard, words
+from tools.fuzzing import (
+    documents,
+    files,
+    gateways,
+    local,
+    netlink,
+    offices,
+    passkeys,
+    peers,
+    providers,
+    relays,
+    rest,
+    sessions,
+    stun,
+    typed,
+    wireguard,
+    words,
+)
 from tools.fuzzing.mutation import mutate
 from tools.fuzzing.parser import Parser
 
 PARSERS: tuple[Parser, ...] = (
     *documents.PARSERS, *sessions.PARSERS, *peers.PARSERS, *words.PARSERS, *files.PARSERS, *local.PARSERS,
-    *netlink.PARSERS, *gateways.PARSERS, *stun.PARSERS, *relays.PARSERS, *wireguard.PARSERS,
+    *netlink.PARSERS, *gateways.PARSERS, *stun.PARSERS, *relays.PARSERS, *offices.PARSERS, *passkeys.PARSERS,
+    *providers.PARSERS, *rest.PARSERS, *typed.PARSERS, *wireguard.PARSERS,
 )  # fmt: skip
 FINDINGS = Path(__file__).resolve().parents[1] / "tests" / "property" / "found_by_fuzzing.txt"
 INPUT_MAX_BYTES = 16 * 1024  # a mutation may double its input; beyond this it only costs time

@@ -180,12 +180,14 @@ class Rig:
         host, _, port = self.addresses[index].rpartition(":")
         return host.strip("[]"), int(port)
 
-    async def connect(self, *, tls: ssl.SSLContext | None = None, receive_bytes: int = 0) -> Wire:
-        """Open a client connection; `receive_bytes` makes a small receive buffer."""
+    async def connect(self, *, tls: ssl.SSLContext | None = None, receive_bytes: int = 0, source: str = "") -> Wire:
+        """Open a client connection; `receive_bytes` makes a small receive buffer, `source` is where it is from."""
         raw = socket.socket(socket.AF_INET6 if ":" in self.place()[0] else socket.AF_INET)
         raw.setblocking(False)  # noqa: FBT003 - socket's own signature
         if receive_bytes:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        if source:
+            raw.bind((source, 0))
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await asyncio.get_running_loop().sock_connect(raw, self.place())

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import datetime
 import json
+import os
 import signal
 import socket
 import ssl
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.server.front_rig import HOST, PATIENCE_S, Web, Wire, running_front, running_web, until
 
 from warren.errors import Code, WarrenError
-from warren.limits import FRONT_LINE_MAX_BYTES
+from warren.limits import FRONT_LINE_MAX_BYTES, FRONT_LOOK_S, FRONT_MISSES_MAX, FRONT_STATS_S
 from warren.server.front import FrontLimits, FrontProcess, FrontSettings, _Child
 from warren.server.front_listen import bind_all, shown
 
@@ -118,6 +119,38 @@ async def test_a_front_that_dies_is_replaced_on_the_same_port_with_new_numbers(t
         rig.process.prove(1)
         assert (await rig.process.stats())["connections_unproven"] == 1, "an old number lifts no new connection"
         assert rig.process.restarts == 1
+
+
+def test_a_front_that_hangs_is_replaced_within_ten_seconds() -> None:
+    assert FRONT_MISSES_MAX * (FRONT_LOOK_S + FRONT_STATS_S) < 10
+
+
+async def test_a_front_that_hangs_is_told_of_and_replaced(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("warren.limits.FRONT_LOOK_S", 0.1)
+    monkeypatch.setattr("warren.limits.FRONT_STATS_S", 0.5)
+    async with running_web(tmp_path / "web.sock", Web()), running_front(tmp_path / "web.sock") as rig:
+        assert (await (await rig.connect()).get()).status == 200
+        hanging = rig.pid
+        os.kill(hanging, signal.SIGSTOP)
+        fresh = await rig.connect()  # the kernel takes it, nobody serves it
+        assert await fresh.ended() == b""
+        await until(lambda: rig.process.restarts == 1 and rig.pid != hanging)
+        assert (await (await rig.connect()).get()).status == 200
+    assert any(record.getMessage().startswith("the front hangs") for record in caplog.records)
+
+
+async def test_a_front_that_is_slow_to_answer_once_is_no_front_that_hangs(tmp_path: Path) -> None:
+    async with running_web(tmp_path / "web.sock", Web()), running_front(tmp_path / "web.sock") as rig:
+        pid = rig.pid
+        os.kill(pid, signal.SIGSTOP)
+        with pytest.raises(WarrenError) as refused:
+            await rig.process.stats()
+        os.kill(pid, signal.SIGCONT)
+        assert refused.value.code is Code.TIMEOUT
+        await rig.until("connections_open", 0)
+        assert (rig.pid, rig.process.restarts) == (pid, 0)
 
 
 async def test_stop_lets_a_request_finish_and_ends_what_is_idle_at_once(tmp_path: Path) -> None:

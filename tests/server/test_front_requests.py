@@ -5,6 +5,7 @@ from pathlib import Path
 from tests.server.front_rig import HOST, Web, running_front, running_web, until
 
 from warren.errors import Code
+from warren.limits import OPEN_BODY_MAX_BYTES, REQUEST_BODY_MAX_BYTES
 from warren.server.front import FrontLimits
 
 
@@ -50,7 +51,8 @@ async def test_bodies_arrive_whole_framed_by_length_or_in_chunks(tmp_path: Path)
     async with running_web(tmp_path / "web.sock", Web()), running_front(tmp_path / "web.sock") as rig:
         wire = await rig.connect()
         body = bytes(1024 * 1024)
-        await wire.send(f"POST /p HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        head = f"POST /p HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer x\r\n"
+        await wire.send(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         assert (await wire.answer()).echoed["body"] == len(body)
         chunks = "".join(f"{len(part):x}\r\n{part}\r\n" for part in ("a" * 10, "b" * 5000)) + "0\r\n\r\n"
         await wire.send(f"POST /p HTTP/1.1\r\nHost: {HOST}\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}")
@@ -155,6 +157,41 @@ async def test_memory_for_bodies_is_one_budget_for_all(tmp_path: Path) -> None:
         third = await rig.connect()
         await third.send(head + "x" * 1000)
         assert (await third.answer()).status == 200
+
+
+async def test_one_address_holds_a_part_of_that_memory_and_others_go_on(tmp_path: Path) -> None:
+    bounds = FrontLimits(buffered_max_bytes=10_000, buffered_an_address_max_bytes=2500)
+    async with running_web(tmp_path / "web.sock", Web()), running_front(tmp_path / "web.sock", bounds) as rig:
+        head = f"POST / HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 1000\r\n\r\n"
+        greedy = [await rig.connect() for _ in range(8)]
+        for wire in greedy:
+            await wire.send(head + "x" * 999)
+        await rig.until("refused_busy", 6)
+        for address in ("127.0.0.2", "127.0.0.3"):
+            other = await rig.connect(source=address)
+            await other.send(head + "x" * 1000)
+            assert (await other.answer()).echoed["body"] == 1000, "one address holds up another"
+        more = await rig.connect()
+        await more.send(head + "x" * 1000)
+        answer = await more.answer()
+        assert (answer.status, answer.code) == (503, Code.BUSY.value)
+
+
+async def test_who_shows_no_token_has_nothing_large_to_say(tmp_path: Path) -> None:
+    web = Web()
+    async with running_web(tmp_path / "web.sock", web), running_front(tmp_path / "web.sock") as rig:
+        for size, token, status in (
+            (OPEN_BODY_MAX_BYTES, "", 200),
+            (OPEN_BODY_MAX_BYTES + 1, "", 413),
+            (OPEN_BODY_MAX_BYTES + 1, "Authorization: Bearer x\r\n", 200),
+            (REQUEST_BODY_MAX_BYTES + 1, "Authorization: Bearer x\r\n", 413),
+        ):
+            wire = await rig.connect()
+            await wire.send(f"POST / HTTP/1.1\r\nHost: {HOST}\r\n{token}Content-Length: {size}\r\n\r\n")
+            if status == 200:
+                await wire.send(b"x" * size)
+            assert (await wire.answer()).status == status, (size, token)
+        assert web.seen == ["/", "/"]
 
 
 async def test_a_request_whose_client_left_is_cancelled_at_the_web_part(tmp_path: Path) -> None:

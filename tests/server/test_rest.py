@@ -11,6 +11,7 @@ import pytest
 from tests.server.running import RunningServer, wait_until
 
 from warren.errors import Code
+from warren.limits import OPEN_BODY_MAX_BYTES
 from warren.protocol.rest.networks import Network
 from warren.protocol.rest.problem import MEDIA_TYPE, Problem
 from warren.server.web import build, describe
@@ -197,3 +198,20 @@ def test_who_hangs_up_in_the_middle_of_a_body_is_no_bug_of_ours(server: RunningS
     assert call(public(server), "GET", "/health")[0] == 200
     wait_until(lambda: 'status="400"' in call(AdminConnection(server), "GET", "/metrics")[2].decode())
     assert "error" not in server.log.read_text()
+
+
+@pytest.mark.parametrize("body", [b'{"hostname":"\xd9"}', b"[" * 5000, b'{"hostname":' + b"[" * 5000, b"\xff", b"{"])
+def test_a_body_that_is_no_json_is_refused_and_no_bug_of_ours(server: RunningServer, body: bytes) -> None:
+    """Found by fuzzing: text that is no UTF-8, and arrays in arrays, were an ERROR with a traceback each."""
+    status, kind, content = call(public(server), "POST", "/api/v1/device", body, **{"content-type": "application/json"})
+    assert (status, kind) == (400, MEDIA_TYPE), content
+    assert msgspec.json.decode(content, type=Problem).code == Code.INVALID_ARGUMENT
+    assert "error" not in server.log.read_text()
+
+
+def test_a_program_that_asks_says_little(server: RunningServer) -> None:
+    body = b'{"hostname":"' + b"x" * OPEN_BODY_MAX_BYTES + b'"}'
+    headers = {"content-type": "application/json", "authorization": "Bearer wt.none.such"}
+    for path in ("/api/v1/device", "/sign-on"):
+        status, _, content = call(public(server), "POST", path, body, **headers, **{"sec-fetch-site": "same-origin"})
+        assert status == 413, (path, content)

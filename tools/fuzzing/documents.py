@@ -33,59 +33,59 @@ from warren.trust.sealing import open_sealed, seal
 from warren.trust.signing import REGISTRAR_RIGHTS, Envelope, make_genesis, sign, signed_bytes
 from warren.trust.verify import verify
 
-_DATE = 1_700_000_000
+DATE = 1_700_000_000
 
 
 def _key(name: str) -> SigningKeyPair:
     return SigningKeyPair(hashlib.sha256(name.encode()).digest())
 
 
-_ROOT, _REGISTRAR, _NODE = _key("root"), _key("registrar"), _key("node")
-_NETWORK, _GENESIS = make_genesis(_ROOT, bytes(16))
+ROOT, _REGISTRAR, _NODE = _key("root"), _key("registrar"), _key("node")
+NETWORK, _GENESIS = make_genesis(ROOT, bytes(16))
 _TEXT = b'{"version": 1, "rules": [{"members": "reach-each-other"}]}'
 
 
 def _documents() -> tuple[bytes, ...]:
-    order: dict[str, Any] = {"counter": 1, "date": _DATE}
+    order: dict[str, Any] = {"counter": 1, "date": DATE}
     place = ServerPlace(url="https://vpn.example.org", key=_key("server").public)
     prefix4, prefix6 = "100.96.0.0/16", "fd4a:1b2c:3d4e:5f60::/64"
     bounds = AdmissionLimits(tags=("a",), hostname="a*", ipv4="100.96.1.0/24", count=3)
     settings = Settings(version=1, name="n", prefix4=prefix4, prefix6=prefix6, suffix="n.x", servers=(place,), **order)
     node = _NODE.public
     member = Membership(
-        identity=node, hostname="a", ipv4="100.96.0.2", tags=("t",), groups=("g",), user="u", expires=_DATE + 9,
-        joined=_DATE, heads=(HeadMark(authority=_ROOT.public, counter=4),), **order,
+        identity=node, hostname="a", ipv4="100.96.0.2", tags=("t",), groups=("g",), user="u", expires=DATE + 9,
+        joined=DATE, heads=(HeadMark(authority=ROOT.public, counter=4),), **order,
     )  # fmt: skip
     record = NodeRecord(
         identity=node, wireguard=_key("w").public, path=_key("p").public,
         services=(Service(name="web", protocol="tcp", port=80),), routes=("10.0.0.0/8",), **order,
     )  # fmt: skip
     made: tuple[tuple[Kind, Body, SigningKeyPair], ...] = (
-        (Kind.SETTINGS, settings, _ROOT),
-        (Kind.DELEGATION, Delegation(delegate=_REGISTRAR.public, rights=REGISTRAR_RIGHTS, **order), _ROOT),
-        (Kind.DELEGATION, Delegation(delegate=_key("x").public, rights=("admit",), limits=bounds, **order), _ROOT),
+        (Kind.SETTINGS, settings, ROOT),
+        (Kind.DELEGATION, Delegation(delegate=_REGISTRAR.public, rights=REGISTRAR_RIGHTS, **order), ROOT),
+        (Kind.DELEGATION, Delegation(delegate=_key("x").public, rights=("admit",), limits=bounds, **order), ROOT),
         (Kind.MEMBERSHIP, member, _REGISTRAR),
         (Kind.RECORD, record, _NODE),
-        (Kind.POLICY, Policy(text=_TEXT, **order), _ROOT),
+        (Kind.POLICY, Policy(text=_TEXT, **order), ROOT),
         (Kind.REMOVAL, Removal(of="membership", subject=_key("gone").public, **order), _REGISTRAR),
-        (Kind.HEAD, Head(authority=_ROOT.public, digest=bytes(32), **order), _ROOT),
+        (Kind.HEAD, Head(authority=ROOT.public, digest=bytes(32), **order), ROOT),
     )
-    return (_GENESIS, *(sign(kind, _NETWORK, body, key) for kind, body, key in made))
+    return (_GENESIS, *(sign(kind, NETWORK, body, key) for kind, body, key in made))
 
 
 _DOCUMENTS = _documents()
-_ENVELOPES = tuple(canonical.decode(raw, Envelope) for raw in _DOCUMENTS)
-_KEYS = {key.public: key for key in (_ROOT, _REGISTRAR, _NODE)}
+ENVELOPES = tuple(canonical.decode(raw, Envelope) for raw in _DOCUMENTS)
+KEYS = {key.public: key for key in (ROOT, _REGISTRAR, _NODE)}
 
 
 def _authentic(raw: bytes) -> Authentic:
-    answer = authenticate(_NETWORK, raw)
+    answer = authenticate(NETWORK, raw)
     if isinstance(answer, Refusal):
         raise AssertionError(f"a seed is refused: {answer}")  # noqa: TRY004 - no type is wrong, the seed is
     return answer
 
 
-_HELD = tuple(_authentic(raw) for raw in _DOCUMENTS)
+HELD = tuple(_authentic(raw) for raw in _DOCUMENTS)
 
 
 def check_canonical(data: bytes) -> bool:
@@ -101,7 +101,7 @@ def check_canonical(data: bytes) -> bool:
 
 def check_document(data: bytes) -> bool:
     """Nobody's bytes but the signer's are a document."""
-    answer = authenticate(_NETWORK, data)
+    answer = authenticate(NETWORK, data)
     if isinstance(answer, Refusal):
         require(answer.text, "a refusal says why")
         return False
@@ -125,20 +125,20 @@ def check_body(data: bytes) -> bool:
     """
     if not data:
         return False
-    like, body = _ENVELOPES[data[0] % len(_ENVELOPES)], data[1:]
-    key = _KEYS[Identity(like.signer)]
-    signature = key.sign(signed_bytes(like.kind, _NETWORK, body))
+    like, body = ENVELOPES[data[0] % len(ENVELOPES)], data[1:]
+    key = KEYS[Identity(like.signer)]
+    signature = key.sign(signed_bytes(like.kind, NETWORK, body))
     try:
         raw = canonical.encode(Envelope(kind=like.kind, signer=key.public, body=body, signature=signature))
     except WarrenError as error:
         require(error.code is Code.TOO_LARGE, f"an envelope is refused with {error.code}")
         return False
-    answer = authenticate(_NETWORK, raw)
+    answer = authenticate(NETWORK, raw)
     if isinstance(answer, Refusal):
         require(answer.text, "a refusal says why")
         return False
-    view = verify(_NETWORK, (*_HELD, answer), floors=Floors(), now=_DATE + 1, readable=is_readable)
-    again = verify(_NETWORK, view.documents, floors=view.floors, now=_DATE + 1, readable=is_readable)
+    view = verify(NETWORK, (*HELD, answer), floors=Floors(), now=DATE + 1, readable=is_readable)
+    again = verify(NETWORK, view.documents, floors=view.floors, now=DATE + 1, readable=is_readable)
     require(again.members == view.members and again.settings == view.settings, "the view's own documents say else")
     require(Floors.decode(view.floors.encode()) == view.floors, "the floors read back differently")
     require(all(refusal.text for refusal in view.refused), "a refusal says why")
@@ -192,12 +192,12 @@ def check_sealed(data: bytes) -> bool:
     return True
 
 
-_BODIES = tuple(bytes([number]) + envelope.body for number, envelope in enumerate(_ENVELOPES))
+_BODIES = tuple(bytes([number]) + envelope.body for number, envelope in enumerate(ENVELOPES))
 _FIELDS = (b"\xa7counter", b"\xa4date", b"\xa8identity", b"\xa5epoch", b"\xa8hostname", b"\xa1!", b"\xcf" + b"\xff" * 8)
-_LINE = admission_key.make(bytes(range(39)), _NETWORK, _ROOT.public, _key("server").public)
+_LINE = admission_key.make(bytes(range(39)), NETWORK, ROOT.public, _key("server").public)
 
 PARSERS = (
-    Parser("canonical", (*_DOCUMENTS, *(one.body for one in _ENVELOPES)), check_canonical),
+    Parser("canonical", (*_DOCUMENTS, *(one.body for one in ENVELOPES)), check_canonical),
     Parser("document", _DOCUMENTS, check_document, _FIELDS),
     Parser("genesis", (_GENESIS, _DOCUMENTS[1]), check_genesis),
     Parser("document_body", _BODIES, check_body, _FIELDS),

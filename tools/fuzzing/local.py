@@ -18,12 +18,21 @@ from warren.protocol.local.config import Config
 from warren.protocol.local.down import LeaveRequest
 from warren.protocol.local.host import HostPlan
 from warren.protocol.local.netcheck import NetcheckRequest
+from warren.protocol.local.network import (
+    FoundRequest,
+    RootRequest,
+    SignRequest,
+    SignResult,
+    WaitingRequest,
+    WaitingResult,
+)
 from warren.protocol.local.ping import PingLine, PingRequest
 from warren.protocol.local.reidentify import ReidentifyRequest
 from warren.protocol.local.rights import Right
 from warren.protocol.local.status import Status
 from warren.protocol.local.up import UpLine, UpRequest
 from warren.protocol.local.whoami import Whoami
+from warren.protocol.local.why import Why, WhyRequest
 from warren.protocol.rest.keys import KeyCreate
 from warren.protocol.rest.networks import NetworkCreate, NetworkRename
 from warren.protocol.rest.problem import Problem, error_of
@@ -119,6 +128,24 @@ def check_problem(data: bytes) -> bool:
     return error_of(problem).code in Code
 
 
+_SIGN = (
+    b'{"act":"approve","network":"n","who":["a"],"name":"b","code":"one two","tags":["t"],"uses":2,"expires_s":60,'
+    b'"keep_keys":true,"policy":"{}","confirm":"00"}'
+)
+_FOUND = (
+    b'{"name":"n","url":"https://a","server_key":"%b","registrar":"%b","prefix":"100.96.0.0/16","in_use":["100.97.0.0/16"]}'
+    % (b"ab" * 32, b"cd" * 32)
+)
+_SIGNED = (
+    b'{"network":"n","lines":["a is removed"],"digest":"00","signer":"root","is_done":true,"code":"c","secret":"s"}'
+)
+_WAITING = (
+    b'{"network":"n","machines":[{"name":"a","identity":"00","code":"one two","since":1.5,"user":"u","tags":["t"]}]}'
+)
+_WHY = (
+    b'{"source":"a","destination":"b","reachable":false,"steps":[{"name":"rule","ok":null,"text":"t"}],'
+    b'"drops":[{"inward":true,"protocol":"tcp","port":22,"reason":"r","packets":1,"last":1.5}],"advice":"x"}'
+)
 _HEAD = b"HTTP/1.1 200 \r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
 _REQUEST = b"POST /v1/up HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\n{}"
 _CHUNKED = b"POST /v1/up HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
@@ -162,6 +189,14 @@ PARSERS = (
     ),
     _parser("body_network", (b'{"name":"n"}',), _body_of(NetworkCreate)),
     _parser("body_rename", (b'{"name":"n"}',), _body_of(NetworkRename)),
+    _parser("body_sign", (_SIGN,), _body_of(SignRequest)),
+    _parser("body_waiting", (b'{"network":"n","who":"a"}',), _body_of(WaitingRequest)),
+    _parser("body_founding", (_FOUND,), _body_of(FoundRequest)),
+    _parser("body_root", (b'{"network":"n","secret":"wr.x","statement":"ab"}',), _body_of(RootRequest)),
+    _parser("body_why", (b'{"source":"a","destination":"b","port":22,"protocol":"tcp"}',), _body_of(WhyRequest)),
+    _parser("answer_sign", (_SIGNED,), _answer_of(SignResult)),
+    _parser("answer_waiting", (_WAITING,), _answer_of(WaitingResult)),
+    _parser("answer_why", (_WHY,), _answer_of(Why)),
     _parser("answer_status", (_STATUS, _HEAD % len(_STATUS) + _STATUS, _FAILED), _answer_of(Status)),
     _parser("answer_whoami", (_WHOAMI,), _answer_of(Whoami)),
     _parser("answer_config", (_CONFIG,), _answer_of(Config)),

@@ -15,7 +15,8 @@ use warren_io::values;
 /// Serve the public port until `control_in` ends or SIGTERM arrives; the GIL is released.
 #[pyfunction]
 #[pyo3(signature = (*, listeners, control_in, control_out, web_socket, hosts, certificate_chain, private_key,
-    head_max_bytes, body_max_bytes, buffered_max_bytes, connections_max, unproven_an_address_max,
+    head_max_bytes, body_max_bytes, open_body_max_bytes, buffered_max_bytes, buffered_an_address_max_bytes,
+    connections_max, unproven_an_address_max,
     head_ms, body_ms, response_ms, idle_ms, unproven_ms, stall_ms, stop_ms, first_connection,
     relay_sockets, relay_number, relay_key, relay_signers, relay_members, relay_rates,
     turn_listeners, turn_secret, turn_realm, turn_ports, turn_announced, turn_allowed, turn_relayed,
@@ -35,7 +36,9 @@ fn front_run(
     private_key: &[u8],
     head_max_bytes: usize,
     body_max_bytes: usize,
+    open_body_max_bytes: usize,
     buffered_max_bytes: usize,
+    buffered_an_address_max_bytes: usize,
     connections_max: usize,
     unproven_an_address_max: usize,
     head_ms: u64,
@@ -106,7 +109,9 @@ fn front_run(
         limits: Limits {
             head_max_bytes,
             body_max_bytes,
+            open_body_max_bytes,
             buffered_max_bytes,
+            buffered_an_address_max_bytes,
             connections_max,
             unproven_an_address_max,
             head: Duration::from_millis(head_ms),

@@ -107,19 +107,7 @@ class RestClient:
                 data = response.read(CLIENT_ANSWER_MAX_BYTES + 1)
             except (OSError, http.client.HTTPException) as error:
                 raise self._unreachable(error) from error
-        return self._answer(response.status, data, kind)
-
-    def _answer(self, status: int, data: bytes, kind: type[Answer]) -> Answer:
-        if len(data) > CLIENT_ANSWER_MAX_BYTES:
-            raise WarrenError(Code.TOO_LARGE, "the server's answer is larger than it may be")
-        try:
-            if status >= 400:
-                raise error_of(msgspec.json.decode(data, type=Problem))
-            return msgspec.json.decode(data or b"null", type=kind)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise WarrenError(
-                Code.MALFORMED, f"{self.name} answered what is not understood (HTTP {status})", "is it a Warren server?"
-            ) from error
+        return read_answer(self.name, response.status, data, kind)
 
     @contextlib.contextmanager
     def _connection(self) -> Iterator[http.client.HTTPConnection]:
@@ -153,3 +141,17 @@ class RestClient:
             return WarrenError(Code.TIMEOUT, f"{self.name} did not answer within {self._timeout_s:g} s")
         fix = "is `warren server` running there?" if self._is_named else "name the server: --server DIR or URL"
         return WarrenError(Code.SERVER_UNREACHABLE, f"no server answers at {self.name}", fix)
+
+
+def read_answer(server: str, status: int, data: bytes, kind: type[Answer]) -> Answer:
+    """What a server answered. Raises the error that it told of, or WarrenError TOO_LARGE or MALFORMED."""
+    if len(data) > CLIENT_ANSWER_MAX_BYTES:
+        raise WarrenError(Code.TOO_LARGE, "the server's answer is larger than it may be")
+    try:
+        if status >= 400:
+            raise error_of(msgspec.json.decode(data, type=Problem))
+        return msgspec.json.decode(data or b"null", type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise WarrenError(
+            Code.MALFORMED, f"{server} answered what is not understood (HTTP {status})", "is it a Warren server?"
+        ) from error

@@ -232,7 +232,9 @@ def front_run(
     private_key: bytes,
     head_max_bytes: int,
     body_max_bytes: int,
+    open_body_max_bytes: int,  # of a request without Authorization
     buffered_max_bytes: int,
+    buffered_an_address_max_bytes: int,
     connections_max: int,
     unproven_an_address_max: int,
     head_ms: int,

@@ -6,6 +6,7 @@ Everything works without any of them, only slower. What works here is tried at t
 from typing import Final
 
 from warren.errors import Code, WarrenError
+from warren.model.names import printable
 
 NAMES: Final = ("tun-checksum", "tun-tcp", "tun-udp", "udp-send", "udp-receive")
 """Each at the place of its bit."""
@@ -28,9 +29,8 @@ def parse_allowed(text: str) -> int:
                 name = word.removeprefix("-")
                 if name == word or name not in NAMES:
                     known = ", ".join(f"-{known}" for known in NAMES)
-                    raise WarrenError(
-                        Code.INVALID_CONFIG, f"'{word[:64]}' is no offload to leave out", f"all, none, or of {known}"
-                    )
+                    text = f"'{printable(word[:64])}' is no offload to leave out"
+                    raise WarrenError(Code.INVALID_CONFIG, text, f"all, none, or of {known}")
                 allowed &= ~(1 << NAMES.index(name))
             return allowed
 

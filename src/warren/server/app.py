@@ -216,7 +216,8 @@ async def _listening(
 
     async def scrape() -> bytes:
         with suppress(WarrenError):
-            gauges.set({name: float(value) for name, value in (await front.stats()).items()})
+            counters = await front.stats() | {"restarts": front.restarts}
+            gauges.set({name: float(value) for name, value in counters.items()})
         return metrics.text()
 
     node = NodeEndpoint(

@@ -2,7 +2,7 @@
 
 The front is Rust (`engine/io/src/front`): it owns the port, TLS, the `Host` list, deadlines and caps, and hands
 requests to the web part's unix socket. It has no database and no key but the certificate's, and its environment is an
-allow-list. Decides how that process is started, fed and replaced. Must not know what requests mean.
+allow-list. Decides how that process is started, fed, watched and replaced. Must not know what requests mean.
 
 Conversation: one line of JSON (`FrontSettings`) to its stdin, then `proven N`, `revoke NETWORK IDENTITY SECOND` and
 `stats`; the end of stdin stops it. It answers `relay ADDRESS` and `listening ADDRESS` once for each address,
@@ -49,7 +49,9 @@ class FrontLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     head_max_bytes: int = limits.FRONT_HEAD_MAX_BYTES
     body_max_bytes: int = limits.REQUEST_BODY_MAX_BYTES
+    open_body_max_bytes: int = limits.OPEN_BODY_MAX_BYTES
     buffered_max_bytes: int = limits.FRONT_BUFFERED_MAX_BYTES
+    buffered_an_address_max_bytes: int = limits.FRONT_BUFFERED_AN_ADDRESS_MAX_BYTES
     connections_max: int = limits.FRONT_CONNECTIONS_MAX
     unproven_an_address_max: int = limits.FRONT_UNPROVEN_AN_ADDRESS_MAX
     head_s: float = limits.FRONT_HEAD_S
@@ -231,8 +233,10 @@ class _Child:
         """Read what it says until it ends; return its exit code."""
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._read_answers())
+                watch = group.create_task(self._watch())
                 group.create_task(self._read_stderr())
+                await self._read_answers()
+                watch.cancel()
             return await self._process.wait()
         finally:
             while self._waiting:
@@ -240,6 +244,19 @@ class _Child:
                 if not waiting.done():
                     waiting.set_exception(WarrenError(Code.UNAVAILABLE, "the front ended"))
             await self.kill()
+
+    async def _watch(self) -> None:
+        """Kill a front that hangs: one that gives no counters, or whose loop stands still, several looks in a row."""
+        misses = 0
+        while misses < limits.FRONT_MISSES_MAX:
+            await asyncio.sleep(limits.FRONT_LOOK_S)
+            try:
+                silent_s = (await self.stats()).get("loop_silent_ms", 0) / 1000
+            except WarrenError:
+                silent_s = limits.FRONT_SILENT_S
+            misses = misses + 1 if silent_s >= limits.FRONT_SILENT_S else 0
+        log.error("the front hangs and is replaced", looks=misses)
+        self._signal_kill()
 
     async def _read_answers(self) -> None:
         while line := await self._line(self._process.stdout):
@@ -366,7 +383,9 @@ def _serve(settings: FrontSettings) -> None:
             private_key=private_key,
             head_max_bytes=bounds.head_max_bytes,
             body_max_bytes=bounds.body_max_bytes,
+            open_body_max_bytes=bounds.open_body_max_bytes,
             buffered_max_bytes=bounds.buffered_max_bytes,
+            buffered_an_address_max_bytes=bounds.buffered_an_address_max_bytes,
             connections_max=connections_max,
             unproven_an_address_max=bounds.unproven_an_address_max,
             head_ms=_ms(bounds.head_s),

@@ -38,6 +38,7 @@ from warren.server.accounts.routes import (
     take_factors,
 )
 from warren.server.audit.routes import list_audit, list_network_audit
+from warren.server.bodies import BodyRequest
 from warren.server.devices.routes import kick_member, list_members
 from warren.server.factors.routes import PAGES as FACTOR_PAGES
 from warren.server.invitations.pages import INVITATION_PAGES
@@ -139,6 +140,7 @@ def build(services: Services, node: Application) -> Application:
         guards=[may_call],
         exception_handlers=HANDLERS,
         openapi_config=None,
+        request_class=BodyRequest,
         request_max_body_size=REQUEST_BODY_MAX_BYTES,
         logging_config=None,
         state=State({STATE_KEY: services}),

@@ -1,11 +1,10 @@
 //! Bodies: a request's, received whole before the web part hears of it, and an answer's, passed on piece by piece.
 //!
-//! A slow sender so costs the web part nothing, and the front at most its own limit; all bodies together have one
-//! budget. An answer that was read to its end gives its connection back to the pool; one that was not closes it.
+//! A slow sender so costs the web part nothing, and the front at most its own limit; what all bodies together may
+//! hold stands in `budget`. An answer that was read to its end gives its connection back to the pool; one that was not closes it.
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
@@ -13,56 +12,10 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use tokio::time::timeout_at;
 
+use super::budget::Share;
 use super::connection::Conversation;
 use super::problem::Refusal;
 use super::web::{Lease, Web};
-
-/// Memory for request bodies, shared by all connections.
-pub struct Budget {
-    free: AtomicUsize,
-}
-
-impl Budget {
-    /// `bytes` for all.
-    pub fn new(bytes: usize) -> Self {
-        Self {
-            free: AtomicUsize::new(bytes),
-        }
-    }
-}
-
-/// A part of the budget, given back when dropped.
-pub struct Share {
-    budget: Arc<Budget>,
-    bytes: usize,
-}
-
-impl Share {
-    /// Nothing yet.
-    pub fn of(budget: &Arc<Budget>) -> Self {
-        Self {
-            budget: Arc::clone(budget),
-            bytes: 0,
-        }
-    }
-
-    fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
-        self.budget
-            .free
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |free| {
-                free.checked_sub(bytes)
-            })
-            .map_err(|_free| Refusal::Busy)?;
-        self.bytes = self.bytes.saturating_add(bytes);
-        Ok(())
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        self.budget.free.fetch_add(self.bytes, Ordering::AcqRel);
-    }
-}
 
 /// Receive a whole body. Its bytes are copied together, because a frame of one byte may hold a buffer of thousands.
 pub async fn receive(

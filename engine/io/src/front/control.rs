@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
+use super::beat::Beat;
 use super::counters::{Count, Counters};
 use super::registry::Registry;
 use super::relay::Relay;
@@ -26,6 +27,8 @@ pub struct Control {
     pub counters: Arc<Counters>,
     /// Whose relay `revoke` and `stats` are about.
     pub relay: Option<Arc<Relay>>,
+    /// Whether the thread that serves everybody still turns.
+    pub beat: Arc<Beat>,
     /// Told when the parent is gone.
     pub stop: Arc<Notify>,
 }
@@ -91,6 +94,7 @@ impl Control {
         let gauges = [
             ("connections_open".to_owned(), open as u64),
             ("connections_unproven".to_owned(), unproven as u64),
+            ("loop_silent_ms".to_owned(), self.beat.silent_ms()),
         ];
         let relay = self.relay.iter().flat_map(|relay| relay.counters());
         self.counters.json(gauges.into_iter().chain(relay))

@@ -111,7 +111,9 @@ mod tests {
         Limits {
             head_max_bytes: 1,
             body_max_bytes: 1,
+            open_body_max_bytes: 1,
             buffered_max_bytes: 1,
+            buffered_an_address_max_bytes: 1,
             connections_max: 1,
             unproven_an_address_max: 1,
             head: 10 * SECOND,

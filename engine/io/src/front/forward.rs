@@ -13,13 +13,15 @@ use hyper::service::Service;
 use hyper::{Request, Response, StatusCode, Version};
 
 use super::Front;
-use super::body::{Answer, Share, receive};
+use super::body::{Answer, receive};
+use super::budget::Share;
 use super::connection::{Conversation, Upgraded};
 use super::counters::Count;
 use super::head::Framing;
 use super::headers;
 use super::problem::{self, Refusal};
 use super::relay;
+use super::source::Source;
 use super::web::Upgrade;
 
 /// What hyper calls for each request of one connection.
@@ -31,6 +33,7 @@ pub struct Forward {
 struct Link {
     front: Arc<Front>,
     conversation: Arc<Conversation>,
+    source: Source,
     peer: HeaderValue,
     number: HeaderValue,
 }
@@ -44,11 +47,13 @@ impl Forward {
         number: u64,
     ) -> Self {
         // An IP address has visible ASCII characters only, so the fallback is never taken.
+        let source = Source::of(peer);
         let peer = HeaderValue::try_from(peer.to_canonical().to_string())
             .unwrap_or_else(|_never| HeaderValue::from_static("unknown"));
         let link = Link {
             front,
             conversation,
+            source,
             peer,
             number: HeaderValue::from(number),
         };
@@ -83,8 +88,8 @@ impl Link {
         let front = &self.front;
         let (head, body) = request.into_parts();
         let deadline = self.conversation.course().body_deadline();
-        let mut share = Share::of(&front.budget);
-        let body = receive(body, front.limits.body_max_bytes, deadline, &mut share).await?;
+        let mut share = Share::of(&front.budget, self.source);
+        let body = receive(body, self.body_max_bytes(&head), deadline, &mut share).await?;
         let request = self.outgoing(head, body, false);
         let (response, lease) = front.web.send(request, self.answer_deadline()).await?;
         drop(share);
@@ -135,6 +140,16 @@ impl Link {
         let host = request.headers().get(header::HOST);
         let served = host.is_some_and(|host| self.front.hosts.serves(host.as_bytes()));
         served.then_some(()).ok_or(Refusal::Misdirected)
+    }
+
+    /// Who shows no credential has nothing large to say.
+    fn body_max_bytes(&self, head: &hyper::http::request::Parts) -> usize {
+        let limits = &self.front.limits;
+        if head.headers.contains_key(header::AUTHORIZATION) {
+            limits.body_max_bytes
+        } else {
+            limits.body_max_bytes.min(limits.open_body_max_bytes)
+        }
     }
 
     fn outgoing(

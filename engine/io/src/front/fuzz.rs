@@ -12,6 +12,7 @@ use std::time::Duration;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use tokio::sync::Notify;
 
+use super::beat::Beat;
 use super::control::Control;
 use super::counters::Counters;
 use super::head::{Framing, Head, Scanner};
@@ -242,7 +243,9 @@ fn over_null() -> Control {
     let limits = Limits {
         head_max_bytes: HEAD_MAX,
         body_max_bytes: 1,
+        open_body_max_bytes: 1,
         buffered_max_bytes: 1,
+        buffered_an_address_max_bytes: 1,
         connections_max: 10,
         unproven_an_address_max: 1,
         head: second,
@@ -259,6 +262,7 @@ fn over_null() -> Control {
         registry: Arc::new(Registry::new(&limits, 1)),
         counters: Arc::new(Counters::default()),
         relay: None,
+        beat: Arc::new(Beat::new()),
         stop: Arc::new(Notify::new()),
     }
 }

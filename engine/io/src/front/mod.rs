@@ -9,14 +9,17 @@
 //! | `connection`, `course` | how long each phase of a connection may last |
 //! | `head`, `gate` | where a request ends, before hyper sees it |
 //! | `hosts`, `headers`, `forward`, `body` | what passes to the web part and back |
+//! | `budget`, `source` | how much of bodies is held, in all and of one address |
 //! | `web`, `pump` | connections to the web part, and WebSockets |
 //! | `relay` | the relay's WebSockets and the thread of its UDP port |
-//! | `problem`, `counters`, `control`, `descriptors`, `tls` | own answers, counts, the parent, certificates |
+//! | `problem`, `counters`, `control`, `beat`, `descriptors`, `tls` | own answers, counts, the parent, certificates |
 //!
 //! Invariants: every phase of every connection has an absolute deadline; every table is bounded by the number of
 //! connections, and that by `connections_max`; all of it runs on one thread, but for the control channel's and the
 //! relay's UDP port.
+mod beat;
 mod body;
+mod budget;
 mod connection;
 mod control;
 mod counters;
@@ -35,6 +38,7 @@ mod registry;
 mod relay;
 mod scratch;
 mod settings;
+mod source;
 mod tls;
 mod web;
 
@@ -51,7 +55,8 @@ use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use body::Budget;
+use beat::Beat;
+use budget::Budget;
 use control::Control;
 use counters::{Count, Counters};
 pub use descriptors::Descriptors;
@@ -163,7 +168,10 @@ impl Front {
             http,
             relay,
             web: Arc::new(Web::new(settings.web_socket, Arc::clone(&counters))),
-            budget: Arc::new(Budget::new(limits.buffered_max_bytes)),
+            budget: Arc::new(Budget::new(
+                limits.buffered_max_bytes,
+                limits.buffered_an_address_max_bytes,
+            )),
             registry: Arc::new(Registry::new(&limits, settings.first_connection)),
             counters,
         })
@@ -187,12 +195,15 @@ async fn serve(
         .map(TcpListener::local_addr)
         .collect::<io::Result<Vec<SocketAddr>>>()?;
     let stop = Arc::new(Notify::new());
+    let beat = Arc::new(Beat::new());
+    tokio::spawn(Arc::clone(&beat).go_on());
     let control = Control {
         input: File::from(descriptors.control_in),
         output: File::from(descriptors.control_out),
         registry: Arc::clone(&front.registry),
         counters: Arc::clone(&front.counters),
         relay: front.relay.clone(),
+        beat,
         stop: Arc::clone(&stop),
     };
     control.start(&addresses, relay_names)?;

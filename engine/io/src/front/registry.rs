@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::settings::Limits;
+use super::source::Source;
 
 /// The connection proved a key.
 pub const PROVEN: u8 = 1;
@@ -40,25 +41,6 @@ impl Line {
     fn signal(&self, signal: u8) {
         self.signals.fetch_or(signal, Ordering::AcqRel);
         self.notify.notify_one();
-    }
-}
-
-/// What counts as one address.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Source {
-    V4([u8; 4]),
-    V6([u8; 8]),
-}
-
-impl Source {
-    fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(v4) => Self::V4(v4.octets()),
-            IpAddr::V6(v6) => {
-                let [a, b, c, d, e, f, g, h, ..] = v6.octets();
-                Self::V6([a, b, c, d, e, f, g, h])
-            }
-        }
     }
 }
 
@@ -242,7 +224,9 @@ mod tests {
         let limits = Limits {
             head_max_bytes: 0,
             body_max_bytes: 0,
+            open_body_max_bytes: 0,
             buffered_max_bytes: 0,
+            buffered_an_address_max_bytes: 0,
             connections_max,
             unproven_an_address_max,
             head: Duration::ZERO,

@@ -38,8 +38,12 @@ pub struct Limits {
     pub head_max_bytes: usize,
     /// Body of one request.
     pub body_max_bytes: usize,
+    /// Body of one request that brings no `Authorization`: a form, or a program that asks to be let in.
+    pub open_body_max_bytes: usize,
     /// Bodies of all requests together.
     pub buffered_max_bytes: usize,
+    /// Bodies of one address (IPv6: one /64) together.
+    pub buffered_an_address_max_bytes: usize,
     /// Connections in all; accepting pauses at nine tenths of it.
     pub connections_max: usize,
     /// Connections of one address (IPv6: one /64) that proved no key.

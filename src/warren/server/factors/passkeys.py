@@ -79,7 +79,7 @@ def made(place: Place, answer: str, *, challenge: bytes) -> tuple[bytes, bytes, 
         found = verify_registration_response(
             credential=answer, expected_challenge=challenge, expected_rp_id=place.host, expected_origin=place.origin
         )
-    except (WebAuthnException, ValueError, TypeError, KeyError) as error:
+    except (WebAuthnException, ValueError, TypeError, KeyError, RecursionError) as error:
         raise refused() from error
     return found.credential_id, found.credential_public_key, found.sign_count
 
@@ -99,7 +99,7 @@ def used(place: Place, answer: str, row: PasskeyRow, *, challenge: bytes, alone:
             credential_current_sign_count=row.counter,
             require_user_verification=alone,
         )
-    except (WebAuthnException, ValueError, TypeError, KeyError) as error:
+    except (WebAuthnException, ValueError, TypeError, KeyError, RecursionError) as error:
         raise refused() from error
     return found.new_sign_count
 

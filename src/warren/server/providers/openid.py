@@ -88,9 +88,9 @@ class OpenIdProvider:
             raise rules.refused("another provider gave it")
         async with self._client(known.description, redirect_uri) as client:
             token = await self._redeem(client, known.description, code, verifier)
-            claims = await self._verified(_text(token, "id_token"))
+            claims = await self._verified(text_of(token, "id_token"))
             rules.check_id_token(claims, self.provider, nonce=nonce, now=self._clock())
-            return await self._completed(claims, known.description, _text(token, "access_token"))
+            return await self._completed(claims, known.description, text_of(token, "access_token"))
 
     async def _redeem(
         self, client: AsyncOAuth2Client, description: Description, code: str, verifier: str
@@ -100,7 +100,7 @@ class OpenIdProvider:
                 token: Mapping[str, Any] = await client.fetch_token(
                     description.token_endpoint, code=code, code_verifier=verifier, grant_type="authorization_code"
                 )
-            except (OAuthError, ValueError, AttributeError, TypeError) as error:  # Authlib trusts the answer's form
+            except (OAuthError, ValueError, AttributeError, TypeError, RecursionError) as error:  # Authlib trusts it
                 raise rules.refused("it does not take back its own code") from error
         return token
 
@@ -165,10 +165,7 @@ class OpenIdProvider:
             response = await client.get(url, headers={"accept": "application/json", **(headers or {})})
         if response.status_code != 200:
             raise WarrenError(Code.SERVER_UNREACHABLE, f"{self._host} answers {response.status_code}", "try again")
-        try:
-            return msgspec.json.decode(response.content, type=kind)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise rules.refused("it is not understood") from error
+        return read_answer(response.content, kind)
 
     def _client(self, description: Description, redirect_uri: str) -> AsyncOAuth2Client:
         secret = self.provider.client_secret
@@ -189,6 +186,15 @@ class OpenIdProvider:
             raise rules.refused("its description names a URL that is not safe to call")
 
 
-def _text(token: Mapping[str, Any], name: str) -> str:
+def read_answer(content: bytes, kind: type[Answer]) -> Answer:
+    """An answer in JSON. Raises WarrenError FORBIDDEN where it is none of this kind."""
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise rules.refused("it is not understood") from error
+
+
+def text_of(token: Mapping[str, Any], name: str) -> str:
+    """What an answer of the token endpoint has under this name; empty where that is no text."""
     value = token.get(name)
     return value if isinstance(value, str) else ""

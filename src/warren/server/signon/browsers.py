@@ -13,7 +13,7 @@ from litestar import Request, Response
 from litestar.response import Redirect
 
 from warren.errors import Code, WarrenError
-from warren.limits import FORM_MAX_FIELDS
+from warren.limits import FORM_MAX_FIELDS, OPEN_BODY_MAX_BYTES
 from warren.protocol.rest.problem import STATUS_OF
 from warren.server.services import services_of
 from warren.server.signon.pages import page
@@ -39,20 +39,24 @@ def address_of(request: HTTPRequest) -> str:
 
 
 async def read_form(request: HTTPRequest) -> dict[str, str]:
-    """The fields of a form that a page of ours sent. Raises WarrenError FORBIDDEN or INVALID_ARGUMENT."""
+    """The fields of a form that a page of ours sent. Raises WarrenError FORBIDDEN, TOO_LARGE or INVALID_ARGUMENT."""
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     own = services_of(request).base_url
     if (site != "same-origin") if site is not None else origin != own:
         raise WarrenError(
             Code.FORBIDDEN, "this form was not sent by a page of this server", f"open {own} and try again"
         )
+    return fields_of(await request.body())
+
+
+def fields_of(body: bytes) -> dict[str, str]:
+    """The fields of a form's body. Raises WarrenError TOO_LARGE or INVALID_ARGUMENT."""
+    if len(body) > OPEN_BODY_MAX_BYTES:
+        raise WarrenError(Code.TOO_LARGE, "that is more than a form of ours holds")
     try:
-        fields = parse_qsl(
-            (await request.body()).decode("utf-8"), keep_blank_values=True, max_num_fields=FORM_MAX_FIELDS
-        )
+        return dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=FORM_MAX_FIELDS))
     except ValueError as error:
         raise WarrenError(Code.INVALID_ARGUMENT, "that is no form") from error
-    return dict(fields)
 
 
 def cookie_of(request: HTTPRequest) -> str:

@@ -11,6 +11,7 @@ from litestar.params import FromPath, JSONBody
 from litestar.response import Redirect
 
 from warren.errors import Code, WarrenError
+from warren.limits import OPEN_BODY_MAX_BYTES
 from warren.protocol.rest.device import DeviceAsk, DeviceAsked, DevicePoll, DevicePolled
 from warren.server.accounts.rules import PASSWORD_MIN_CHARS
 from warren.server.problems import refused
@@ -153,7 +154,12 @@ async def use_first(request: HTTPRequest, secret: FromPath[str]) -> Response[Any
 
 
 @post(
-    "/device", opt=OPEN, operation_id="askForApproval", summary="Ask a person to approve this", responses=refused(429)
+    "/device",
+    opt=OPEN,
+    operation_id="askForApproval",
+    summary="Ask a person to approve this",
+    responses=refused(429),
+    request_max_body_size=OPEN_BODY_MAX_BYTES,
 )
 async def ask_device(request: HTTPRequest, data: JSONBody[DeviceAsk]) -> DeviceAsked:
     """A program without a browser begins."""
@@ -168,7 +174,14 @@ async def ask_device(request: HTTPRequest, data: JSONBody[DeviceAsk]) -> DeviceA
     )
 
 
-@post("/device/poll", opt=OPEN, operation_id="pollApproval", summary="Ask what became of it", responses=refused())
+@post(
+    "/device/poll",
+    opt=OPEN,
+    operation_id="pollApproval",
+    summary="Ask what became of it",
+    responses=refused(),
+    request_max_body_size=OPEN_BODY_MAX_BYTES,
+)
 async def poll_device(request: HTTPRequest, data: JSONBody[DevicePoll]) -> DevicePolled:
     """What became of a request; a token where it was approved, once."""
     services = services_of(request)

@@ -1,0 +1,29 @@
+"""JSON bodies of REST requests: bytes of anybody to values, or a refusal with 400.
+
+Decides that nothing in a body is a bug of ours: the framework tells of JSON that is none, but not of text that is no
+UTF-8 or of arrays in arrays without end. What a value has to be says the struct of its route.
+"""
+
+from typing import Any
+
+from litestar import Request
+from litestar.datastructures.state import State
+from litestar.exceptions import ClientException
+from litestar.serialization import decode_json
+
+
+class BodyRequest(Request[Any, Any, State]):
+    """A request whose body is refused where it is no JSON."""
+
+    async def json(self) -> Any:
+        """The body's value, None where it is empty. Raises ClientException."""
+        return read_json(await self.body())
+
+
+def read_json(body: bytes) -> Any:
+    """The value, None for no bytes. Raises ClientException (400) for what is no JSON, SerializationException as the
+    framework does."""
+    try:
+        return decode_json(body or b"null")
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise ClientException("the body is no JSON") from error
