@@ -120,6 +120,25 @@ def test_rust_on_the_wire_may_not_unwrap_and_every_crate_obeys() -> None:
     assert "-D warnings" in (ROOT / "tools/check").read_text()
 
 
+PARSE_IN_IO = (
+    "carriage/authority", "carriage/stream", "carriage/upgrade", "carriage/url", "carriage/websocket", "front/body",
+    "front/budget", "front/control", "front/gate", "front/head", "front/headers", "front/hosts", "front/problem",
+    "front/registry", "front/source", "relay/stream", "turn/stream", "values",
+)  # fmt: skip
+"""Files of `engine/io` that count in what others send."""
+
+
+def test_rust_that_parses_may_not_index_nor_overflow() -> None:
+    proto, io = ((ROOT / "engine" / crate / "src" / "lib.rs").read_text() for crate in ("proto", "io"))
+    assert "#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]" in proto
+    assert "#![cfg_attr(not(test), deny(clippy::indexing_slicing))]" in io
+    lint = "#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]"
+    files = {name: (ROOT / "engine/io/src" / f"{name}.rs").read_text() for name in PARSE_IN_IO}
+    assert [name for name, text in files.items() if lint not in text] == []
+    allowed = [name for name, text in files.items() if re.search(r"allow\(\s*clippy::arithmetic_side_effects", text)]
+    assert allowed == ["carriage/upgrade"], "base64 of a key of ours"
+
+
 def test_only_bytes_and_integers_cross_to_rust() -> None:
     tree = ast.parse((ROOT / "src/warren/engine/_native.pyi").read_text())
     annotations = [

@@ -40,11 +40,10 @@ def _base64(data: bytes) -> bytes:
     return base64.urlsafe_b64encode(data).rstrip(b"=")
 
 
-_KEYS: dict[str, Any] = {
-    "keys": [
-        {"kty": "OKP", "crv": "Ed25519", "kid": "1", "x": _base64(_SIGNER.public_key().public_bytes_raw()).decode()}
-    ]
-}
+_POINT = _SIGNER.public_key().public_numbers()
+_X, _Y = (_base64(one.to_bytes(32, "big")).decode() for one in (_POINT.x, _POINT.y))
+_KEYS: dict[str, Any] = {"keys": [{"kty": "EC", "crv": "P-256", "kid": "1", "x": _X, "y": _Y}]}
+_OKP = b'{"keys":[{"kty":"OKP","crv":"Ed25519","x":"%b"}]}' % _base64(bytes(range(32)))
 _RSA = b'{"keys":[{"kty":"RSA","n":"' + _base64(b"\xc1" + bytes(range(255))) + b'","e":"AQAB","kid":"r"}]}'
 _DESCRIPTION: dict[str, Any] = {
     "issuer": _ISSUER,

@@ -2,6 +2,7 @@
 //!
 //! Decides when bytes move, never what they mean: WireGuard is `warren-proto`'s. All `unsafe` of the engine stands in
 //! this crate, at the system calls. Start reading at `tunnel`, then `worker`.
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 mod arena;
 pub mod carriage;
 mod clock;

@@ -1,4 +1,5 @@
 //! The byte formats of the border, both ways: endpoints, prefixes, keys (`_native.pyi` has the text).
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 

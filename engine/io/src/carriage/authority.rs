@@ -1,4 +1,5 @@
 //! Whose certificate counts on the way to a relay: anybody's that holds its key. See `dial` for why.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use std::sync::{Arc, OnceLock};
 

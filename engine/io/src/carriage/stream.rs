@@ -3,6 +3,7 @@
 //! Each turn of the worker makes one message of the frames that wait (at most `STREAM_MESSAGE_BYTES`, one TLS record),
 //! each behind its length. Decides only how much waits where: frames in a ring that drops the oldest, at most one
 //! message in TLS, and in the kernel what TCP_NOTSENT_LOWAT lets in, so that a slow line holds little that is old.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -55,7 +56,7 @@ struct Masks {
 
 impl Masks {
     fn draw(&mut self) -> [u8; 4] {
-        if self.used + 4 > self.bytes.len() {
+        if self.used.saturating_add(4) > self.bytes.len() {
             Entropy.fill(&mut self.bytes);
             self.used = 0;
         }
@@ -63,7 +64,7 @@ impl Masks {
             .bytes
             .get(self.used..)
             .and_then(|rest| rest.first_chunk());
-        self.used += 4;
+        self.used = self.used.saturating_add(4);
         drawn.copied().unwrap_or_default()
     }
 }
@@ -78,6 +79,7 @@ impl Stream {
         if let Some((to, from)) = raw.get_mut(..raw_len).zip(open.early.get(..raw_len)) {
             to.copy_from_slice(from);
         }
+        let message_max = frame_max_bytes.saturating_add(STREAM_MESSAGE_BYTES + LENGTH);
         Self {
             tcp: open.tcp,
             tls: open.tls,
@@ -88,14 +90,12 @@ impl Stream {
             taken: 0,
             plain_len: 0,
             waiting: Ring::new(STREAM_FRAMES_MAX, frame_max_bytes),
-            message: Vec::with_capacity(STREAM_MESSAGE_BYTES + LENGTH + frame_max_bytes),
-            output: Vec::with_capacity(
-                STREAM_MESSAGE_BYTES + LENGTH + frame_max_bytes + websocket::HEADER_MAX_BYTES,
-            ),
+            message: Vec::with_capacity(message_max),
+            output: Vec::with_capacity(message_max.saturating_add(websocket::HEADER_MAX_BYTES)),
             written: 0,
             masks: Masks {
                 bytes: [0; 256],
-                used: usize::MAX - 4,
+                used: usize::MAX,
             },
         }
     }
@@ -127,7 +127,7 @@ impl Stream {
                 }
             }
             self.plain.copy_within(self.taken..self.plain_len, 0);
-            self.plain_len -= self.taken;
+            self.plain_len = self.plain_len.saturating_sub(self.taken);
             self.taken = 0;
             if !self.refill()? {
                 return Ok(false);
@@ -171,8 +171,8 @@ impl Stream {
         let rest = self.plain.get(self.taken..self.plain_len)?;
         let (len, rest) = rest.split_first_chunk::<LENGTH>()?;
         let len = usize::from(u16::from_be_bytes(*len));
-        let start = self.taken + LENGTH;
-        (rest.len() >= len).then_some(start..start + len)
+        let start = self.taken.saturating_add(LENGTH);
+        (rest.len() >= len).then_some(start..start.saturating_add(len))
     }
 
     /// Reads once and moves payload to `plain`; false if nothing is there to be read.
@@ -191,7 +191,7 @@ impl Stream {
             if count == 0 {
                 return Err(Ended);
             }
-            self.raw_len += count;
+            self.raw_len = self.raw_len.saturating_add(count);
         }
         self.unframe()?;
         Ok(true)
@@ -206,18 +206,19 @@ impl Stream {
             if (skipped, here) == (0, 0) {
                 break;
             }
-            at += skipped;
-            let payload = self.raw.get(at..at + here).unwrap_or_default();
+            at = at.saturating_add(skipped);
+            let end = at.saturating_add(here);
+            let payload = self.raw.get(at..end).unwrap_or_default();
             // `refill` is called with less than one frame in `plain`, so all of `raw` fits behind it.
-            let room = self.plain.get_mut(self.plain_len..self.plain_len + here);
-            if let Some(room) = room {
+            let plain_end = self.plain_len.saturating_add(here);
+            if let Some(room) = self.plain.get_mut(self.plain_len..plain_end) {
                 room.copy_from_slice(payload);
             }
-            self.plain_len += here;
-            at += here;
+            self.plain_len = plain_end;
+            at = end;
         }
         self.raw.copy_within(at..self.raw_len, 0);
-        self.raw_len -= at;
+        self.raw_len = self.raw_len.saturating_sub(at);
         Ok(at > 0)
     }
 
@@ -244,7 +245,7 @@ impl Stream {
         self.message.clear();
         while let Some(frame) = self.waiting.front() {
             if !self.message.is_empty()
-                && self.message.len() + LENGTH + frame.len() > STREAM_MESSAGE_BYTES
+                && self.message.len().saturating_add(frame.len()) > STREAM_MESSAGE_BYTES - LENGTH
             {
                 break;
             }
@@ -275,7 +276,7 @@ impl Stream {
         {
             match or_nothing(self.tcp.write(rest))? {
                 None => return Ok(false),
-                Some(count) => self.written += count,
+                Some(count) => self.written = self.written.saturating_add(count),
             }
         }
         self.output.clear();

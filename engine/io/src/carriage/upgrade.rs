@@ -1,6 +1,7 @@
 //! The HTTP words around a WebSocket's beginning (RFC 6455, section 4; RFC 9112): requests, and what counts of answers.
 //!
 //! Pure. Bytes of the other side are only looked at, in pieces that the caller bounded.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
@@ -48,10 +49,14 @@ fn header<'a>(head: &'a [u8], name: &str) -> Option<&'a [u8]> {
 /// Where the bytes behind the empty line begin.
 pub fn head_end(bytes: &[u8]) -> Option<usize> {
     let at = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
-    Some(at + 4)
+    Some(at.saturating_add(4))
 }
 
 /// RFC 4648, section 4.
+#[allow(
+    clippy::arithmetic_side_effects,
+    reason = "of a key that we drew: 16 bytes, and places below 4"
+)]
 pub fn base64(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {

@@ -1,5 +1,6 @@
 //! `http(s)://HOST[:PORT]` of a relay, and `http://[USER:PASSWORD@]HOST:PORT` of a proxy. Pure; Python has checked
 //! the text already, so what is wrong here is only refused.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 /// Where a WebSocket is. The host is without brackets.
 #[derive(Clone, Debug, PartialEq, Eq)]

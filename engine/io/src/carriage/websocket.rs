@@ -2,6 +2,7 @@
 //!
 //! Pure. The payload of data frames, whatever their borders, is one stream of bytes; what lies in it is the relay
 //! protocol's. Must not know TLS or sockets. Every length of the other side is checked before it is used.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 /// Longest header of a frame that a client writes: 2 bytes, 8 of length, 4 of mask.
 pub const HEADER_MAX_BYTES: usize = 14;
@@ -53,22 +54,23 @@ impl Reader {
             if self.remaining > 0 {
                 let here =
                     usize::try_from(self.remaining).map_or(rest.len(), |most| most.min(rest.len()));
-                self.remaining -= here as u64;
+                self.remaining = self.remaining.saturating_sub(here as u64);
                 return Ok((skipped, here));
             }
             let Some(head) = parse_head(rest)? else {
                 return Ok((skipped, 0));
             };
             if head.opcode & 0x8 == 0 {
-                skipped += head.bytes;
+                skipped = skipped.saturating_add(head.bytes);
                 self.remaining = head.len;
                 continue;
             }
             let len = head.len as usize; // at most 125: parse_head saw to it
-            let Some(payload) = rest.get(head.bytes..head.bytes + len) else {
+            let end = head.bytes.saturating_add(len);
+            let Some(payload) = rest.get(head.bytes..end) else {
                 return Ok((skipped, 0));
             };
-            skipped += head.bytes + len;
+            skipped = skipped.saturating_add(end);
             match head.opcode {
                 CLOSE => return Err(Ended::Closed),
                 PING => {

@@ -2,6 +2,7 @@
 //!
 //! A slow sender so costs the web part nothing, and the front at most its own limit; what all bodies together may
 //! hold stands in `budget`. An answer that was read to its end gives its connection back to the pool; one that was not closes it.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 //!
 //! So nobody stops everybody's requests from one address by sending bodies that never become whole. Must not know what
 //! a body is for.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

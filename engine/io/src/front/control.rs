@@ -1,6 +1,7 @@
 //! The channel to the server that started the front: lines in, lines out; its end is the front's end.
 //!
 //! A thread of its own reads and answers, so a parent that does not read its answers holds up nobody's packets.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::sync::Arc;
@@ -120,9 +121,9 @@ fn key(digits: &[u8]) -> Option<[u8; 32]> {
     let text = std::str::from_utf8(digits)
         .ok()
         .filter(|text| text.len() == 64)?;
-    for (at, byte) in out.iter_mut().enumerate() {
-        let pair = text
-            .get(2 * at..2 * at + 2)
+    for (byte, pair) in out.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        let pair = std::str::from_utf8(pair)
+            .ok()
             .filter(|pair| !pair.starts_with('+'))?;
         *byte = u8::from_str_radix(pair, 16).ok()?;
     }

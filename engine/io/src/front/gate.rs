@@ -3,6 +3,7 @@
 //! So hyper never sees a malformed head (the front answers that itself), never begins with a request before the one in
 //! service is answered, and the phases of the connection (`course`) follow from what passes here. What follows a
 //! chunked body or an upgrade passes unread: such a connection carries no further request.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;

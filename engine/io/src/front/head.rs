@@ -3,6 +3,7 @@
 //! hyper takes what real clients send: bare LF, a `Content-Length` beside `Transfer-Encoding`, the same length twice,
 //! lines before the request line. Behind a front each of these is how two parsers come to disagree about where a
 //! request ends, so here they are refused, and what passes has exactly one reading. Pure: bytes in, verdict out.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 use super::problem::Refusal;
 
 /// hyper's own maximum; more is refused here so that every refusal is a problem with a code.

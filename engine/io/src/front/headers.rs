@@ -3,6 +3,7 @@
 //! What is between two neighbours stays between them (RFC 9110, 7.6.1). What speaks of where a request came from is
 //! ours to say: a client's own words about that are removed, and so are names with an underscore, which some programs
 //! take for the dashed ones.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 /// The client's address, for the web part.

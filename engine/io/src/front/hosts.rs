@@ -2,6 +2,7 @@
 //!
 //! An entry with a port matches exactly; one without matches the name with any port or none. Case does not count.
 //! Against DNS rebinding the name is what matters; a port is given where several servers share one name.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 use std::net::Ipv6Addr;
 
 /// The names that are served.

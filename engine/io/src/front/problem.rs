@@ -2,6 +2,7 @@
 //!
 //! Decides status, code and words of each refusal. Must not know how it came to it.
 //! The codes are those of `warren/errors.py`; a test compares them.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};

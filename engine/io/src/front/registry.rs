@@ -3,6 +3,7 @@
 //! Decides who is let in: an address (IPv6: its /64) may have so many unproven connections; when strangers hold half
 //! of all slots, the oldest of theirs makes room; at nine tenths of all slots accepting pauses and the kernel's
 //! backlog waits. So proven nodes are never pushed out by strangers. Must not know what a connection carries.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU8, Ordering};

@@ -1,4 +1,5 @@
 //! What counts as one address: an IPv4 address, or the /64 of an IPv6 one, which is what one customer has.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 use std::net::IpAddr;
 
 /// One address, as limits of an address count it.

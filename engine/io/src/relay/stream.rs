@@ -3,6 +3,7 @@
 //!
 //! What waits for the client waits in its mailbox, which drops its oldest: so a client that reads slowly holds at most
 //! one message here. An idle one holds no buffer.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use std::io;
 use std::pin::Pin;
@@ -153,8 +154,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
                 Poll::Ready(()) => {
-                    bytes.0 += buffer.filled().len();
                     let count = buffer.filled().len();
+                    bytes.0 = bytes.0.saturating_add(count);
                     self.feed(scratch.get(..count).unwrap_or_default());
                 }
             }
@@ -186,12 +187,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             .and_then(|rest| rest.first_chunk::<2>())
         {
             let len = usize::from(u16::from_be_bytes(*length));
-            let start = at + 2;
-            if start + len > self.input.len() {
+            let start = at.saturating_add(2);
+            let end = start.saturating_add(len);
+            if end > self.input.len() {
                 break;
             }
             frames.push((link, Span { start, len }));
-            at = start + len;
+            at = end;
         }
         if frames.is_empty() {
             return;
@@ -222,8 +224,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 if count == 0 {
                     return Err(io::ErrorKind::WriteZero.into());
                 }
-                bytes.1 += count;
-                self.taken += count;
+                bytes.1 = bytes.1.saturating_add(count);
+                self.taken = self.taken.saturating_add(count);
                 self.unflushed = true;
             }
             self.output = Vec::new();
@@ -261,8 +263,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         self.output = vec![0; websocket::HEADER];
         self.mailbox
             .take(RELAY_STREAM_MESSAGE_BYTES, &mut self.output);
-        let (header, count) = websocket::binary_header(self.output.len() - websocket::HEADER);
-        self.taken = websocket::HEADER - count;
+        let (header, count) =
+            websocket::binary_header(self.output.len().saturating_sub(websocket::HEADER));
+        self.taken = websocket::HEADER.saturating_sub(count);
         let room = self
             .output
             .get_mut(self.taken..websocket::HEADER)

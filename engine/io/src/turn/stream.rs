@@ -1,4 +1,5 @@
 //! One client over TCP, with TLS or without: bytes in, plain messages out, answers back. Told apart by the first byte.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -96,7 +97,7 @@ impl Stream {
             let state = tls.process_new_packets().map_err(|_| Over)?;
             let start = self.input.len();
             self.input
-                .resize(start + state.plaintext_bytes_to_read(), 0);
+                .resize(start.saturating_add(state.plaintext_bytes_to_read()), 0);
             let room = self.input.get_mut(start..).unwrap_or_default();
             tls.reader().read_exact(room).map_err(|_| Over)?;
         }
@@ -121,7 +122,7 @@ impl Stream {
 
     /// Queue data of a peer; false where there is no room, and it was dropped.
     pub fn relay(&mut self, bytes: &[u8]) -> Result<bool, Over> {
-        let fits = self.output.len() + bytes.len() <= TURN_STREAM_OUTPUT_MAX_BYTES;
+        let fits = self.output.len().saturating_add(bytes.len()) <= TURN_STREAM_OUTPUT_MAX_BYTES;
         if fits {
             self.queue(bytes)?;
         }
