@@ -3,8 +3,9 @@
     python -m tests.faults.noise udp HOST PORT SECONDS RATE SEED
     python -m tests.faults.noise stream HOST PORT SECONDS SEED        (HOST `unix`: PORT is a path)
     python -m tests.faults.noise turn HOST PORT SECONDS SEED
+    python -m tests.faults.noise tls HOST PORT SECONDS SEED         (before, in and behind a handshake)
 
-Prints how many datagrams or connections it made.
+Prints how many datagrams or connections it made; of datagrams first how many seconds that took.
 """
 
 # ruff: noqa: T201 - it answers by printing
@@ -12,6 +13,7 @@ Prints how many datagrams or connections it made.
 import contextlib
 import random  # noqa: TID251 - the root of a test program; what it draws is repeated by the seed
 import socket
+import ssl
 import sys
 import time
 from collections.abc import Callable
@@ -19,19 +21,24 @@ from collections.abc import Callable
 from tests.faults import shapes
 
 REPLY_MAX_S = 0.2
+LATE_MAX_S = 20.0
 
 
 def send_datagrams(host: str, port: int, seconds: float, rate: int, rng: random.Random) -> int:
-    """At this rate a second for so long; returns how many went out."""
-    pool, sent, began = shapes.datagrams(rng), 0, time.monotonic()
+    """As many as this rate makes in so many seconds, longer where this machine has no time; returns how many the kernel
+    took."""
+    pool, sent, began, wanted = shapes.datagrams(rng), 0, time.monotonic(), int(rate * seconds)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
         out.connect((host, port))
-        while (passed := time.monotonic() - began) < seconds:
-            while sent < passed * rate:
-                with contextlib.suppress(OSError):  # a full queue, or a port that is closed for a moment
+        while (passed := time.monotonic() - began) < seconds + LATE_MAX_S and sent < wanted:
+            while sent < min(passed * rate, wanted):
+                try:
                     out.send(pool[sent % len(pool)])
+                except OSError:  # a full queue, or a port that is closed for a moment: not sent
+                    break
                 sent += 1
             time.sleep(0.002)  # the rate of a load generator, no wait for anything
+    print(f"{time.monotonic() - began:.3f}")
     return sent
 
 
@@ -52,9 +59,31 @@ def send_streams(host: str, place: str, seconds: float, rng: random.Random, make
     return made
 
 
+def send_tls(host: str, port: int, seconds: float, rng: random.Random) -> int:
+    """Half of the connections with a hello that is bent, half with bad requests within TLS; returns how many."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    made, began, hello = 0, time.monotonic(), shapes.hello()
+    while time.monotonic() - began < seconds:
+        with contextlib.suppress(OSError), socket.create_connection((host, port), 1.0) as out:
+            if made % 2:
+                out.settimeout(0.02)
+                out.sendall(shapes.bent(hello, rng))
+                out.recv(4096)
+            else:
+                with context.wrap_socket(out) as inside:
+                    inside.settimeout(0.02)
+                    inside.sendall(shapes.stream(rng, f"{host}:{port}".encode()))
+                    inside.recv(4096)
+        made += 1
+    return made
+
+
 def main(mode: str, host: str, place: str, seconds: float, rest: list[str]) -> int:
     """Make noise; how much."""
     rng = random.Random(int(rest[-1]))  # noqa: S311 - noise, not secrets
+    if mode == "tls":
+        return send_tls(host, int(place), seconds, rng)
     if mode == "udp":
         return send_datagrams(host, int(place), seconds, int(rest[0]), rng)
     name = b"localhost" if host == "unix" else f"{host}:{place}".encode()

@@ -4,7 +4,9 @@ Datagrams are WireGuard's, probes', STUN's and TURN's, the relay's; streams are 
 sign-on pages, a node's and a relay's session, TURN over TCP.
 """
 
+import contextlib
 import random  # noqa: TID251 - only its type; what is drawn is repeated by the seed
+import ssl
 from collections.abc import Sequence
 
 POOL = 2000
@@ -69,6 +71,25 @@ def stream(rng: random.Random, host: bytes = b"127.0.0.1") -> bytes:
         head = bytes(byte if rng.random() > 0.02 else rng.randrange(256) for byte in head)
     return head + rng.choice(
         (b"", rng.randbytes(200), b"\x82\xfe\xff\xff" + rng.randbytes(300), b"\x8f\xff" * 50, _frames(rng))
+    )
+
+
+def hello() -> bytes:
+    """The first words of a TLS client (RFC 8446, 4.1.2), right ones."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    said = ssl.MemoryBIO()
+    client = context.wrap_bio(ssl.MemoryBIO(), said, server_hostname="vpn.example.org")
+    with contextlib.suppress(ssl.SSLWantReadError):
+        client.do_handshake()
+    return said.read()
+
+
+def bent(data: bytes, rng: random.Random) -> bytes:
+    """The same with some bytes wrong, perhaps cut, perhaps with noise behind it."""
+    wrong = bytes(byte if rng.random() > 0.01 else rng.randrange(256) for byte in data)
+    return rng.choice(
+        (wrong, wrong[: rng.randrange(len(wrong))], wrong + rng.randbytes(500), data + rng.randbytes(300))
     )
 
 
