@@ -20,6 +20,7 @@ NOT_TRIED = {
     "cli/output.py": "JSON of this very process, to print it",
     "client/credentials.py": "the user's own file, 0600; a value of another type is refused with a code",
     "cli/parse.py": "the command line of the user who runs it",
+    "client/process.py": "the last line of our own program, which the user started",
     "engine/events.py": "events of our own engine, in the same process",
     "engine/filter.py": "records of our own engine, in the same process",
     "engine/places.py": "places of our own engine, in the same process",
@@ -61,6 +62,14 @@ def test_every_module_that_reads_what_others_say_has_a_target_or_a_reason() -> N
 
 def test_reasons_are_about_modules_that_read_and_are_not_tried() -> None:
     assert sorted(NOT_TRIED.keys() - (set(readers()) - imported())) == []
+
+
+def test_every_body_of_a_route_has_a_target() -> None:
+    routes = "\n".join(path.read_text() for path in (ROOT / "src" / "warren" / "server").rglob("routes.py"))
+    bodies = set(re.findall(r"JSONBody\[(\w+)\]", routes))
+    tried = (ROOT / "tools" / "fuzzing" / "rest.py").read_text()
+    assert len(bodies) > 10
+    assert [body for body in sorted(bodies) if f".{body}" not in tried.partition("PARSERS = (")[2]] == []
 
 
 def test_each_target_is_run_and_named_once() -> None:

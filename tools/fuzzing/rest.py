@@ -12,9 +12,10 @@ from warren.limits import FORM_MAX_FIELDS
 from warren.model import names, prefixes
 from warren.model.names import printable
 from warren.policy import language
-from warren.protocol.rest import device, keys, members, networks, policies, tokens, users
+from warren.protocol.rest import device, invitations, keys, members, networks, policies, tokens, users
 from warren.server.accounts import rules as accounts
 from warren.server.bodies import read_json
+from warren.server.invitations.rules import parse_text
 from warren.server.networks.founding import adopted
 from warren.server.signon.browsers import fields_of
 
@@ -46,6 +47,12 @@ def _then_key(body: msgspec.Struct) -> None:
     if isinstance(body, keys.KeyCreate):
         for tag in body.tags:
             names.parse_tag(tag)
+
+
+def _then_text(body: msgspec.Struct) -> None:
+    if isinstance(body, invitations.Invite | invitations.Said):
+        text = parse_text(body.text)
+        require(text == printable(text), f"a text that a terminal obeys: {text!r}")
 
 
 def _then_policy(body: msgspec.Struct) -> None:
@@ -107,6 +114,8 @@ _ANSWERS: tuple[tuple[type[msgspec.Struct], bytes], ...] = (
     (device.DeviceAsked, _ASKED),
     (device.DevicePolled, _POLLED),
     (networks.Founding, _FOUNDING),
+    (invitations.Came, b'{"network":"n","user":"u","state":"in"}'),
+    (invitations.Listing, b'{"networks":[{"name":"n","about":"a","state":"out"}]}'),
     (policies.Policy, b'{"text":"{}","problems":[{"line":1,"column":2,"text":"t"}]}'),
 )
 
@@ -181,6 +190,9 @@ PARSERS = (
         _body_of(tokens.TokenCreate, _then_token),
         _WORDS,
     ),
+    Parser("body_invite", (b'{"user":"ann","text":"come in"}',), _body_of(invitations.Invite, _then_text), _WORDS),
+    Parser("body_said", (b'{"text":"let me in"}', b"{}"), _body_of(invitations.Said, _then_text), _WORDS),
+    Parser("body_rest_rename", (b'{"name":"n"}',), _body_of(networks.NetworkRename), _WORDS),
     Parser("body_take_over", (_PROOF, b"{}"), _body_of(networks.TakeOver), _WORDS),
     Parser("body_policy_set", (_POLICY,), _body_of(policies.PolicySet, _then_policy), _WORDS),
     Parser("body_found", (_FOUNDED, _NETWORK), _body_of(networks.NetworkCreate, _then_network), _WORDS),
