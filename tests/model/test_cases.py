@@ -105,6 +105,13 @@ async def an_old_policy_does_not_come_back_to_who_lost_its_documents(world: Worl
     world.check_maps()
 
 
+async def a_server_that_began_just_now_does_not_fall_behind_what_it_signed(world: World) -> None:
+    """Found by seed 576: what a new network was signed with did not count as a date, so a server whose clock went back
+    told the time of 1970, and machines took their own clocks for wrong."""
+    world.server.set_clock(-1_799_000_000.0)
+    await joined(world, "n0", "n1")
+
+
 @pytest.mark.filterwarnings("ignore:The garbage collector is trying to clean up")
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.parametrize(
@@ -117,6 +124,7 @@ async def an_old_policy_does_not_come_back_to_who_lost_its_documents(world: Worl
         a_join_that_goes_on_is_not_taken_for_another_machine,
         a_leave_whose_asker_was_cut_off_may_count_yet,
         an_old_policy_does_not_come_back_to_who_lost_its_documents,
+        a_server_that_began_just_now_does_not_fall_behind_what_it_signed,
     ],
 )
 def test_what_seeds_found_is_found_no_more(case: Callable[[World], Awaitable[None]], folder: Path) -> None:

@@ -278,6 +278,7 @@ class Networks:
             raise _name_taken(row.name) from error
         network.apply(row, [(head.kind, head.subject, head.raw)])
         self._live[row.id] = network
+        self._on_date(network.newest_date())
         return network
 
     async def rename(self, network: LiveNetwork, name: str, *, actor: str) -> None:
