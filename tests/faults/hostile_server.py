@@ -62,6 +62,7 @@ class HostileServer:
         self.version = 1
         self.unix_s = 0
         self.stranger = b""
+        self.greeted = 0
 
     # --- nodes ---
 
@@ -91,6 +92,7 @@ class HostileServer:
         now = time.monotonic()
         match event:
             case Greeted():
+                self.greeted += 1
                 session.challenge(
                     network=self.network, genesis=self.genesis, nonce=os.urandom(32), now=now, unix_s=self.unix_s
                 )
@@ -210,6 +212,7 @@ class HostileServer:
     async def do_seen(self, words: Words) -> Words:  # noqa: ARG002 - one shape for all
         """What nodes did."""
         return {
+            "greeted": self.greeted,
             "sessions": [one.hex() for one in self.sockets],
             "resumes": [one.hex() for one in self.resumes],
             "published": {one.hex(): [raw.hex() for raw in many] for one, many in self.published.items()},

@@ -1,4 +1,5 @@
-"""What holds after every fault (I3, I8, I9 of the fault list; I7 is the snapshot that a case with hosts compares).
+"""What holds after every fault: I3, I8 and I9 of the fault list are looked at after each case here, I1, I4 and I5 at
+every step and end of the model's seeds; SHOWN names the cases that look at the others, each where it can be seen.
 
 Looks at files, logs and processes from outside, so that no program has to be asked whether it is well.
 """
@@ -15,6 +16,39 @@ BROKEN = re.compile(r'Traceback \(most recent|"level": ?"(error|critical)"|\bpan
 PRIVATE_FOLDERS = ("state", "keys", "networks")
 OPEN_BY_NATURE = {"lock"}  # who may not read the folder does not see it; it holds a pid
 SETTLE_S = 5.0  # for what a program lets go a moment after the fault
+
+SHOWN = {
+    "I1 no packet that the newest policy forbids": (
+        "tests/model/test_seeds.py::test_maps_converge_to_the_reference_and_no_gate_opens_that_it_forbids",
+        "tests/faults/test_lying_server.py::test_an_older_policy_does_not_come_back",
+        "tests/netlab/test_packet_filter.py::test_a_flow_is_cut_within_two_seconds_of_the_policy",
+    ),
+    "I2 no plaintext for a mesh address on a physical link": (
+        "tests/unit/node/test_reconcile.py::test_blackholes_come_first_and_peers_last_with_addresses_before_routes",
+        "tests/unit/node/test_reconcile.py::test_without_its_blackhole_a_network_gets_no_link_while_others_come_up",
+    ),
+    "I4 every document in use verifies and is the newest seen": (
+        "tests/model/test_seeds.py::test_maps_converge_to_the_reference_and_no_gate_opens_that_it_forbids",
+        "tests/faults/test_lying_server.py::test_an_older_document_of_any_kind_does_not_come_back",
+        "tests/faults/test_lying_server.py::test_an_old_removal_does_not_end_a_member_that_was_admitted_again",
+        "tests/faults/test_lying_server.py::test_another_genesis_changes_nothing",
+    ),
+    "I5 maps converge within 10 s": (
+        "tests/model/test_seeds.py::test_maps_converge_to_the_reference_and_no_gate_opens_that_it_forbids",
+    ),
+    "I6 visibility is symmetric where policy is": (
+        "tests/model/test_seeds.py::test_maps_converge_to_the_reference_and_no_gate_opens_that_it_forbids",
+    ),
+    "I7 the host is the plan, and after down what it was": (
+        "tests/faults/test_daemon_killed.py::test_a_daemon_killed_at_any_moment_heals_and_goes_without_a_trace",
+        "tests/faults/test_daemon_killed.py::test_a_down_after_a_kill_leaves_no_trace_and_stays_off",
+    ),
+    "I10 every failure has a code and a next step": (
+        "tests/unit/cli/test_outcomes.py::test_down_after_a_daemon_that_was_killed_says_how_to_undo_what_it_left",
+        "tests/faults/test_clocks.py::test_a_new_machine_whose_clock_is_a_year_ahead_is_told_and_spends_no_key",
+    ),
+}
+"""Invariant -> the cases that look at it, where nothing is looked at after every case."""
 
 
 def broken_lines(folder: Path, allowed: Collection[str] = ()) -> list[str]:

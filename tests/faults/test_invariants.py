@@ -28,6 +28,17 @@ def test_a_line_that_tells_of_a_bug_is_found_unless_it_is_expected(tmp_path: Pat
     log.write_text('{"level": "warning", "event": "no error here"}\n')  # nor for the check after this case
 
 
+@pytest.mark.parametrize("named", sorted({one for many in invariants.SHOWN.values() for one in many}))
+def test_each_case_that_shows_an_invariant_exists(named: str) -> None:
+    path, _, name = named.partition("::")
+    text = (Path(__file__).resolve().parents[2] / path).read_text()
+    assert f"def {name}(" in text
+
+
+def test_every_invariant_is_looked_at_after_each_case_or_by_named_ones() -> None:
+    assert sorted(int(one.split()[0][1:]) for one in invariants.SHOWN) == [1, 2, 4, 5, 6, 7, 10]
+
+
 def test_a_private_file_that_others_may_read_is_found(tmp_path: Path) -> None:
     key = tmp_path / "a" / "keys" / "server.key"
     key.parent.mkdir(parents=True, mode=0o700)

@@ -13,7 +13,9 @@ from tests.netlab.until import until
 from warren.model.keys import SigningKeyPair
 from warren.trust.documents import (
     FIRST_EPOCH,
+    REMOVED_MEMBER,
     Delegation,
+    Genesis,
     Head,
     Kind,
     Membership,
@@ -192,11 +194,51 @@ def test_a_counter_that_jumps_to_the_end_is_refused(field: Field, liar: HostileP
         assert field.reaches()
 
 
+def test_another_genesis_changes_nothing(field: Field, liar: HostilePlace) -> None:
+    """F28: the beginning of another network, and what its root says of this one."""
+    for _ in range(RUNS):
+        other, stranger = SigningKeyPair(os.urandom(32)), field.stranger()
+        body = Genesis(version=1, root=other.public, random=os.urandom(16))
+        policy = Policy(counter=field.count(), date=now(), text=b'{"version":1,"rules":[]}')
+        liar.tell(
+            [
+                field.sign(Kind.GENESIS, body, other),
+                field.sign(Kind.POLICY, policy, other),
+                field.sign(Kind.MEMBERSHIP, stranger.membership, other),
+                stranger.record,
+            ],
+            full=True,
+        )
+        field.until_said(field.a, "E_FORBIDDEN", f"refused a membership of {stranger.key.public.hex()[:10]}")
+        field.until_said(field.a, "E_NETWORK_UNKNOWN", "refused a genesis: the genesis of another network")
+        assert_shut_out(field, stranger)
+        assert field.reaches()
+
+
+def test_a_server_that_lies_about_the_time_is_told_and_believed_nothing_else(field: Field, liar: HostilePlace) -> None:
+    """The time that it shows moves no validity: whoever was a peer is one, with the same rights."""
+    before = field.peers(field.a)
+    for run in range(min(RUNS, 10)):
+        for unix_s, said in ((1 + run, "ahead of its server"), (2**62 + run, "behind its server")):
+            liar.do("time", unix_s=unix_s)
+            liar.do("drop", to=field.identity(field.a).hex())
+            field.until_said(field.a, f"clock-{said.split()[0]}", said, within_s=30.0)
+            field.wait_for_both()
+            liar.tell(field.truth.raw(), full=True)
+            assert field.peers(field.a) == before
+            assert field.reaches()
+            assert not field.said("heads-stale")
+            assert not any("no valid membership of this node" in text for _, text in field.health(field.a))
+    liar.do("time", unix_s=now())
+    liar.do("drop", to=field.identity(field.a).hex())
+    until(lambda: not any(code.startswith("clock-") for code, _ in field.health(field.a)), "the clock is right", 30.0)
+
+
 # --- a member that was removed ---
 
 
-def removal(field: Field, stranger: Stranger) -> bytes:
-    body = Removal(counter=field.count(), date=now(), of="membership", subject=stranger.key.public)
+def removal(field: Field, stranger: Stranger, epoch: int = FIRST_EPOCH) -> bytes:
+    body = Removal(epoch=epoch, counter=field.count(), date=now(), of="membership", subject=stranger.key.public)
     return field.sign(Kind.REMOVAL, body, field.truth.registrar)
 
 
@@ -221,6 +263,36 @@ def test_a_removed_member_stays_removed_whatever_the_server_says_later(field: Fi
         field.until_said(field.a, "E_FORBIDDEN", f"{about}: only the root or an admin's key admits again")
         assert "guest" not in field.peers(field.a)
         assert field.attempt(gone.key.public, gone.membership.ipv4) == 0
+
+
+def test_an_old_removal_does_not_end_a_member_that_was_admitted_again(field: Field, liar: HostilePlace) -> None:
+    """F28: the root let it in again, in the next epoch; what ended the epoch before is played once more."""
+    for _ in range(min(RUNS, 10)):
+        guest = field.stranger("guest")
+        older = removal(field, guest)
+        liar.tell([field.sign(Kind.MEMBERSHIP, guest.membership, field.truth.registrar), guest.record])
+        until(lambda: "guest" in field.peers(field.a), "the guest is a peer")
+        ended = removal(field, guest)
+        liar.tell([ended])
+        until(lambda: "guest" not in field.peers(field.a), "the guest is gone")
+        again = msgspec.structs.replace(guest.membership, counter=field.count(), epoch=FIRST_EPOCH + 1)
+        record = NodeRecord(
+            epoch=FIRST_EPOCH + 1, counter=1, date=now(), identity=guest.key.public, wireguard=field.intruder.public,
+            path=guest.path.public,
+        )  # fmt: skip
+        liar.tell([field.sign(Kind.MEMBERSHIP, again, field.truth.root), field.sign(Kind.RECORD, record, guest.key)])
+        until(lambda: "guest" in field.peers(field.a), "the guest is a peer again")
+        liar.tell([*field.truth.raw(), older, ended], full=True)
+        about = f"refused a removal of {(REMOVED_MEMBER + guest.key.public).hex()[:10]}"
+        field.until_said(field.a, "E_OUT_OF_ORDER", f"{about}: older than what was seen")
+        assert "guest" in field.peers(field.a)
+        until(  # the intruder's WireGuard notices after 15 s that its session of before is nobody's
+            lambda guest=guest: field.attempt(guest.key.public, guest.membership.ipv4) > 0,  # type: ignore[misc]
+            "a packet of the guest gets in",
+            40.0,
+        )
+        liar.tell([removal(field, guest, epoch=FIRST_EPOCH + 1)])
+        until(lambda: "guest" not in field.peers(field.a), "the guest is gone for good")
 
 
 # --- what is kept back ---
@@ -250,14 +322,21 @@ def test_a_machine_that_is_shown_no_policy_lets_nobody_in_and_says_so(field: Fie
 def test_machines_that_are_shown_different_views_find_out(field: Field, liar: HostilePlace) -> None:
     """The registrar signs two heads with one number: `a` hears of one, `b` of the other."""
     a, b = field.identity(field.a), field.identity(field.b)
-    assert field.reaches()
-    counter = field.count()
-    for to, world in ((a, b"one"), (b, b"other")):
-        head = Head(
-            counter=counter, date=now(), authority=field.truth.registrar.public, digest=world.ljust(32, b"\0")
-        )  # fmt: skip
-        liar.tell([field.sign(Kind.HEAD, head, field.truth.registrar)], to=to)
-    until(lambda: field.said("two-views"), "one of them says that there are two views", 40.0)
+    for run in range(min(RUNS, 10)):  # half a minute each: machines compare heads four times a minute
+        if run:
+            for machine in (field.a, field.b):  # what was said once is shown for minutes, so by new daemons
+                machine.run("down")
+                machine.run("up")
+            field.wait_for_both()
+            assert not field.said("two-views")
+        until(field.reaches, "they know each other", 20.0)
+        counter = field.count()
+        for to, world in ((a, b"one"), (b, b"other")):
+            head = Head(
+                counter=counter, date=now(), authority=field.truth.registrar.public, digest=world.ljust(32, b"\0")
+            )  # fmt: skip
+            liar.tell([field.sign(Kind.HEAD, head, field.truth.registrar)], to=to)
+        until(lambda: field.said("two-views"), "one of them says that there are two views", 40.0)
 
 
 @pytest.mark.skipif(not FULL, reason="waits a minute: run by `make soak`; test_heads.py has the rule")
