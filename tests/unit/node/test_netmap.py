@@ -7,7 +7,7 @@ from tests.unit.trust.founding import Network
 from warren.errors import Code
 from warren.model.names import is_host_label
 from warren.model.transport import AES_OFFER
-from warren.node.netmap import NetworkMap, Presence, build, membership_refusal
+from warren.node.netmap import Here, NetworkMap, Presence, build, membership_refusal
 from warren.policy.language import DEFAULT_TEXT
 from warren.trust.authenticate import Authentic
 from warren.trust.documents import Kind
@@ -54,6 +54,17 @@ def test_a_member_with_a_record_is_a_peer_that_policy_lets_in_with_a_reason() ->
     assert (peer.wireguard_keys, peer.path_key) == ((record.wireguard,), record.path)
     assert peer.allowed
     assert peer.allowed_reason
+
+
+def test_a_network_has_its_own_name_and_family_on_a_machine_where_another_is_in_the_way() -> None:
+    network = Network()
+    view = network.verify(documents(network, network.member("db", ipv4="100.96.0.7"), network.record("db")))
+    found = build(view, {}, network.identity("me"), here=Here(alias="default-2", ipv4=False))
+    assert found is not None
+    assert (found.name, found.me.fqdn) == ("default-2", "me.default-2.warren.internal")
+    assert found.peers[0].fqdn == "db.default-2.warren.internal"
+    assert [prefix.version for prefix in found.prefixes] == [6]
+    assert [one.version for one in (*found.me.addresses, *found.peers[0].addresses)] == [6, 6]
 
 
 def test_a_member_without_a_record_is_no_peer() -> None:
