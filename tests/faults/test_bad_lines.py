@@ -2,8 +2,8 @@
 packets. Tunnels stay, paths do not flap, files arrive whole.
 
 Goodput is compared with plain TCP over the same wire at the same time of the test. Where chance decides how TCP fares
-(loss), one short flow says little: there the full count takes the median of several. The short count leaves out the
-lines on which what is compared is the processor's speed.
+(loss) one short flow takes a hundred times as long as another: there the full count compares each of many with each.
+The short count leaves out the lines on which what is compared is the speed of the processor.
 """
 
 import statistics
@@ -31,7 +31,8 @@ STALL_MAX_S = 5.0
 HOLE_BYTES = 1280
 HOLE_FILE_BYTES = 10_000_000
 LOOK_EVERY_S = 0.1
-FLOWS = times(1, 5)
+FLOWS = times(1, 12)
+BY_CHANCE_MIN = 0.3  # of all pairs of a plain and a tunnelled flow: more than half where both are alike, +- 0.12
 
 LOSS = Impairment(loss=0.3, delay_ms=10)
 JITTER = Impairment(jitter_ms=300)
@@ -58,17 +59,24 @@ def test_a_bad_line_costs_no_session_no_flapping_and_no_byte(lab: Lab, name: str
     assert all(handshakes)
     server = pair.world.server.host
     pair.wire.set(line)
-    ratios, stalls_s, plain = [], [], 0.0
+    plain, through, stalls_s = [], [], []
     for number in range(FLOWS):
-        plain = Flow(pair.a.host, server, server.ip, file_bytes, patience_s=PATIENCE_S).finish()
+        plain.append(Flow(pair.a.host, server, server.ip, file_bytes, patience_s=PATIENCE_S).finish())
         flow = Flow(pair.a.host, pair.b.host, ip_address(pair.b_address), file_bytes, patience_s=PATIENCE_S)
         if number == 0:
             note(f"F9, {name}: path changes in {WATCH_S:.0f} s", changes(pair, WATCH_S), CHANGES_MAX, "")
-        ratios.append(flow.finish() / plain)
+        through.append(flow.finish())
         stalls_s.append(flow.stall_s)
-    ratio = statistics.median(ratios)
-    tell(f"F9, {name}: {ratio:.2f} of plain TCP ({plain / 1e3:.0f} kB/s), longest stall {max(stalls_s):.1f} s")
-    assert ratio >= OF_PLAIN_TCP_MIN or (line is LOSS and not FULL)
+    ratio = statistics.median(through) / statistics.median(plain)
+    kept = sum(there >= OF_PLAIN_TCP_MIN * here for there in through for here in plain) / len(plain) / len(through)
+    tell(
+        f"F9, {name}: {ratio:.2f} of plain TCP ({statistics.median(plain) / 1e3:.0f} kB/s), {kept:.0%} of all pairs of "
+        f"flows are within the bound, longest stall {max(stalls_s):.1f} s"
+    )
+    if line is not LOSS:
+        assert ratio >= OF_PLAIN_TCP_MIN
+    elif FULL:
+        assert kept >= BY_CHANCE_MIN
     pair.wire.set(PERFECT)
     pair.answered()
 

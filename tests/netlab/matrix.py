@@ -61,17 +61,19 @@ class World:
     cells_run: int = 0
 
     @classmethod
-    def start(cls, lab: Lab, family: int, *, liars: Sequence[str] = ()) -> "World":
+    def start(cls, lab: Lab, family: int, *, liars: Sequence[str] = (), recorded: bool = True) -> "World":
         """The server serves IPv4 or IPv6 machines (4 or 6).
 
         Beside its own relay there is an honest one of `recording.py`, a second place for STUN; where there are `liars`
-        they are the only relays.
+        they are the only relays. Not `recorded`: the server's relay is alone, for loads that the other, a program in
+        Python, does not carry.
         """
         outside = site.internet(lab)
         server = Server(lab.host("server", outside), lab.folder, family=family)
-        kinds = liars or ("honest",)
+        kinds = liars or (("honest",) if recorded else ())
         relays = [Recording(lab, outside, how, family, f"relay{number}") for number, how in enumerate(kinds)]
-        server.flags = Recording.flags(lab, *relays, only=bool(liars))
+        if relays:
+            server.flags = Recording.flags(lab, *relays, only=bool(liars))
         server.start()
         return cls(lab, family, server, server.key("--reusable"), relays)
 

@@ -22,7 +22,7 @@ MOVE_S = 20.0  # for one move where something asks for it
 
 @pytest.fixture
 def pair(lab: Lab) -> Pair:
-    made = Pair(World.start(lab, 4), "home", "home")
+    made = Pair(World.start(lab, 4, recorded=False), "home", "home")
     made.until("direct")
     made.answered()
     return made
