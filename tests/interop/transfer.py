@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 BLOCK_BYTES = 1 << 20
 PIECE_BYTES = 1 << 16
 PORT = 5001
-STALL_S = 30.0  # nothing moved for so long: the connection is dead
+STALL_S = 110.0  # nothing moved for so long: dead, for TCP itself waits a minute where a third is lost
 _BLOCK = hashlib.shake_128(b"a block that no compression shortens").digest(BLOCK_BYTES)
 
 
