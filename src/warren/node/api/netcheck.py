@@ -60,7 +60,8 @@ def _is_known(network: Network) -> bool:
 def _found(network: Network, *, portal: bool | None) -> words.Netcheck:
     mapping = network.prober.mapping
     families = [_family(network, version) for version in (4, 6)]
-    relays = tuple(map(_relay, network.relays.view()))
+    # relays answer STUN at their UDP port: who did not just now has at best a session that nobody missed yet
+    relays = tuple(_relay(view, is_silent=mapping is Mapping.BLOCKED) for view in network.relays.view())
     hops = [state.endpoint for peer in network.prober.peers if (state := network.prober.state(peer)) is not None]
     direct = sum(isinstance(hop, Endpoint) for hop in hops)
     is_reached = portal is False or any(relay.latency_ms is not None for relay in relays)
@@ -96,13 +97,15 @@ def _gateway(found: FamilyState) -> words.Gateway:
     )
 
 
-def _relay(view: RelayView) -> words.Relay:
+def _relay(view: RelayView, *, is_silent: bool) -> words.Relay:
+    over = view.carriage.name.lower() if view.carriage is not None else ""
+    is_silent = is_silent and over == "udp"
     return words.Relay(
         name=view.name,
-        latency_ms=round(view.rtt_s * 1000, 3) if view.rtt_s is not None else None,
+        latency_ms=round(view.rtt_s * 1000, 3) if view.rtt_s is not None and not is_silent else None,
         home=view.is_home,
-        over=view.carriage.name.lower() if view.carriage is not None else "",
-        trouble=view.trouble,
+        over=over,
+        trouble=view.trouble or ("it does not answer" if is_silent else ""),
     )
 
 
