@@ -49,9 +49,10 @@ check: setup ## formats, lints, types, import contracts
 	tools/check
 
 bench: setup ## measure the tunnel beside wireguard-go, the relay beside the direct path; what many peers cost
-	$(BIN)/python -m benchmarks.tunnel
+	$(BIN)/python -m benchmarks.tunnel --rivals
 	$(BIN)/python -m benchmarks.packets
 	$(BIN)/python -m benchmarks.peers
+	cargo run --release --quiet -p warren-proto --example handshakes
 	$(BIN)/python -m benchmarks.relay
 
 matrix: setup ## every kind of NAT against every other, with times; the grid; twenty moves under load; the relays

@@ -1,23 +1,25 @@
-"""The tunnels that take turns between two hosts of one lab: none, a stock wireguard-go, our engine with
-WireGuard's cipher, and with AES-256-GCM as between two nodes of ours. Inner MTU 1420.
+"""The tunnels that take turns between two hosts of one lab: none, a stock wireguard-go, others that are configured like
+it, our engine with WireGuard's cipher, and with AES-256-GCM as between two nodes of ours. Inner MTU 1420.
 
 A way is entered, measured and left; its processes are those of both hosts at that time, so that CPU seconds and memory
 are the tunnel's and not the load's.
 """
 
 import os
-from collections.abc import Callable, Iterator
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
-from tests.interop import wireguard_go
 from tests.interop.engine import Engine
 from tests.interop.wireguard_go import WireguardGo
 from tests.netlab.host import Host
 from tests.netlab.lab import Lab
 
+from benchmarks.rivals import Rival, build, stock
 from warren.model.addresses import Endpoint
 from warren.model.keys import ExchangeKeyPair
 
@@ -35,6 +37,7 @@ class Way:
     left: Host
     right: Host
     address: IPv4Address
+    back_address: IPv4Address
     pids: frozenset[int]
 
     def cpu_s(self) -> float:
@@ -52,24 +55,32 @@ class Way:
 class Ways:
     """All of them by name, in the order in which they take turns."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, rivals: Sequence[Rival] = ()) -> None:
+        """With those `rivals` that can be built; what cannot is printed."""
         lan = lab.switch()
         self._lab = lab
         self._left, self._right = lab.host("left", lan), lab.host("right", lan)
         self.all: dict[str, Callable[[], AbstractContextManager[Way]]] = {
-            "no tunnel": self._plain, BASE: self._wireguard_go, "warren": self._engine, AES: self._engine_aes,
+            "no tunnel": self._plain, BASE: partial(self._stock, stock()),
         }  # fmt: skip
+        for rival in rivals:
+            try:
+                program = build(rival)
+            except (RuntimeError, subprocess.TimeoutExpired) as error:
+                print(f"left out: {rival.name}: {error}")
+            else:
+                self.all[rival.name] = partial(self._stock, program)
+        self.all |= {"warren": self._engine, AES: self._engine_aes}
 
-    def _way(self, address: IPv4Address) -> Way:
-        return Way(self._left, self._right, address, frozenset(self._left.pids() | self._right.pids()))
+    def _way(self, address: IPv4Address, back_address: IPv4Address) -> Way:
+        return Way(self._left, self._right, address, back_address, frozenset(self._left.pids() | self._right.pids()))
 
     @contextmanager
     def _plain(self) -> Iterator[Way]:
-        yield self._way(self._right.ip)
+        yield self._way(self._right.ip, self._left.ip)
 
     @contextmanager
-    def _wireguard_go(self) -> Iterator[Way]:
-        program = wireguard_go.build()
+    def _stock(self, program: Path) -> Iterator[Way]:
         keys = ExchangeKeyPair(os.urandom(32)), ExchangeKeyPair(os.urandom(32))
         number, hosts = len(list(self._lab.folder.glob("*.log"))), (self._left, self._right)
         ends = [
@@ -80,7 +91,7 @@ class Ways:
             end.set_peer(peer.public, str(address.network), endpoint=(place.ip, 51820))
             end.up(address)
         try:
-            yield self._way(RIGHT.ip)
+            yield self._way(RIGHT.ip, LEFT.ip)
         finally:
             self._left.end()
             self._right.end()
@@ -98,7 +109,7 @@ class Ways:
             for end, address, peer, place in zip(ends, (LEFT, RIGHT), reversed(keys), places, strict=True):
                 end.set_peer(peer.public, str(address.network), endpoint=str(place), transport=transport)
                 end.up(address)
-            yield self._way(RIGHT.ip)
+            yield self._way(RIGHT.ip, LEFT.ip)
 
     def _engine_aes(self) -> AbstractContextManager[Way]:
         return self._engine("chooses-aes")
