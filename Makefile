@@ -52,7 +52,7 @@ bench: setup ## measure the tunnel beside wireguard-go, the relay beside the dir
 	$(BIN)/python -m benchmarks.tunnel --rivals
 	$(BIN)/python -m benchmarks.packets
 	$(BIN)/python -m benchmarks.peers
-	cargo run --release --quiet -p warren-proto --example handshakes
+	cargo run --release --quiet -p warren-io --example handshakes
 	$(BIN)/python -m benchmarks.relay
 
 matrix: setup ## every kind of NAT against every other, with times; the grid; twenty moves under load; the relays

@@ -1,4 +1,4 @@
-//! How many handshakes a second one core answers: `cargo run --release -p warren-proto --example handshakes`.
+//! How many handshakes a second one core answers: `cargo run --release -p warren-io --example handshakes`.
 //!
 //! Peers that have keys of their own begin one after the other, and again when each had its turn; only the responder's
 //! part is timed: the initiation opened, its session made, the response written.
@@ -11,9 +11,9 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant as Clock};
 
-use warren_proto::{
-    Device, DeviceConfig, Endpoint, Incoming, Instant, Now, Opened, PeerConfig, PeerId, PrivateKey, PublicKey, Random,
-    Span, TRANSMIT_MIN, Unix,
+use warren_io::proto::{
+    Device, DeviceConfig, Endpoint, Incoming, Instant, Now, Opened, PeerConfig, PeerId, PrivateKey,
+    PublicKey, Random, Span, TRANSMIT_MIN, Unix,
 };
 
 const PEERS: u64 = 200;
@@ -32,18 +32,33 @@ impl Random for Seeded {
             let mut z = self.0;
             z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
             z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            chunk.iter_mut().zip((z ^ (z >> 31)).to_le_bytes()).for_each(|(to, from)| *to = from);
+            chunk
+                .iter_mut()
+                .zip((z ^ (z >> 31)).to_le_bytes())
+                .for_each(|(to, from)| *to = from);
         }
     }
 }
 
 fn device(key: PrivateKey, seed: u64) -> Device {
-    let config = DeviceConfig { handshakes_per_s: u32::MAX, ..DeviceConfig::new(key) };
+    let config = DeviceConfig {
+        handshakes_per_s: u32::MAX,
+        ..DeviceConfig::new(key)
+    };
     Device::new(config, Box::new(Seeded(seed))).unwrap()
 }
 
 fn knows(device: &mut Device, now: Now, peer: PeerId, public: PublicKey) {
-    device.set_peer(now, peer, PeerConfig { public_keys: vec![public], ..PeerConfig::default() }).unwrap();
+    device
+        .set_peer(
+            now,
+            peer,
+            PeerConfig {
+                public_keys: vec![public],
+                ..PeerConfig::default()
+            },
+        )
+        .unwrap();
 }
 
 /// What a device wants to send, if it wants to.
@@ -55,12 +70,18 @@ fn written(device: &mut Device, now: Now) -> Option<Vec<u8>> {
 }
 
 fn main() {
-    let key = |number: u64| PrivateKey::new([number as u8 ^ 0x55; 32].map(|byte| byte ^ (number >> 8) as u8));
+    let key = |number: u64| {
+        PrivateKey::new([number as u8 ^ 0x55; 32].map(|byte| byte ^ (number >> 8) as u8))
+    };
     let responder_key = PrivateKey::new([0xaa; 32]);
     let responder_public = responder_key.public();
-    let place =
-        |number: u64| Endpoint::Udp { remote: SocketAddr::from((Ipv4Addr::from(0x0a00_0000 + number as u32), 7)) };
-    let mut now = Now { mono: Instant(1_000_000_000_000), wall: Unix(1_790_000_000_000_000_000) };
+    let place = |number: u64| Endpoint::Udp {
+        remote: SocketAddr::from((Ipv4Addr::from(0x0a00_0000 + number as u32), 7)),
+    };
+    let mut now = Now {
+        mono: Instant(1_000_000_000_000),
+        wall: Unix(1_790_000_000_000_000_000),
+    };
     let mut responder = device(responder_key, 0);
     let mut peers: Vec<Device> = (1..=PEERS)
         .map(|number| {
@@ -74,11 +95,20 @@ fn main() {
     let (mut spent, mut answered) = (Duration::ZERO, 0_u32);
     let mut opened: Vec<Opened> = Vec::new();
     for _ in 0..ROUNDS {
-        now = Now { mono: now.mono.after(ROUND), wall: Unix(now.wall.0 + ROUND.as_nanos() as u64) };
+        now = Now {
+            mono: now.mono.after(ROUND),
+            wall: Unix(now.wall.0 + ROUND.as_nanos() as u64),
+        };
         for (number, peer) in (1..).zip(&mut peers) {
             peer.initiate(now, ALL).unwrap();
             let mut initiation = written(peer, now).unwrap();
-            let incoming = [Incoming { source: place(number), span: Span { start: 0, len: initiation.len() } }];
+            let incoming = [Incoming {
+                source: place(number),
+                span: Span {
+                    start: 0,
+                    len: initiation.len(),
+                },
+            }];
             let began = Clock::now();
             responder.open_batch(now, &mut initiation, &incoming, &mut opened);
             let response = written(&mut responder, now);
