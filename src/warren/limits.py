@@ -233,6 +233,7 @@ TASK_RESTART_FIRST_S = 0.5  # after a bug; then twice as long each time
 TASK_RESTART_MAX_S = 60.0
 API_END_MAX_S = 1.0  # calls that are under way when the daemon ends
 UP_TIMEOUT_MAX_S = 600.0  # who waits longer than that scripts a loop
+SERVER_WORD_WAIT_S = 2.0  # at a daemon's start nobody passes before the server's word, or so long: kicked machines too
 UP_SESSION_WAIT_S = 3.0  # `up` with a state from disk waits so long for the server, then says that it is away
 PING_INTERVAL_MIN_S = 0.01
 PING_TIMEOUT_MAX_S = 300.0

@@ -208,7 +208,7 @@ def test_where_udp_is_blocked_the_relay_is_reached_over_the_servers_port(lab: La
     assert "20 received" in apart.b.host.run(["ping", "-q", "-c", "20", "-i", "0.05", address]).stdout
 
 
-@pytest.mark.skipif(not FULL, reason="half a minute of waiting: in `make matrix`")
+@pytest.mark.skipif(not FULL, reason="half a minute of waiting: run by `make matrix`")
 @pytest.mark.timeout(180)
 def test_where_udp_passes_again_the_relay_is_reached_by_it_again_and_the_flow_goes_on(lab: Lab, tell: Tell) -> None:
     apart = Apart(lab, tls=True)

@@ -78,7 +78,8 @@ class Here:
 @dataclass(frozen=True, slots=True)
 class NetworkMap:
     """One network as this node sees it; `prefixes` are the network's own (a blackhole route each), `transport` is what
-    this node does at most. `narrow`: peers to which no packet of full size passes right now.
+    this node does at most. `narrow`: peers to which no packet of full size passes right now. `is_current`: the server
+    said so in this life of the daemon, or gave no word in time; before, nobody is let in by what was verified long ago.
     """
 
     network: NetworkId
@@ -89,6 +90,7 @@ class NetworkMap:
     peers: tuple[Peer, ...]
     transport: Transport = Transport.WIREGUARD
     narrow: frozenset[Identity] = frozenset()
+    is_current: bool = True
 
 
 def membership_refusal(view: View, me: Identity) -> WarrenError | None:

@@ -25,6 +25,7 @@ from warren.limits import (
     PAUSE_SESSION_MAX_S,
     REVERIFY_WAIT_MAX_S,
     SERVER_ANSWER_MAX_S,
+    SERVER_WORD_WAIT_S,
 )
 from warren.log import Log
 from warren.model.addresses import Endpoint, RelayHop
@@ -113,6 +114,7 @@ class Network:
         self.tunnel: Tunnel | None = None
         self._changed = asyncio.Event()
         self._was_connected = False
+        self._is_current = False
         self._health = health
         self._has_fast_aes = has_fast_aes
         self._key = f"network/{self.id.hex()}/"
@@ -165,6 +167,15 @@ class Network:
         # an open session with nothing to tell says that what is held is current
         return time.time() if self.link.state.state == "connected" else max(held.as_of, self.book.contact_at)
 
+    @property
+    def carries(self) -> bool:
+        """Whether packets pass to and from everybody who may be reached, by the newest word there is."""
+        if self.tunnel is None or self.map is None or not self._is_current:
+            return False
+        planned = self.tunnel.peers()
+        met = (planned.get(peer.identity) for peer in self.map.peers if peer.allowed)
+        return all(plan is None or plan.gate_open for plan in met)
+
     # --- life ---
 
     @property
@@ -207,6 +218,7 @@ class Network:
                 tasks.create_task(self.link.run(first))
                 tasks.create_task(self.book.run())
                 tasks.create_task(self.relays.run())
+                tasks.create_task(self._wait_for_word())
                 tasks.create_task(self._reverify())
                 tasks.create_task(self._compare_heads())
                 tasks.create_task(self._translators.run())
@@ -386,6 +398,7 @@ class Network:
             self._presence.clear()
         for one in update.presence:
             self._presence[Identity(one.identity)] = Presence(one.online, float(one.last_seen) or None, one.relay)
+        self._is_current = True
         await self._take(update.documents)
         self.parts.ledger.note_current(time.time())
         self.book.note_contact(time.time())
@@ -422,6 +435,7 @@ class Network:
         if state.code is Code.CONFLICT:
             self._health.set(self._key + "duplicate", "duplicate", *_duplicate(self.name, time.time()))
         if state.state == "away":
+            self._trust_what_is_held()
             as_of = self.as_of
             using = f", using state of {time.strftime('%H:%M', time.localtime(as_of))}" if as_of is not None else ""
             code = state.code or Code.SERVER_UNREACHABLE
@@ -546,7 +560,7 @@ class Network:
         kept = self.parts.membership
         network = build(held.view, self._presence, self.me, self.transport, Here(kept.alias, kept.ipv4))
         if network is not None:
-            network = dataclasses.replace(network, narrow=self.prober.narrow)
+            network = dataclasses.replace(network, narrow=self.prober.narrow, is_current=self._is_current)
         if network != self.map:
             self.map = network
             self._on_change()
@@ -558,6 +572,17 @@ class Network:
         heads = (Trouble(code, text) for code, text in self._heads.trouble(held.view, now))
         troubles = self._troubles.shown(held, self.me, now, self._clock.behind_s, self.link.ahead_s)
         self._health.replace(self._key + "trust/", keyed((*troubles, *heads), self.name), time.time())
+
+    async def _wait_for_word(self) -> None:
+        """Who was removed while this machine was off is not let in before the server could say so; a server that
+        neither answers nor refuses is not waited for."""
+        await asyncio.sleep(SERVER_WORD_WAIT_S)
+        self._trust_what_is_held()
+
+    def _trust_what_is_held(self) -> None:
+        if not self._is_current:
+            self._is_current = True
+            self._rebuild()
 
     async def _reverify(self) -> None:
         """Memberships and delegations end by the clock."""

@@ -33,6 +33,10 @@ LINK_PREFIX = "warren"
 _SHARED_SPACE = IPv4Network("100.64.0.0/10")
 
 
+NO_WORD_YET = "the server is asked first whether this is still so"
+"""Why a gate is shut in the first moments of a daemon."""
+
+
 @dataclass(frozen=True, slots=True)
 class PeerPlan:
     """A peer as the data plane needs it. `public_keys`: in use, then the next one. `gate_reason` says why,
@@ -257,13 +261,14 @@ def _peers(network: NetworkMap) -> Iterator[PeerPlan]:
             if address not in taken and any(address in prefix for prefix in network.prefixes)
         )
         taken.update(peer.addresses)
-        yield _peer(peer, allowed, with_peer(network.transport, peer_offers_aes=peer.offers_aes))
+        transport = with_peer(network.transport, peer_offers_aes=peer.offers_aes)
+        yield _peer(peer, allowed, transport, is_current=network.is_current)
 
 
-def _peer(peer: Peer, allowed: tuple[Prefix, ...], transport: Transport) -> PeerPlan:
-    return PeerPlan(
-        peer.identity, peer.name, peer.wireguard_keys, allowed, peer.allowed, peer.allowed_reason, transport
-    )  # fmt: skip
+def _peer(peer: Peer, allowed: tuple[Prefix, ...], transport: Transport, *, is_current: bool) -> PeerPlan:
+    reason = peer.allowed_reason if is_current else NO_WORD_YET
+    is_open = peer.allowed and is_current
+    return PeerPlan(peer.identity, peer.name, peer.wireguard_keys, allowed, is_open, reason, transport)
 
 
 def _link_names(maps: Sequence[NetworkMap], own: Own, facts: HostFacts) -> dict[NetworkId, str]:

@@ -10,7 +10,7 @@ from warren.errors import Code
 from warren.model.transport import Transport
 from warren.node.host.facts import HostAddress, HostFacts, HostItem, HostLink, HostRoute
 from warren.node.netmap import Peer
-from warren.node.plan import BLACKHOLE_METRIC, FilterRule, Own, blackhole, plan
+from warren.node.plan import BLACKHOLE_METRIC, NO_WORD_YET, FilterRule, Own, blackhole, plan
 from warren.policy.verdict import Opening
 
 NOTHING = HostFacts()
@@ -75,6 +75,13 @@ def test_the_gate_of_a_peer_is_what_the_map_allowed_and_says_why() -> None:
         ("db", True, "members reach each other"),
         ("cam", False, "no rule says so"),
     ]
+
+
+def test_nobody_is_let_in_before_the_server_said_that_it_is_still_so() -> None:
+    before = replace(network(peers=[peer("db", "100.96.0.7")]), is_current=False)
+    (tunnel,) = plan([before], Own(), LAPTOP).tunnels
+    assert [(p.gate_open, p.gate_reason) for p in tunnel.peers] == [(False, NO_WORD_YET)]
+    assert tunnel.routes == plan([replace(before, is_current=True)], Own(), LAPTOP).tunnels[0].routes
 
 
 def test_a_peer_is_allowed_only_its_own_single_addresses_within_the_prefixes() -> None:

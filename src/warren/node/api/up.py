@@ -187,7 +187,10 @@ async def in_force(network: Network, within_s: float) -> None:
         raise _why_not(network)
     if network.failure is not None and network.tunnel is None:
         raise network.failure
-    await network.until(lambda: network.link.state.state != "connecting", min(max(within_s, 0.1), UP_SESSION_WAIT_S))
+    await network.until(
+        lambda: network.link.state.state != "connecting" and network.carries,
+        min(max(within_s, 0.1), UP_SESSION_WAIT_S),
+    )
 
 
 async def _tell_waiting(network: Network, reply: Reply) -> None:
