@@ -85,8 +85,10 @@ class PathAgent:
         self._peer_mapping = mapping
         self._add(endpoints, now)
         current = self._current_path
-        if is_call and current is not None and not current.is_relay:
-            self._verify_stale(current, now)
+        if is_call and current is not None:
+            if not current.is_relay:
+                self._verify_stale(current, now)
+            self._check_full(current, now)  # who calls may have found a hole, which shows on its side alone
         self._try_all(now)
 
     def handle_online(self, now: float, *, online: bool) -> None:
@@ -355,6 +357,8 @@ class PathAgent:
             self._give_up(path, now)
             return
         if path.judge_full(now):
+            if path.hop == self._current and path.wholeness is Wholeness.HOLE:
+                self._put_event(SendCandidates(reply_wanted=True))  # the peer's full packets may be swallowed too
             self._choose(now)
         if path.ends_hold(now) and path.answers and path.give_up_at is None:
             path.begin_verify(now)

@@ -283,6 +283,7 @@ def test_where_no_path_carries_full_packets_any_more_the_network_hears_it_soon_a
     send_large(world, world.a)
     since = world.underlay.now
     assert world.underlay.run(1.8, lambda: bool(world.a.prober.narrow)), "TCP's fifth try is after 3 s"
+    assert world.underlay.run(5.0, lambda: bool(world.b.prober.narrow)), "who answers with large packets knows as well"
     assert world.underlay.run(20.0, lambda: False) is False
     assert world.a.prober.narrow == {world.b.identity}
     assert isinstance(world.a.tunnel.endpoint, Endpoint), "the relay is no better"
