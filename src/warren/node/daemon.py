@@ -154,6 +154,8 @@ class Daemon:
             await self.convergence.check(prefixes)
 
     def _converge(self) -> None:
+        if self.roster.names_clash:  # an admin renamed a network, or one was joined just now
+            self._spawn(self.roster.settle_names())
         if self.convergence is not None:
             self.convergence.request()
 

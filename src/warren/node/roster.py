@@ -232,14 +232,22 @@ class Roster:
                 _delete(folder)
             put_in_place(former, folder)
 
-    async def settle_name(self, network: Network) -> None:
-        """Call a network something else on this machine where one that was joined before has its name: names of
-        machines would mean two."""
-        taken = {one.name for one in self.networks if one is not network}
-        if network.name not in taken or network.map is None:
-            return
-        free = (f"{network.name[:ALIAS_STEM_CHARS]}-{number}" for number in itertools.count(2))
-        await network.set_here(alias=next(name for name in free if name not in taken))
+    @property
+    def names_clash(self) -> bool:
+        """Whether two networks have one name on this machine, so that names of machines mean two."""
+        networks = self.networks
+        return len({network.name for network in networks}) < len(networks)
+
+    async def settle_names(self) -> None:
+        """Call networks something else on this machine where one that was joined before has their name; that one keeps
+        it, whoever renames what."""
+        every, before = {network.name for network in self.networks}, set[str]()
+        for network in self.networks:
+            if network.name in before and network.map is not None:
+                free = (f"{network.name[:ALIAS_STEM_CHARS]}-{number}" for number in itertools.count(2))
+                await network.set_here(alias=next(name for name in free if name not in every))
+            before.add(network.name)
+            every.add(network.name)
 
     async def stop_all(self) -> None:
         """Say goodbye everywhere; the folders stay."""

@@ -65,7 +65,7 @@ async def answer(scope: Scope, request: Request, reply: Reply) -> None:
             if network.is_waiting and network is joined:
                 await _tell_waiting(network, reply)
             await in_force(network, deadline - loop.time())
-            await scope.roster.settle_name(network)
+            await scope.roster.settle_names()
     except WarrenError:
         if joined is not None and joined.is_waiting:
             raise _still_waiting(joined) from None
