@@ -75,16 +75,18 @@ def test_two_networks_of_one_name_and_prefix_are_both_usable_on_one_machine(lab:
 
 def test_who_renames_their_network_takes_no_names_from_one_that_was_there_before(lab: Lab) -> None:
     lan = lab.switch("lan")
-    a, machines = Machine(lab.host("a", lan), lab.folder), {}
-    for number, name in enumerate(("work", "fun")):
-        server = Server(lab.host(f"of-{name}", lan), lab.folder)
+    a, machines = Machine(lab.host("a", lan), lab.folder), dict[str, Machine]()
+    servers = {name: Server(lab.host(f"of-{name}", lan), lab.folder) for name in ("work", "fun")}
+    for number, name in enumerate(servers):
+        server = servers[name]
         server.start()
         key = make(server, name, f"10.{80 + number}.0.0/16")
         machines[name] = Machine(lab.host(f"db-{name}", lan), lab.folder, name=f"db-{name}")
         for machine in (machines[name], a):
             machine.run("up", "--server", server.url, "--auth-key", key, "--hostname", machine.name.partition("-")[0])
     (stays,) = addresses(machines["work"], "work")[:1]
-    server.host.run([WARREN, "network", "rename", "fun", "work", "--server", server.data])
+    renaming = servers["fun"]
+    renaming.host.run([WARREN, "network", "rename", "fun", "work", "--server", renaming.data])
     until(lambda: {one["name"] for one in a.status()["networks"]} == {"work", "work-2"}, "a has a name for both")
     assert stays in a.run("ping", "db.work", "-c", "1").stdout
     a.run("up")

@@ -37,25 +37,55 @@ pub struct Target {
     pub proxy: Option<Proxy>,
 }
 
-/// A TCP connection that gives up at the attempt's end, with TLS or without.
-struct Line {
+/// A TCP connection that gives up at the attempt's end: each read and write waits for what is left of the time, so that
+/// who sends a byte now and then gains none.
+struct Timed {
     tcp: TcpStream,
-    tls: Option<Box<ClientConnection>>,
     until: Instant,
+}
+
+impl Read for Timed {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.tcp.set_read_timeout(Some(left(self.until)?))?;
+        self.tcp.read(into)
+    }
+}
+
+impl Write for Timed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.tcp.set_write_timeout(Some(left(self.until)?))?;
+        self.tcp.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.tcp.flush()
+    }
+}
+
+/// The same with TLS or without.
+struct Line {
+    tcp: Timed,
+    tls: Option<Box<ClientConnection>>,
 }
 
 /// Connects; what went wrong as an error whose text is for people.
 pub fn open(target: &Target, nonce: [u8; 16]) -> io::Result<Open> {
-    let until = Instant::now() + Duration::from_secs(DIAL_MAX_S);
+    open_until(
+        target,
+        nonce,
+        Instant::now() + Duration::from_secs(DIAL_MAX_S),
+    )
+}
+
+fn open_until(target: &Target, nonce: [u8; 16], until: Instant) -> io::Result<Open> {
     let (host, port) = match &target.proxy {
         Some(proxy) => (proxy.host.as_str(), proxy.port),
         None => (target.url.host.as_str(), target.url.port),
     };
     let tcp = connect(host, port, until)?;
     let mut line = Line {
-        tcp,
+        tcp: Timed { tcp, until },
         tls: None,
-        until,
     };
     if let Some(proxy) = &target.proxy {
         line.tunnel(proxy, &target.url)?;
@@ -64,11 +94,12 @@ pub fn open(target: &Target, nonce: [u8; 16]) -> io::Result<Open> {
         line.begin_tls(&target.url.host)?;
     }
     let early = line.upgrade(&target.url, nonce)?;
-    line.tcp.set_read_timeout(None)?;
-    line.tcp.set_write_timeout(None)?;
-    line.tcp.set_nonblocking(true)?;
+    let tcp = line.tcp.tcp;
+    tcp.set_read_timeout(None)?;
+    tcp.set_write_timeout(None)?;
+    tcp.set_nonblocking(true)?;
     Ok(Open {
-        tcp: line.tcp,
+        tcp,
         tls: line.tls,
         early,
     })
@@ -125,7 +156,6 @@ impl Line {
         let config = authority::client_config().map_err(io::Error::other)?;
         let mut tls = ClientConnection::new(Arc::clone(&config), name).map_err(io::Error::other)?;
         while tls.is_handshaking() {
-            self.arm()?;
             tls.complete_io(&mut self.tcp).map_err(in_words)?;
         }
         self.tls = Some(Box::new(tls));
@@ -145,14 +175,7 @@ impl Line {
         }
     }
 
-    fn arm(&self) -> io::Result<()> {
-        let left = left(self.until)?;
-        self.tcp.set_read_timeout(Some(left))?;
-        self.tcp.set_write_timeout(Some(left))
-    }
-
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.arm()?;
         match &mut self.tls {
             Some(tls) => rustls::Stream::new(tls.as_mut(), &mut self.tcp).write_all(bytes),
             None => self.tcp.write_all(bytes),
@@ -161,7 +184,6 @@ impl Line {
     }
 
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.arm()?;
         match &mut self.tls {
             Some(tls) => rustls::Stream::new(tls.as_mut(), &mut self.tcp).read(into),
             None => self.tcp.read(into),
@@ -210,4 +232,41 @@ fn in_words(error: io::Error) -> io::Error {
         return io::Error::new(io::ErrorKind::TimedOut, "no answer in time");
     }
     error
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread::spawn;
+
+    use super::*;
+
+    /// Dials somebody who begins so and then sends a byte every 50 ms: how long it took to give up.
+    fn gives_up_after(begins: &'static [u8], is_tls: bool) -> Duration {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let drips = spawn(move || {
+            let (mut tcp, _) = listener.accept().unwrap();
+            let mut sent = tcp.write_all(begins);
+            while sent.is_ok() {
+                std::thread::sleep(Duration::from_millis(50));
+                sent = tcp.write_all(b"x");
+            }
+        });
+        let scheme = if is_tls { "https" } else { "http" };
+        let url = Url::parse(&format!("{scheme}://127.0.0.1:{port}")).unwrap();
+        let began = Instant::now();
+        let until = began + Duration::from_millis(500);
+        assert!(open_until(&Target { url, proxy: None }, [0; 16], until).is_err());
+        drips.join().unwrap();
+        began.elapsed()
+    }
+
+    #[test]
+    fn who_drips_bytes_gains_no_time() {
+        let most = Duration::from_secs(5);
+        assert!(gives_up_after(b"\x16\x03\x03\x40\x00", true) < most); // a TLS record of 16 KiB
+        assert!(gives_up_after(b"HTTP/1.1 101 ", false) < most);
+    }
 }
