@@ -35,13 +35,14 @@ def check(url: str, wait_s: float) -> Netcheck:
     ipv4, ipv6 = _family(seen, socket.AF_INET), _family(seen, socket.AF_INET6)
     answered = [mapped for mapped in seen.values() if mapped]
     varies = [len(set(mapped)) > 1 for mapped in answered if len(mapped) > 1]
+    portal = _portal(host, port, wait_s, is_secure=is_secure)
     found = Netcheck(
-        udp=bool(answered),
+        udp=bool(answered) if answered or portal is not None else None,  # where nothing answers at all, who knows
         ipv4=ipv4,
         ipv6=ipv6,
         mapping_varies=any(varies) if varies else None,
         gateways=(),
-        captive_portal=_portal(host, port, wait_s, is_secure=is_secure),
+        captive_portal=portal,
         relays=(),
         asked_by="command",
     )

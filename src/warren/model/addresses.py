@@ -63,6 +63,12 @@ class RelayHop:
 Hop = Endpoint | RelayHop
 
 
+def parse_port(text: str) -> int | None:
+    """`0` to `65535` in at most five ASCII digits; None for anything else, also for digits without end."""
+    is_port = text.isascii() and text.isdigit() and len(text) <= len(str(PORT_MAX)) and int(text) <= PORT_MAX
+    return int(text) if is_port else None
+
+
 def parse_endpoint(text: str) -> Endpoint:
     """`192.0.2.1:51820` or `[2001:db8::1]:51820`, port 1..65535; WarrenError INVALID_ARGUMENT for anything else."""
     host, separator, port = text.rpartition(":")

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Sequence
 
 from warren.errors import Code, WarrenError
+from warren.model.addresses import parse_port
 
 TURN_BACKLOG = 128  # connections that wait while others are let in, 16 a turn
 PORT_TRIES = 32  # to find a port that is free for both families
@@ -105,10 +106,9 @@ def _bind_one(host: str, port: int) -> socket.socket:
 
 
 def _split(text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    well_formed = bool(colon) and port.isascii() and port.isdigit() and int(port) <= 65535
+    host, colon, last = text.rpartition(":")
+    host, port = host.removeprefix("[").removesuffix("]"), parse_port(last)
     with contextlib.suppress(ValueError):
-        if well_formed:
-            return str(ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)) if host else "", int(port)
+        if colon and port is not None:
+            return str(ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)) if host else "", port
     raise WarrenError(Code.INVALID_ARGUMENT, f"cannot open UDP {text!r}", "give [ADDRESS]:PORT, such as :3478")

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from warren.errors import Code, WarrenError
+from warren.model.addresses import parse_port
 from warren.relay import turn
 from warren.relay.service import DEFAULT_LIMITS, parse_limits
 from warren.server.factors.rules import Demands, parse_demands
@@ -174,7 +175,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def demands(self) -> Demands:
         """What takes a second factor. ValueError where a word means nothing (never of a `Settings` that exists)."""
         hours = self.second_factor_hours
-        if not (hours.isascii() and hours.isdigit() and 1 <= int(hours) <= 24 * 365):
+        if not (hours.isascii() and hours.isdigit() and len(hours) <= 4 and 1 <= int(hours) <= 24 * 365):
             raise ValueError(f"--second-factor-hours takes a whole number of hours up to a year, not {hours!r}")
         return parse_demands(self.second_factor, int(hours) * 3600)
 
@@ -197,10 +198,11 @@ class Loaded:
 
 def split_listen(text: str) -> tuple[str, int]:
     """Split `[HOST]:PORT` into host ("" for every address) and port (0 lets the system choose). Raises ValueError."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+    host, colon, last = text.rpartition(":")
+    port = parse_port(last)
+    if not colon or port is None:
         raise ValueError(f"{text!r} is not [HOST]:PORT")
-    return host.removeprefix("[").removesuffix("]"), int(port)
+    return host.removeprefix("[").removesuffix("]"), port
 
 
 def flag_of(field: str) -> str:

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 import pytest
 
 from warren.errors import Code, WarrenError
-from warren.model.addresses import Endpoint, member_ipv6, parse_endpoint
+from warren.model.addresses import Endpoint, member_ipv6, parse_endpoint, parse_port
 from warren.model.ids import Identity, NetworkId
 
 
@@ -61,3 +61,20 @@ def test_a_members_ipv6_address_is_the_prefix_and_a_hash_of_who_and_where() -> N
     assert member_ipv6(NetworkId(bytes([2] * 32)), identity, prefix) != address
     with pytest.raises(ValueError, match="/64"):
         member_ipv6(network, identity, IPv6Network("fd00::/48"))
+
+
+@pytest.mark.parametrize(
+    ("text", "port"),
+    [
+        ("0", 0),
+        ("65535", 65535),
+        ("65536", None),
+        ("", None),
+        ("-1", None),
+        ("1x", None),
+        ("٣", None),
+        ("9" * 5000, None),
+    ],
+)
+def test_a_port_has_at_most_five_digits(text: str, port: int | None) -> None:
+    assert parse_port(text) == port

@@ -22,7 +22,7 @@ from warren.limits import (
     RELAY_RESOLVE_MAX_S,
 )
 from warren.log import Log
-from warren.model.addresses import Endpoint, RelayHop, parse_endpoint
+from warren.model.addresses import Endpoint, RelayHop, parse_endpoint, parse_port
 from warren.model.ids import Identity
 from warren.node.control.proxy import Proxy
 from warren.node.dataplane.relaying import (
@@ -386,20 +386,21 @@ def _literal(name: str) -> Endpoint | None:
 
 async def _look_up(name: str) -> tuple[Endpoint, ...]:
     """The addresses of `HOST:PORT`; none where there are none, or nobody says in time."""
-    host, _, port = name.rpartition(":")
-    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) <= 65535:
+    host, _, last = name.rpartition(":")
+    port = parse_port(last)
+    if not host or not port:
         return ()
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(RELAY_RESOLVE_MAX_S):
-            found = await loop.getaddrinfo(host, int(port), type=socket.SOCK_DGRAM)
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     except (OSError, TimeoutError, UnicodeError):
         return ()
     endpoints = []
     for _, _, _, _, place in found:
         text = str(place[0])
         if "%" not in text:
-            endpoints.append(Endpoint(ip_address(text), int(port)))
+            endpoints.append(Endpoint(ip_address(text), port))
     return tuple(dict.fromkeys(endpoints))[:RELAY_ENDPOINTS_MAX]
 
 

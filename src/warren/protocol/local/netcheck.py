@@ -85,7 +85,8 @@ def advise(found: Netcheck) -> str:  # noqa: PLR0911 - one a thing that may stan
         return "Only relays are used, as this machine was told: allow direct paths with `warren up --no-force-relay`."
     if found.udp is False:
         way = "through a relay over TLS" if any(one.latency_ms is not None for one in found.relays) else "by no way yet"
-        return f"UDP is blocked here, so peers are reached {way}: let UDP out to have direct paths."
+        where = "UDP is blocked here, or at the server (UDP 3478)"
+        return f"{where}, so peers are reached {way}: let it through to have direct paths."
     if found.udp is None:
         return "No server could be asked what this machine looks like from outside: name one with --server, or `up`."
     if found.mapping_varies and not has_mapping:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from warren.errors import Code, WarrenError
 from warren.limits import RELAY_ENDPOINTS_MAX, RELAYS_MAX
+from warren.model.addresses import parse_port
 from warren.model.names import is_host_label
 from warren.model.relays import relay_number
 from warren.protocol.control.messages import RelayPlace
@@ -51,8 +52,7 @@ def is_udp_place(text: str) -> bool:
     host, colon, port = text.rpartition(":")
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     allowed = set(string.ascii_letters + string.digits + "-._" + (":" if bare != host else ""))
-    is_port = port.isascii() and port.isdigit() and 0 < int(port) <= 65535
-    return bool(colon) and is_port and 0 < len(bare) <= 253 and set(bare) <= allowed
+    return bool(colon) and bool(parse_port(port)) and 0 < len(bare) <= 253 and set(bare) <= allowed
 
 
 def _place(number: int, entry: Any) -> RelayPlace:
