@@ -154,6 +154,11 @@ def test_host_undo_takes_leftovers_away_and_nothing_while_a_daemon_runs(pair: Pa
     refused = pair.a.run("host", "undo", check=False)
     assert (refused.returncode, "E_ALREADY_RUNNING" in refused.stderr) == (1, True)
     assert str(pair.a.daemon_pid()) in refused.stderr
+    other = pair.a.state.with_name("other")
+    other.mkdir(mode=0o700)
+    refused = pair.a.run("host", "undo", "--state", str(other), check=False)
+    assert (refused.returncode, "E_ALREADY_RUNNING" in refused.stderr) == (1, True)
+    assert pair.a.status()["self"]["identity"] == identity, "it still answers where it did"
     assert running.difference(pair.a.host.snapshot()) == []
     foreign = "blackhole 198.51.100.0/24 metric 4278198272"  # like ours, but not in the journal
     pair.a.host.run(["ip", "route", "add", *foreign.split()])

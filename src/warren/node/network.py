@@ -133,7 +133,9 @@ class Network:
         self.surroundings = Surroundings()
         self.prober.set_force_relay(forced=parts.membership.force_relay)
         desk = PaperDesk(self.id, parts.keys.identity, os.urandom)
-        self.relays = Relays(desk, RelayBook(parts.store), self, unix_time=self._clock, proxy=proxy)
+        self.relays = Relays(
+            desk, RelayBook(parts.store), self, unix_time=self._clock, proxy=proxy, is_local=place.is_loopback
+        )
         self.prober.on_relay_silent = self.relays.handle_silent
         self.prober.relay_name = self.relays.name
         self._troubles = Troubles()

@@ -7,6 +7,7 @@ wanted, as `warren down` does. Prints one `protocol.local.down.Undone` as JSON; 
 """
 
 import asyncio
+import socket
 import time
 from pathlib import Path
 
@@ -49,6 +50,12 @@ async def undo(loaded: Loaded, *, off: bool) -> Undone:
     store = Store(folder, note)
     lock = await _take(folder)
     try:
+        if _answers(loaded.settings.socket):
+            raise WarrenError(
+                Code.ALREADY_RUNNING,
+                f"a daemon of another state folder answers at {loaded.settings.socket}",
+                "name the socket and the folder of one daemon: --socket PATH --state DIR",
+            )
         reconciler = Reconciler(LinuxHost(), _NoTunnels(), Journal(store, epoch()), _no_spec)
         outcome = await reconciler.undo()
         if off:
@@ -77,6 +84,16 @@ async def _take(folder: Path) -> FolderLock:
             if error.code is not Code.ALREADY_RUNNING or time.monotonic() >= deadline:
                 raise
         await asyncio.sleep(DAEMON_POLL_S)
+
+
+def _answers(path: Path) -> bool:
+    """Whether a program listens there: not that of the folder, which is ours."""
+    with socket.socket(socket.AF_UNIX) as asking:
+        try:
+            asking.connect(str(path))
+        except OSError:
+            return False
+    return True
 
 
 def _remember_off(store: Store, warnings: list[str]) -> None:

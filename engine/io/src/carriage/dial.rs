@@ -6,7 +6,7 @@
 //! relay with a self-signed certificate is as good as any, and a false one is none.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -82,7 +82,7 @@ fn open_until(target: &Target, nonce: [u8; 16], until: Instant) -> io::Result<Op
         Some(proxy) => (proxy.host.as_str(), proxy.port),
         None => (target.url.host.as_str(), target.url.port),
     };
-    let tcp = connect(host, port, until)?;
+    let tcp = connect(host, port, until, target.proxy.is_some())?;
     let mut line = Line {
         tcp: Timed { tcp, until },
         tls: None,
@@ -105,10 +105,13 @@ fn open_until(target: &Target, nonce: [u8; 16], until: Instant) -> io::Result<Op
     })
 }
 
-/// The first address that answers.
-fn connect(host: &str, port: u16, until: Instant) -> io::Result<TcpStream> {
+/// The first address that answers, of those that may be dialled.
+fn connect(host: &str, port: u16, until: Instant, is_proxy: bool) -> io::Result<TcpStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for address in (host, port).to_socket_addrs()? {
+        if !is_proxy && !may_dial(host, address.ip()) {
+            continue;
+        }
         let patience = left(until)?.min(Duration::from_secs(DIAL_ADDRESS_S));
         match TcpStream::connect_timeout(&address, patience) {
             Ok(tcp) => {
@@ -119,6 +122,19 @@ fn connect(host: &str, port: u16, until: Instant) -> io::Result<TcpStream> {
         }
     }
     Err(last)
+}
+
+/// A server names relays, and its name for one may not lead to this machine's own programs, nor to its links'. Who wrote
+/// the address itself was asked before (`node/paths/relays.py`); the user's own proxy may be anywhere.
+fn may_dial(host: &str, address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    let is_link_local = match address {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    };
+    let is_written = host == "localhost" || host.parse::<IpAddr>().is_ok();
+    let is_own = address.is_loopback() || address.is_unspecified();
+    !is_link_local && !address.is_multicast() && (is_written || !is_own)
 }
 
 fn left(until: Instant) -> io::Result<Duration> {
@@ -261,6 +277,24 @@ mod tests {
         assert!(open_until(&Target { url, proxy: None }, [0; 16], until).is_err());
         drips.join().unwrap();
         began.elapsed()
+    }
+
+    #[test]
+    fn a_name_leads_to_no_program_of_this_machine() {
+        let may = |host, address: &str| may_dial(host, address.parse().unwrap());
+        assert!(may("relay.example.org", "192.0.2.1") && may("relay.example.org", "10.0.0.1"));
+        for address in [
+            "127.0.0.1",
+            "::1",
+            "::ffff:127.0.0.1",
+            "169.254.169.254",
+            "fe80::1",
+            "0.0.0.0",
+        ] {
+            assert!(!may("relay.example.org", address), "{address}");
+        }
+        assert!(may("127.0.0.1", "127.0.0.1"), "asked before");
+        assert!(!may("169.254.169.254", "169.254.169.254"));
     }
 
     #[test]

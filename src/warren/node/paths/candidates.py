@@ -31,6 +31,11 @@ def is_probeable(endpoint: Endpoint, tunnel_prefixes: Iterable[Prefix]) -> bool:
     return not any(address in prefix for prefix in tunnel_prefixes if prefix.version == address.version)
 
 
+def may_be_a_relay(endpoint: Endpoint) -> bool:
+    """Whether a server may send us there: not to this machine's own programs, nor to its links' (metadata services)."""
+    return is_probeable(endpoint, ()) and not endpoint.address.is_link_local
+
+
 def local_endpoints(
     addresses: Iterable[IPv4Address | IPv6Address], port: int, tunnel_prefixes: Sequence[Prefix]
 ) -> tuple[Endpoint, ...]:

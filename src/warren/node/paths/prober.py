@@ -395,8 +395,9 @@ class Prober:
             return  # the engine let it through, so it is of a version to come
         hop = event.endpoint
         if probe.kind is ProbeKind.PONG:
-            self.refused.probe_unasked += not way.agent.handle_pong(hop, probe.txid, now)
-            if probe.observed is not None and isinstance(hop, Endpoint):
+            was_asked = way.agent.handle_pong(hop, probe.txid, now)
+            self.refused.probe_unasked += not was_asked
+            if was_asked and probe.observed is not None and isinstance(hop, Endpoint):
                 self._outside.handle_seen_by_peer(hop, probe.observed)
         elif probe.kind is ProbeKind.SIGNAL:
             if now - way.signal_at >= SIGNAL_DATAGRAM_GAP_S:

@@ -35,6 +35,7 @@ from warren.node.dataplane.relaying import (
     RelayLost,
     RelaySession,
 )
+from warren.node.paths.candidates import may_be_a_relay
 from warren.node.paths.relay_agent import (
     CloseChannel,
     Hold,
@@ -89,8 +90,11 @@ class Relays:
         *,
         unix_time: Callable[[], float],
         proxy: Proxy,
+        is_local: bool = False,
     ) -> None:
-        """`unix_time`: seconds, never behind a signed date; `proxy`: for the relays' WebSockets."""
+        """`unix_time`: seconds, never behind a signed date; `proxy`: for the relays' WebSockets. `is_local`: the server
+        is on this machine, so its relays may be."""
+        self._is_local = is_local
         self._book = book
         self._owner = owner
         self._unix_time = unix_time
@@ -299,7 +303,7 @@ class Relays:
             return
         papers = self._desk.papers(place.key, self._unix_time())
         endpoints = tuple(one for name in place.udp for one in self._addresses(name))
-        if not endpoints and not place.url:
+        if not endpoints and not self._may_dial(place.url):
             return  # no name of it has an address yet
         self._tunnel.set_relay(
             RelaySession(
@@ -309,7 +313,7 @@ class Relays:
                 certificate=papers.certificate,
                 grant=self._book.grant,
                 endpoints=endpoints[:RELAY_ENDPOINTS_MAX],
-                url=place.url,
+                url=place.url if self._may_dial(place.url) else "",
                 proxy=self._proxy.of(_host(place.url)),
             )
         )
@@ -320,7 +324,16 @@ class Relays:
     def _addresses(self, name: str) -> tuple[Endpoint, ...]:
         """Of `HOST:PORT`: itself where it is an address, else what it was when it was looked up last."""
         literal = _literal(name)
-        return (literal,) if literal is not None else self._book.addresses(name)
+        found = (literal,) if literal is not None else self._book.addresses(name)
+        return tuple(one for one in found if self._is_local or may_be_a_relay(one))
+
+    def _may_dial(self, url: str) -> bool:
+        """A name is looked at by the engine when it has an address."""
+        host = _host(url)
+        try:
+            return self._is_local or may_be_a_relay(Endpoint(ip_address(host), 1))
+        except ValueError:
+            return host not in {"", "localhost"} and not host.endswith(".localhost")
 
     def _tell_endpoints(self) -> None:
         found = [one for place in self._book.relays for name in place.udp for one in self._addresses(name)]

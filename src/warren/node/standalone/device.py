@@ -103,9 +103,9 @@ class Device:
         if wanted.replaces_peers:
             for key in list(self._peers):
                 self._remove(key)
-        touched: dict[bytes, None] = {}
+        touched: dict[bytes, None] = {}  # in the order in which they came
         for change in wanted.peers:
-            touched |= self._take_peer(change)
+            touched.update(self._take_peer(change))
         self._carry_over([key for key in touched if key in self._peers])
 
     def _take_key(self, private: Secret[bytes]) -> None:
@@ -143,13 +143,15 @@ class Device:
         if change.replaces_allowed:
             self._disown(key, peer, list(peer.allowed))
         self._disown(key, peer, change.not_allowed)
+        touched: dict[bytes, None] = {}
         for prefix in change.allowed:
             owner = self._owners.get(prefix)
             if owner is not None and owner != key:
                 del self._peers[owner].allowed[prefix]
+                touched[owner] = None  # also where this peer goes again before the engine heard of it
             self._owners[prefix] = key
             peer.allowed[prefix] = None
-        return {key: None}
+        return touched | {key: None}
 
     def _disown(self, key: bytes, peer: _Peer, prefixes: Iterable[Prefix]) -> None:
         for prefix in prefixes:
@@ -173,16 +175,21 @@ class Device:
             return
         try:
             self._engine.set_peers([self._setting(key, self._peers[key]) for key in keys])
-        except InvalidError:
-            for key in keys:  # those before the refused one are in force: find it, and do without it
-                try:
-                    self._engine.set_peers([self._setting(key, self._peers[key])])
-                except InvalidError:
-                    self._remove(key)
-                    raise
-                self._note_carried(key)
+        except InvalidError as error:
+            self._carry_over_singly(keys)
+            raise UapiError(errno.EINVAL, str(error)) from error
         for key in keys:
             self._note_carried(key)
+
+    def _carry_over_singly(self, keys: list[bytes]) -> None:
+        """Do without those that are refused."""
+        for key in keys:
+            try:
+                self._engine.set_peers([self._setting(key, self._peers[key])])
+            except InvalidError:
+                self._remove(key)
+            else:
+                self._note_carried(key)
 
     def _note_carried(self, key: bytes) -> None:
         peer = self._peers[key]

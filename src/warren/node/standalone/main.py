@@ -83,7 +83,7 @@ async def _run(link: str, ready: int | None) -> None:
         loop.add_signal_handler(number, ended.set)
     async with run(link, ended) as socket:
         if ready is None:
-            sys.stdout.write(f"{link} is there: configure it with `wg` (socket {socket}), end it with Ctrl-C\n")
+            sys.stdout.write(f"{socket.stem} is there: configure it with `wg` (socket {socket}), end it with Ctrl-C\n")
             sys.stdout.flush()
         else:
             _tell(ready)

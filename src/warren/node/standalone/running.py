@@ -42,7 +42,7 @@ async def run(link: str, ended: asyncio.Event) -> AsyncIterator[Path]:
     """
     with _open(link) as engine:
         device = Device(engine, _draw_key)
-        async with serve(link, device.state, device.change) as path:
+        async with serve(engine.link, device.state, device.change) as path:  # `wg%d`: the kernel chose
             loop = asyncio.get_running_loop()
             loop.add_reader(engine.event_fd, _take_events, engine, ended)
             following = asyncio.create_task(_follow_mtu(engine))

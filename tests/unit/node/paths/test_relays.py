@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+from msgspec import structs
 from tests.unit.node.memory_dataplane import MemoryTunnel
 
 from warren.limits import RELAY_GRANT_LIFE_S
@@ -59,12 +61,12 @@ class Owner:
 class Node:
     """The relays of one process over a folder, with a tunnel in memory."""
 
-    def __init__(self, folder: Path, now: float = NOW) -> None:
+    def __init__(self, folder: Path, now: float = NOW, *, is_local: bool = False) -> None:
         self.owner = Owner()
         self.book = RelayBook(Store(folder, lambda _: None))
         desk = PaperDesk(NETWORK, IDENTITY, lambda size: bytes([9]) * size)
         proxy = parse_proxy("http://proxy.example.org:3128")
-        self.relays = Relays(desk, self.book, self.owner, unix_time=lambda: now, proxy=proxy)
+        self.relays = Relays(desk, self.book, self.owner, unix_time=lambda: now, proxy=proxy, is_local=is_local)
         self.tunnel = MemoryTunnel("w0", TunnelSpec((ExchangeKeyPair(bytes(32)),), 0, StampWindow(0, 1)), None)
         self.relays.set_tunnel(self.tunnel)
 
@@ -79,6 +81,24 @@ async def test_what_the_server_told_is_used_at_once_with_papers_and_addresses(tm
     assert session.proxy == "http://proxy.example.org:3128"
     assert node.tunnel.relays[AMS.number].proxy == "", "this machine is reached without one"
     assert set(node.owner.endpoints) == {parse_endpoint("192.0.2.7:3478"), parse_endpoint("192.0.2.8:3478")}
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "[::1]", "169.254.169.254", "0.0.0.0"])  # noqa: S104 - refused
+async def test_no_server_sends_this_daemon_to_its_own_machine(tmp_path: Path, address: str) -> None:
+    here = structs.replace(FRA, udp=(f"{address}:9999", "192.0.2.7:3478"), url=f"http://{address}:8000")
+    node = Node(tmp_path)
+    node.relays.handle_told(ToldRelays(relays=(here,), grant=grant()))
+    session = node.tunnel.relays[FRA.number]
+    assert (session.url, session.endpoints) == ("", (parse_endpoint("192.0.2.7:3478"),))
+    assert node.owner.endpoints == (parse_endpoint("192.0.2.7:3478"),)
+
+
+async def test_a_server_on_this_machine_has_its_relay_here(tmp_path: Path) -> None:
+    here = structs.replace(FRA, udp=("127.0.0.1:3478",), url="http://localhost:8443")
+    node = Node(tmp_path, is_local=True)
+    node.relays.handle_told(ToldRelays(relays=(here,), grant=grant()))
+    session = node.tunnel.relays[FRA.number]
+    assert (session.url, session.endpoints) == (here.url, (parse_endpoint("127.0.0.1:3478"),))
 
 
 async def test_a_renewed_grant_reaches_the_relays_that_are_held(tmp_path: Path) -> None:

@@ -108,6 +108,14 @@ def test_a_prefix_belongs_to_whom_it_was_given_last() -> None:
     assert told.engine.allowed() == {B.public: []}
 
 
+def test_who_took_a_prefix_and_went_gives_it_back_to_nobody() -> None:
+    told = Told()
+    told.set(of(A), "allowed_ip=10.0.0.0/24")
+    told.set(of(B), "allowed_ip=10.0.0.0/24", of(B), "remove=true")
+    assert told.peers() == {A.public: []}
+    assert told.engine.allowed() == told.peers()
+
+
 def test_a_peer_with_our_own_key_is_nobody() -> None:
     told = Told()
     told.set(of(OWN), "allowed_ip=10.0.0.0/24", of(A))
@@ -149,8 +157,9 @@ def test_what_the_system_refuses_is_told_by_its_number_and_what_was_there_stays(
 def test_a_key_that_gives_no_secret_is_refused_and_its_neighbours_are_held() -> None:
     told = Told()
     with pytest.raises(UapiError) as refused:
-        told.set(of(A), f"public_key={LOW_ORDER.hex()}", "allowed_ip=10.0.0.0/24")
+        told.set(of(A), f"public_key={LOW_ORDER.hex()}", of(B), "allowed_ip=10.0.0.0/24", f"endpoint={PLACE}")
     assert refused.value.errno == errno.EINVAL
-    assert told.peers() == {A.public: []}
-    told.set(of(A), "remove=true")
+    assert told.peers() == told.engine.allowed() == {A.public: [], B.public: ["10.0.0.0/24"]}
+    assert list(told.engine.places.values()) == [parse_endpoint(PLACE)]
+    told.set(of(A), "remove=true", of(B), "remove=true")
     assert told.engine.peers == {}
