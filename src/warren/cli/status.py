@@ -11,6 +11,7 @@ from warren.cli import output
 from warren.cli.daemon_call import local_client
 from warren.cli.grammar import Parsed
 from warren.cli.units import show_bytes, show_duration, show_latency
+from warren.errors import Code, WarrenError
 from warren.model.names import printable
 from warren.protocol.local.rights import STATUS
 from warren.protocol.local.status import Network, Peer, Status
@@ -32,8 +33,11 @@ def status(parsed: Parsed) -> int:
 
 
 def render(shown: Status, now: float, network: str | None = None) -> list[str]:
-    """Return the lines of a status at `now` (Unix seconds), of one network or of all."""
+    """Return the lines of a status at `now` (Unix seconds), of one network or of all. NETWORK_UNKNOWN for another."""
     networks = [one for one in shown.networks if network in {None, one.name, one.id}]
+    if shown.networks and not networks:
+        there_are = ", ".join(one.name for one in shown.networks)
+        raise WarrenError(Code.NETWORK_UNKNOWN, f"this machine is in no network {network}", f"there are: {there_are}")
     names = {one.name for one in networks}
     peers = [one for one in shown.peers if one.network in names]
     if not networks:

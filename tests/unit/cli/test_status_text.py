@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from warren.cli.status import render, state_of
+from warren.errors import Code, WarrenError
 from warren.protocol.local.status import Health, Network, Path, PathChange, Peer, Self, ServerState, Status
 
 NOW = 1_790_000_000.0
@@ -118,6 +119,10 @@ def test_of_several_networks_names_carry_theirs_and_one_can_be_chosen() -> None:
         "cam.lab",
     ]
     assert [line.split()[0] for line in render(both, NOW, "lab")[1:]] == ["laptop", "cam"]
+    with pytest.raises(WarrenError) as refused:
+        render(both, NOW, "nosuch")
+    assert refused.value.code is Code.NETWORK_UNKNOWN
+    assert "lab" in refused.value.fix
 
 
 def test_in_no_network_it_says_how_to_join_one() -> None:

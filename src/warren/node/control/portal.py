@@ -20,7 +20,10 @@ _READ_BYTES = 4096
 
 
 async def look_for_portal(place: ServerPlace, within_s: float) -> bool | None:
-    """Whether a sign-in page answers for the server; None where nobody answers at all."""
+    """Whether a sign-in page answers for the server; None where nobody answers at all, and where the way there is a
+    proxy: what answers beside it is no sign-in page that stands in the way."""
+    if place.proxy:
+        return None
     try:
         async with asyncio.timeout(within_s):
             return await _look(place)

@@ -30,7 +30,7 @@ from warren.node.paths.suspicion import Suspicion
 
 KEEPALIVE_S = 15.0  # below the 30 s after which home routers forget a mapping, one probe may be lost
 SPARE_KEEPALIVE_S = 50.0  # other paths that answer: warm enough to move to
-FULL_KEEPALIVES = 4  # every so many keepalives packets of full size are tried too
+FULL_EVERY_S = 60.0  # packets of full size are tried on the path in use, whatever else verifies it meanwhile
 FULL_DOUBT_GAP_S = 3.0  # between two such tries because of silence
 DOUBT_GAP_S = 0.5  # a path that answered within this is not asked because of silence
 ELSEWHERE_S = 1.5  # packets that came from elsewhere so recently say nothing for the path in use
@@ -155,7 +155,8 @@ class PathAgent:
         if hop == self._current:
             self.history.note_answer(answer.rtt_s, now)
         self._paths.note_answer(hop)
-        if path.wholeness is Wholeness.UNKNOWN:
+        is_due = hop == self._current and not path.is_relay and now - path.full_checked_at >= FULL_EVERY_S
+        if path.wholeness is Wholeness.UNKNOWN or is_due:
             path.begin_full(now)
         self._choose(now)
         path.schedule = deque((now + self._keepalive_s(path),))
@@ -365,9 +366,7 @@ class PathAgent:
             path.begin_full(now)
         if path.answers and path.give_up_at is None and path.schedule and path.schedule[0] <= now:
             path.begin_verify(now)  # a keepalive is due
-            path.keepalives += 1
-            is_due = path.keepalives % FULL_KEEPALIVES == 0
-            if path.wholeness is Wholeness.HOLE or (is_due and not path.is_relay):
+            if path.wholeness is Wholeness.HOLE:
                 path.begin_full(now)
         if path.hop == self._current and path.unanswered == 1 and path.schedule and path.schedule[0] <= now:
             self._look_elsewhere(now)

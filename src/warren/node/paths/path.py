@@ -79,7 +79,6 @@ class Path:
     unanswered: int = 0
     give_up_at: float | None = None
     is_doubted: bool = False
-    keepalives: int = 0
     deaths: int = 0
     died_at: float = 0.0
     is_held: bool = False

@@ -155,6 +155,32 @@ def test_a_hole_that_comes_later_moves_traffic_to_the_relay(monkeypatch: pytest.
     assert world.underlay.run(5.0, lambda: isinstance(world.a.tunnel.endpoint, RelayHop))
 
 
+def small_each_way(world: World) -> None:
+    """Packets that pass any hole, 20 a second from both."""
+    for node in (world.a, world.b):
+        node.carry()
+    world.underlay.at(0.05, lambda: small_each_way(world))
+
+
+@pytest.mark.parametrize("one_sees_it_first", [True, False])
+def test_a_hole_is_found_by_who_hears_the_peer_all_the_time(
+    monkeypatch: pytest.MonkeyPatch, *, one_sees_it_first: bool
+) -> None:
+    """Small packets keep a path alive, and those of a peer that left it for the relay have it verified again and again:
+    with small pings."""
+    world = World(monkeypatch, HOME, HOME)
+    world.start()
+    world.underlay.run(10.0)
+    assert world.both_direct()
+    for node in (world.a, world.b):
+        watch(world, node)
+    small_each_way(world)
+    world.underlay.max_bytes = 1280
+    if one_sees_it_first:
+        world.a.prober.handle_silence(world.b.identity)
+    assert world.underlay.run(10.0 if one_sees_it_first else 80.0, world.both_relayed)
+
+
 def test_without_a_relay_a_path_with_a_hole_is_better_than_none(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(monkeypatch, HOME, HOME)
     world.underlay.max_bytes = 1280
