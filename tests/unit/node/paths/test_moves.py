@@ -1,11 +1,15 @@
 """What moving between paths costs: lost packets, time without an answer, changes in bad weather. On a virtual clock."""
 
+import dataclasses
+from ipaddress import IPv4Address
+
 import pytest
 from tests.unit.node.paths.probing import RELAY, SimNode, World
 from tests.unit.node.paths.underlay import Kind
 
 from warren.limits import FULL_PROBE_BYTES, MAPPING_LIFETIME_S, MAPPINGS_OPEN_MAX, SILENCE_DOUBT_S, SILENCE_LOOK_S
 from warren.model.addresses import Endpoint, RelayHop
+from warren.node.dataplane.interface import Event, ProbeReceived
 from warren.node.paths import budget
 
 HOME = Kind()
@@ -153,6 +157,31 @@ def test_a_hole_that_comes_later_moves_traffic_to_the_relay(monkeypatch: pytest.
     watch(world, world.a)
     begin_to_send(world, world.a)
     assert world.underlay.run(5.0, lambda: isinstance(world.a.tunnel.endpoint, RelayHop))
+
+
+def test_probes_that_are_played_again_are_counted_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, HOME, HOME)
+    world.start()
+    heard: list[ProbeReceived] = []
+    take = world.a.prober.handle_event
+
+    def listen(event: Event) -> None:
+        if isinstance(event, ProbeReceived):
+            heard.append(event)
+        take(event)
+
+    monkeypatch.setattr(world.a.prober, "handle_event", listen)
+    world.underlay.run(60.0)
+    assert world.both_direct()
+    refused = world.a.prober.refused
+    pings, pongs = refused.probe_replayed, refused.probe_unasked
+    before, used = world.a.prober.state(world.b.identity), len(world.a.used)
+    for event in heard:
+        take(dataclasses.replace(event, endpoint=Endpoint(IPv4Address("203.0.113.66"), 6666)))
+    assert refused.probe_replayed > pings
+    assert refused.probe_unasked > pongs
+    assert refused.probe_replayed + refused.probe_unasked - pings - pongs <= len(heard)
+    assert (world.a.prober.state(world.b.identity), len(world.a.used)) == (before, used)
 
 
 def small_each_way(world: World) -> None:
