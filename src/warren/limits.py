@@ -211,6 +211,7 @@ ECHO_RETRY_S = 0.25  # before a ping inside the session is sent again
 ECHO_TRIES_BEFORE_HANDSHAKE = 3  # unanswered ones after which the session is begun anew
 ECHO_WAITING_MAX = 256  # pings that wait for answers, of all callers
 EARLY_SIGNALS_MAX = 64  # signals of peers that the next map brings, 4 KiB each
+SIGNALS_REMEMBERED = 128  # of a peer, 8 bytes each: a server cannot have one of them count again
 SIGNAL_GAP_S = 0.2  # between two signals to one peer: nothing changes faster
 TRANSLATORS_ANSWER_MAX_S = 10.0  # for the resolver's word on a NAT64: its own tries are over by then
 TRANSLATORS_RETRY_S = 20.0  # after a resolver that did not answer, which one that just came up does not

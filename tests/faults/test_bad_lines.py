@@ -66,6 +66,7 @@ def test_a_bad_line_costs_no_session_no_flapping_and_no_byte(lab: Lab, name: str
     ratio = flow.finish() / plain
     tell(f"F9, {name}: {ratio:.2f} of plain TCP ({plain / 1e3:.0f} kB/s), longest stall {flow.stall_s:.1f} s")
     assert ratio >= OF_PLAIN_TCP_MIN
+    assert [machine.status()["peers"][0]["last_handshake"] for machine in (pair.a, pair.b)] == handshakes, "torn down"
     pair.wire.set(PERFECT)
     pair.answered()
 
@@ -93,7 +94,9 @@ def test_of_a_line_that_loses_a_third_as_much_arrives_as_without_a_tunnel(lab: L
 def answered(host: Host, address: str) -> int:
     """How many of PINGS come back."""
     said = host.run(
-        ["ping", "-n", "-q", "-i", str(PING_EVERY_S), "-c", str(PINGS), "-W", "1", address], check=False
+        ["ping", "-n", "-q", "-i", str(PING_EVERY_S), "-c", str(PINGS), "-W", "1", address],
+        check=False,
+        timeout_s=PATIENCE_S,
     ).stdout
     return int(said.partition(" received")[0].rsplit(" ", 1)[-1])
 

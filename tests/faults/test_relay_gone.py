@@ -11,6 +11,7 @@ from tests.netlab.datagrams import Stream
 from tests.netlab.lab import Lab
 from tests.netlab.matrix import World
 from tests.netlab.pair import Pair
+from tests.netlab.until import until
 
 pytestmark = pytest.mark.netlab
 
@@ -46,6 +47,9 @@ def test_direct_paths_lose_nothing_when_every_relay_dies(lab: Lab) -> None:
     with pair.stream() as there, pair.stream(back=True) as back:
         pair.answered()
         world.recordings[0].process.kill()
+        for machine in (pair.a, pair.b):
+            log = machine.state / "daemon.log"
+            until(lambda log=log: "no session with a relay" in log.read_text(), "the death is noticed")  # type: ignore[misc]
         pair.answered()
     assert [one.lost + one.cut_off for one in (there.stop(), back.stop())] == [0, 0]
     assert pair.kinds() == ("direct", "direct")

@@ -239,12 +239,13 @@ class Prober:
             return
         if told.heads:
             self._owner.heard_heads(way.peer, told.heads)
-        if told.generation <= way.heard:
+        if told.generation <= way.heard or told.generation in way.told:
             self.refused.signal_replayed += 1
             return
         if not told.endpoints and not told.reply_wanted:
             return
         way.heard = told.generation
+        way.told.append(told.generation)
         now = time.monotonic()
         endpoints = peer_endpoints(told.endpoints, self._place.prefixes, self._translators)
         mapping = Mapping.of(told.mapping)

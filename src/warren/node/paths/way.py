@@ -4,9 +4,10 @@ Decides the pace of signals: at most one in SIGNAL_GAP_S, and what came meanwhil
 over. Pure; times are monotonic seconds.
 """
 
+from collections import deque
 from dataclasses import dataclass, field
 
-from warren.limits import PROBE_WINDOW_S, SIGNAL_GAP_S
+from warren.limits import PROBE_WINDOW_S, SIGNAL_GAP_S, SIGNALS_REMEMBERED
 from warren.model.addresses import Endpoint
 from warren.node.netmap import Peer
 from warren.node.paths.agent import PathAgent
@@ -68,6 +69,8 @@ class Way:
     guess: Guess = field(default_factory=Guess)
     heard: int = -1
     """The newest generation of candidates that this peer told: a copy that came another way teaches nothing."""
+    told: deque[int] = field(default_factory=lambda: deque(maxlen=SIGNALS_REMEMBERED))
+    """Which generations it told lately: also after it came anew, when an older one counts, none counts twice."""
     signal_at: float = float("-inf")
     """When a signal that came as a datagram was opened last: opening costs an exchange."""
     greets: bool = False

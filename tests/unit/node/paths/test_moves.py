@@ -4,11 +4,13 @@ import dataclasses
 from ipaddress import IPv4Address
 
 import pytest
+from tests.unit.node.maps import network as map_of
 from tests.unit.node.paths.probing import RELAY, SimNode, World
 from tests.unit.node.paths.underlay import Kind
 
 from warren.limits import FULL_PROBE_BYTES, MAPPING_LIFETIME_S, MAPPINGS_OPEN_MAX, SILENCE_DOUBT_S, SILENCE_LOOK_S
 from warren.model.addresses import Endpoint, RelayHop
+from warren.model.ids import Identity
 from warren.node.dataplane.interface import Event, ProbeReceived
 from warren.node.paths import budget
 
@@ -182,6 +184,32 @@ def test_probes_that_are_played_again_are_counted_and_change_nothing(monkeypatch
     assert refused.probe_unasked > pongs
     assert refused.probe_replayed + refused.probe_unasked - pings - pongs <= len(heard)
     assert (world.a.prober.state(world.b.identity), len(world.a.used)) == (before, used)
+
+
+def test_a_server_that_calls_a_peer_off_and_on_has_none_of_its_signals_count_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(monkeypatch, HOME, HOME)
+    world.start()
+    carried: list[bytes] = []
+    take = world.a.prober.handle_signal
+
+    def listen(sender: Identity, sealed: bytes) -> None:
+        carried.append(sealed)
+        take(sender, sealed)
+
+    monkeypatch.setattr(world.a.prober, "handle_signal", listen)
+    world.a.prober.handle_host_change("to have signals")
+    world.b.prober.handle_host_change("to have signals")
+    world.underlay.run(60.0)
+    assert carried
+    refused = world.a.prober.refused
+    for is_online in (False, True):
+        world.a.prober.set_map(map_of(peers=(dataclasses.replace(world.a.peer, online=is_online),)), ())
+    before = refused.signal_replayed
+    for sealed in carried:
+        take(world.b.identity, sealed)
+    assert refused.signal_replayed == before + len(carried)
 
 
 def small_each_way(world: World) -> None:
