@@ -47,9 +47,8 @@ def test_direct_paths_lose_nothing_when_every_relay_dies(lab: Lab) -> None:
     with pair.stream() as there, pair.stream(back=True) as back:
         pair.answered()
         world.recordings[0].process.kill()
-        for machine in (pair.a, pair.b):
-            log = machine.state / "daemon.log"
-            until(lambda log=log: "no session with a relay" in log.read_text(), "the death is noticed")  # type: ignore[misc]
+        logs = [machine.state / "daemon.log" for machine in (pair.a, pair.b)]
+        until(lambda: any("no session with a relay" in log.read_text() for log in logs), "its death is noticed")
         pair.answered()
     assert [one.lost + one.cut_off for one in (there.stop(), back.stop())] == [0, 0]
     assert pair.kinds() == ("direct", "direct")
