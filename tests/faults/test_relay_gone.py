@@ -48,7 +48,7 @@ def test_direct_paths_lose_nothing_when_every_relay_dies(lab: Lab) -> None:
         pair.answered()
         world.recordings[0].process.kill()
         logs = [machine.state / "daemon.log" for machine in (pair.a, pair.b)]
-        until(lambda: any("no session with a relay" in log.read_text() for log in logs), "its death is noticed")
+        until(lambda: any("no session with a relay" in log.read_text() for log in logs), "it is noticed", 60.0)
         pair.answered()
     assert [one.lost + one.cut_off for one in (there.stop(), back.stop())] == [0, 0]
     assert pair.kinds() == ("direct", "direct")
