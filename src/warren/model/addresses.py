@@ -69,6 +69,18 @@ def parse_port(text: str) -> int | None:
     return int(text) if is_port else None
 
 
+def parse_listen(text: str) -> tuple[str, int] | None:
+    """`[ADDRESS]:PORT` to bind: address ("" is every one, `localhost` 127.0.0.1) and port; None for anything else."""
+    host, colon, last = text.rpartition(":")
+    host, port = host.removeprefix("[").removesuffix("]"), parse_port(last)
+    if not colon or port is None:
+        return None
+    try:
+        return str(ip_address("127.0.0.1" if host == "localhost" else host)) if host else "", port
+    except ValueError:
+        return None
+
+
 def parse_endpoint(text: str) -> Endpoint:
     """`192.0.2.1:51820` or `[2001:db8::1]:51820`, port 1..65535; WarrenError INVALID_ARGUMENT for anything else."""
     host, separator, port = text.rpartition(":")

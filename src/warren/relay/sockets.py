@@ -6,13 +6,12 @@ client's address is always one of its own family. Must not know what is spoken o
 
 import contextlib
 import errno
-import ipaddress
 import os
 import socket
 from collections.abc import Sequence
 
 from warren.errors import Code, WarrenError
-from warren.model.addresses import parse_port
+from warren.model.addresses import parse_listen
 
 TURN_BACKLOG = 128  # connections that wait while others are let in, 16 a turn
 PORT_TRIES = 32  # to find a port that is free for both families
@@ -106,9 +105,6 @@ def _bind_one(host: str, port: int) -> socket.socket:
 
 
 def _split(text: str) -> tuple[str, int]:
-    host, colon, last = text.rpartition(":")
-    host, port = host.removeprefix("[").removesuffix("]"), parse_port(last)
-    with contextlib.suppress(ValueError):
-        if colon and port is not None:
-            return str(ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)) if host else "", port
+    if (place := parse_listen(text)) is not None:
+        return place
     raise WarrenError(Code.INVALID_ARGUMENT, f"cannot open UDP {text!r}", "give [ADDRESS]:PORT, such as :3478")

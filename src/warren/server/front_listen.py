@@ -7,14 +7,13 @@ named, so `0.0.0.0:443` and `[::]:443` may stand side by side.
 
 import contextlib
 import errno
-import ipaddress
 import os
 import socket
 from collections.abc import Iterable, Sequence
 
 from warren.errors import Code, WarrenError
 from warren.limits import SEGMENT_MAX_BYTES
-from warren.model.addresses import parse_port
+from warren.model.addresses import parse_listen
 
 BACKLOG = 4096  # connections that wait while accept pauses; the kernel cuts it to net.core.somaxconn
 KEEPALIVE_IDLE_S = 60  # a peer that vanished without a word is noticed after 60 + 4 * 15 s
@@ -49,11 +48,8 @@ def _bind(text: str) -> socket.socket:
 
 
 def _split(text: str) -> tuple[str, int]:
-    host, colon, last = text.rpartition(":")
-    host, port = host.removeprefix("[").removesuffix("]"), parse_port(last)
-    with contextlib.suppress(ValueError):
-        if colon and port is not None:
-            return str(ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)) if host else "", port
+    if (place := parse_listen(text)) is not None:
+        return place
     raise WarrenError(
         Code.INVALID_ARGUMENT, f"cannot listen on {text!r}", "give [ADDRESS]:PORT, such as :8443 or 192.0.2.1:443"
     )

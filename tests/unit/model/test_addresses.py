@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 import pytest
 
 from warren.errors import Code, WarrenError
-from warren.model.addresses import Endpoint, member_ipv6, parse_endpoint, parse_port
+from warren.model.addresses import Endpoint, member_ipv6, parse_endpoint, parse_listen, parse_port
 from warren.model.ids import Identity, NetworkId
 
 
@@ -61,6 +61,22 @@ def test_a_members_ipv6_address_is_the_prefix_and_a_hash_of_who_and_where() -> N
     assert member_ipv6(NetworkId(bytes([2] * 32)), identity, prefix) != address
     with pytest.raises(ValueError, match="/64"):
         member_ipv6(network, identity, IPv6Network("fd00::/48"))
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (":3478", ("", 3478)),
+        ("[::1]:0", ("::1", 0)),
+        ("192.0.2.1:443", ("192.0.2.1", 443)),
+        ("localhost:7", ("127.0.0.1", 7)),
+        ("example.org:7", None),
+        ("3478", None),
+        (":65536", None),
+    ],
+)
+def test_where_to_listen_is_an_address_and_a_port(text: str, place: tuple[str, int] | None) -> None:
+    assert parse_listen(text) == place
 
 
 @pytest.mark.parametrize(

@@ -84,12 +84,16 @@ class Device:
             raise UapiError(errno.EINVAL, str(error)) from error
 
     def state(self) -> DeviceState:
-        """What a `get` is told."""
+        """What a `get` is told; UapiError where the engine is gone with its link."""
+        try:
+            peers = tuple(self._peer_state(key, peer) for key, peer in self._peers.items())
+        except EngineError as error:
+            raise UapiError(errno.ENODEV, str(error)) from error
         return DeviceState(
             private_key=self._key.private_bytes() if self._key is not None else None,
             listen_port=self._engine.port,
             mark=self._mark,
-            peers=tuple(self._peer_state(key, peer) for key, peer in self._peers.items()),
+            peers=peers,
         )
 
     def _change(self, wanted: DeviceChange) -> None:

@@ -14,7 +14,7 @@ import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from warren.engine.errors import TunError
+from warren.engine.errors import ClosedError, InvalidError, TunError
 from warren.engine.events import WorkerFailed
 from warren.engine.tunnel import Tunnel
 from warren.errors import Code, WarrenError
@@ -83,9 +83,15 @@ async def _follow_mtu(engine: Tunnel) -> None:
     known = MTU_DEFAULT
     async for _ in host_changes():
         mtu = _mtu_of(engine.link)
-        if mtu is not None and mtu != known:
+        if mtu is None or mtu == known:
+            continue
+        known = mtu
+        try:
             engine.set_mtu(mtu)
-            known = mtu
+        except InvalidError as error:  # packets are padded as before, by at most 15 bytes too many
+            log.warning("the link's MTU cannot be followed", mtu=mtu, reason=str(error))
+        except ClosedError:
+            return
 
 
 def _mtu_of(link: str) -> int | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from warren.engine.errors import InvalidError, PortError
+from warren.engine.errors import ClosedError, InvalidError, PortError
 from warren.engine.events import PeerNumber
 from warren.engine.tunnel import PeerSetting, PeerStats
 from warren.model.addresses import Endpoint, Hop, parse_endpoint
@@ -23,6 +23,7 @@ class Engine:
     """Remembers what it was told; refuses keys that give no secret, and port 7."""
 
     def __init__(self) -> None:
+        self.is_gone = False
         self.port = 1000
         self.mark = 0
         self.keys: tuple[ExchangeKeyPair, ...] = (SPARE,)
@@ -55,6 +56,8 @@ class Engine:
         self.places.pop(peer, None)
 
     def peer_stats(self, peer: PeerNumber) -> PeerStats:
+        if self.is_gone:
+            raise ClosedError(errno.EBADF, "closed")
         place = self.places.get(peer)
         return PeerStats(1, 2, 3.0, None, session_alive=True, place=place if isinstance(place, Endpoint) else None)
 
@@ -152,6 +155,15 @@ def test_what_the_system_refuses_is_told_by_its_number_and_what_was_there_stays(
         told.set("listen_port=7")
     assert refused.value.errno == errno.EADDRINUSE
     assert (told.device.state().listen_port, told.device.state().mark, told.engine.mark) == (5, 3, 3)
+
+
+def test_who_asks_while_the_link_goes_is_told_that_it_went() -> None:
+    told = Told()
+    told.set(of(A))
+    told.engine.is_gone = True
+    with pytest.raises(UapiError) as refused:
+        told.device.state()
+    assert refused.value.errno == errno.ENODEV
 
 
 def test_a_key_that_gives_no_secret_is_refused_and_its_neighbours_are_held() -> None:
