@@ -1,7 +1,7 @@
 """Mutated inputs for every Python parser: `python -m tools.fuzz_python [--runs N] [--target NAME] [--seed N]`.
 
 A million a parser is the bar (`make fuzz`); a test replays a few in CI. Each input follows from (parser, seed, number),
-so a finding comes back; the input itself is printed too. An input that was taken where few are becomes a new seed.
+so a finding comes back; the input itself is printed too. The first inputs that were taken, and are short, become seeds.
 """
 
 import argparse
@@ -43,6 +43,7 @@ PARSERS: tuple[Parser, ...] = (
 FINDINGS = Path(__file__).resolve().parents[1] / "tests" / "property" / "found_by_fuzzing.txt"
 INPUT_MAX_BYTES = 16 * 1024  # a mutation may double its input; beyond this it only costs time
 GROWN_SEEDS_MAX = 64
+GROWN_TIMES = 2  # the longest seed: a grown one is there for what is new in it, and length makes every later input slow
 FINDINGS_MAX = 5  # a parser that fails at once fails often
 
 
@@ -57,6 +58,7 @@ def run(parser: Parser, executions: int, seed: int) -> Outcome:
     """Check seeds and mutated inputs; ends early only after several findings."""
     rng = random.Random(f"{parser.name}/{seed}")  # noqa: S311 - has to come back, not to be secret
     seeds = list(parser.seeds)
+    grown_max = GROWN_TIMES * max(map(len, seeds))
     findings: dict[str, str] = {}
     began = time.monotonic()
     number = 0
@@ -66,7 +68,8 @@ def run(parser: Parser, executions: int, seed: int) -> Outcome:
         number += 1
         data = mutate(rng.choice(seeds), seeds, parser.words, rng)[:INPUT_MAX_BYTES]
         taken = _examine(parser, data, findings)
-        if taken and len(seeds) < len(parser.seeds) + GROWN_SEEDS_MAX and data not in seeds:
+        room = len(seeds) < len(parser.seeds) + GROWN_SEEDS_MAX and len(data) <= grown_max
+        if taken and room and data not in seeds:
             seeds.append(data)
     return Outcome(parser.name, number, time.monotonic() - began, tuple(findings.values()))
 

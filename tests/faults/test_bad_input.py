@@ -48,6 +48,7 @@ print(sent)
 FLOW_COUNT = """
 import socket
 into = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+into.setsockopt(socket.SOL_SOCKET, 33, 1 << 24)  # SO_RCVBUFFORCE: what this program is too late for is not the tunnel's
 into.bind(("", 5002))
 print("counting", flush=True)
 count = 0

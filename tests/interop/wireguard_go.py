@@ -65,7 +65,8 @@ class WireguardGo:
     def start(cls, program: Path, host: Host, link: str, private_key: bytes, port: int) -> "WireguardGo":
         """Start it with a key and a port, and wait until it can be configured; `link` is unique in the lab."""
         need_tun()
-        host.start([program, "-f", link], env={**os.environ, "LOG_LEVEL": "error"})
+        # WG_SUDO: gotatun, which benchmarks start here too, asks otherwise who logged in, and ends where nobody did
+        host.start([program, "-f", link], env={**os.environ, "LOG_LEVEL": "error", "WG_SUDO": "1"})
         device = cls(host, link)
         until(lambda: host.run(["test", "-S", device._socket()], check=False).returncode == 0, "the device's socket")
         device._set(f"private_key={private_key.hex()}", f"listen_port={port}")
