@@ -82,6 +82,16 @@ def bodies() -> list[tuple[str, Kind, str, Body]]:
         ("head", Kind.HEAD, "root", d.Head(authority=root, digest=bytes([5]) * 32, counter=8, date=DATE)),
         ("head, dated anew", Kind.HEAD, "registrar",
          d.Head(authority=root, digest=bytes([5]) * 32, counter=8, date=DATE + 99)),
+        ("removal after two changes of the root", Kind.REMOVAL, "alice",
+         d.Removal(of="delegation", subject=alice, counter=1, date=DATE, generation=2)),
+        ("recovery by nobody", Kind.RECOVERY, "root", d.Recovery(counter=9, date=DATE)),
+        ("recovery by two of two", Kind.RECOVERY, "root",
+         d.Recovery(keys=tuple(sorted((alice, bob))), quorum=2, counter=10, date=DATE)),
+        ("root-change, least", Kind.ROOT_CHANGE, "root",
+         d.RootChange(generation=1, old=root, root=bob, counter=1, date=DATE)),
+        ("root-change, a vote", Kind.ROOT_CHANGE, "alice",
+         d.RootChange(generation=64, old=root, root=bob, kept=(bytes([6]) * 32, bytes([7]) * 32), epoch=1, counter=3,
+                      date=DATE, under=2)),
     ]  # fmt: skip
 
 

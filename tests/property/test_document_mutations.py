@@ -44,6 +44,8 @@ def documents(network: Network) -> list[bytes]:
                        next_wireguard=root, next_from=5, previous_path=root),
         network.removal("a"),
         network.head("root"),
+        network.recovery(("a", "b"), 2),
+        network.root_change("later", by="root", kept=(network.genesis,)),
     ]  # fmt: skip
     return [one.raw for one in made]
 

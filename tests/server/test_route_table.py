@@ -31,6 +31,7 @@ TABLE = {
     "revokeKey": "admin manage",
     "listMembers": "member read",
     "kickMember": "admin manage",
+    "renewMember": OPEN,
     "showMe": "any read",
     "listUsers": "server admin",
     "createUser": "server admin",

@@ -23,7 +23,9 @@ from warren.trust.documents import (
     Membership,
     NodeRecord,
     Policy,
+    Recovery,
     Removal,
+    RootChange,
     ServerPlace,
     Service,
     Settings,
@@ -69,6 +71,8 @@ def _documents() -> tuple[bytes, ...]:
         (Kind.POLICY, Policy(text=_TEXT, **order), ROOT),
         (Kind.REMOVAL, Removal(of="membership", subject=_key("gone").public, **order), _REGISTRAR),
         (Kind.HEAD, Head(authority=ROOT.public, digest=bytes(32), **order), ROOT),
+        (Kind.RECOVERY, Recovery(keys=tuple(sorted((node, _key("x").public))), quorum=2, **order), ROOT),
+        (Kind.ROOT_CHANGE, RootChange(generation=1, old=ROOT.public, root=node, kept=(bytes(32),), **order), _NODE),
     )
     return (_GENESIS, *(sign(kind, NETWORK, body, key) for kind, body, key in made))
 

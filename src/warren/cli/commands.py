@@ -44,6 +44,7 @@ _ON = (
                 "auto|wireguard",
             ),
             Flag("plan", "only show what would change on this machine"),
+            Flag("renew", "renew this machine's membership: sign on again, or with --auth-key"),
             _STATE,
         ),
         examples=(
@@ -57,6 +58,7 @@ _ON = (
             ),
             ("warren up --server https://vpn.example.org", "join by signing on: prints a link and a code"),
             ("warren up", "be on again, as before"),
+            ("warren up --renew", "before this machine's key expires, or after; `warren status` warns weeks ahead"),
         ),
         text="Running it again is harmless: earlier settings stay unless told otherwise, another server adds its\n"
         "network. It ends 0 when the network is in force: from the server or, while that is away, from what was\n"
@@ -275,6 +277,47 @@ _NETWORKS = (
         "network:root_import",
         arguments=(Argument("key", "the key's line, file:PATH, or - for standard input"),),
         examples=(("warren network root import file:root-key", ""),),
+    ),
+    Command(
+        ("network", "root", "change"),
+        "give a network another root key, made on this machine; the former one is worth nothing from then on",
+        "recovery:change",
+        arguments=(Argument("name", "the network; needed only where there are several", is_optional=True),),
+        examples=(("warren network root change", "on the owner's machine; shows what it signs"),),
+        text="For an owner who still has the root key and fears that somebody else has it too. What it signed stays,\n"
+        "by name; nothing else of it counts, whatever its date. Keep a copy of the new key:\n"
+        "warren network root export.",
+    ),
+    Command(
+        ("network", "recovery", "set"),
+        "say which admins may replace the root key where it is lost, and how many of them together; no admin: nobody",
+        "recovery:set_recovery",
+        flags=(Flag("quorum", "how many of them it takes; most of them if not given", Kind.NUMBER, "N"),),
+        arguments=(Argument("admins", "the admins' machines", is_optional=True, is_many=True),),
+        examples=(("warren network recovery set --quorum 2 laptop desk phone", "on the owner's machine"),),
+    ),
+    Command(
+        ("network", "recovery", "start"),
+        "the root key is lost: propose another one, made on this admin's machine",
+        "recovery:start",
+        arguments=(Argument("name", "the network; needed only where there are several", is_optional=True),),
+        examples=(("warren network recovery start", "then `recovery sign` on the other admins' machines"),),
+    ),
+    Command(
+        ("network", "recovery", "sign"),
+        "sign another admin's proposal of a new root key; compare its words with them first",
+        "recovery:second",
+        arguments=(
+            Argument("key", "the beginning of the proposed key; needed only where there are several", is_optional=True),
+        ),
+        examples=(("warren network recovery sign", ""),),
+    ),
+    Command(
+        ("network", "recovery", "status"),
+        "show the root key, who may recover it, and what is proposed",
+        "recovery:status",
+        arguments=(Argument("name", "the network; needed only where there are several", is_optional=True),),
+        examples=(("warren network recovery status", ""),),
     ),
 )
 

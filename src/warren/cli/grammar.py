@@ -49,11 +49,12 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """A word that belongs to no flag."""
+    """A word that belongs to no flag. One that `is_many` stands last and takes all words that are left."""
 
     name: str
     help: str
     is_optional: bool = False
+    is_many: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,10 @@ class Parsed:
     def argument(self, name: str) -> str:
         """The word given for an argument; empty where it is optional and was not given."""
         return self.arguments.get(name, "")
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """The words given for an argument that takes many."""
+        return tuple(self.argument(name).split())
 
     def text(self, flag: str) -> str | None:
         """The value of a flag, None where nothing gave one."""

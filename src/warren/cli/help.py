@@ -28,7 +28,8 @@ def help_for(path: tuple[str, ...]) -> str:
 
 def usage(command: Command) -> str:
     """Return how a command is typed, in one line."""
-    words = [f"[{one.name.upper()}]" if one.is_optional else one.name.upper() for one in command.arguments]
+    names = ((one, one.name.upper() + ("…" if one.is_many else "")) for one in command.arguments)
+    words = [f"[{name}]" if one.is_optional else name for one, name in names]
     return " ".join(("warren", *command.path, *words, "[flags]"))
 
 

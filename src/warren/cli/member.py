@@ -9,6 +9,7 @@ from warren.cli.server_call import acted_on, network_name, rest_client
 from warren.cli.signing import sign
 from warren.cli.units import show_duration
 from warren.errors import WarrenError
+from warren.limits import EXPIRY_WARNED_S
 from warren.model.names import printable
 from warren.protocol.local import rights
 from warren.protocol.local.network import SignRequest, WaitingRequest, WaitingResult
@@ -104,12 +105,20 @@ def _is_signed_here(parsed: Parsed) -> bool:
     return len(meant) == 1 and meant[0].locked
 
 
+def _ending(member: Member, now: float) -> str:
+    """That a membership has ended, or does soon."""
+    left_s = None if member.expires_at is None else member.expires_at - now
+    if left_s is None or left_s > EXPIRY_WARNED_S:
+        return ""
+    return f", expires in {show_duration(left_s)}" if left_s > 0 else ", expired"
+
+
 def _row(member: Member, now: float) -> tuple[str, ...]:
     seen = "never online" if member.last_seen is None else f"offline since {show_duration(now - member.last_seen)}"
     return (
         member.name,
         member.addresses[0] if member.addresses else "",
-        ("online" if member.online else seen) + (", ephemeral" if member.ephemeral else ""),
+        ("online" if member.online else seen) + (", ephemeral" if member.ephemeral else _ending(member, now)),
         member.identity[:10],
         member.user or ",".join(member.tags),
         member.os,

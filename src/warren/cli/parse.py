@@ -134,6 +134,8 @@ def _arguments(command: Command, free: Sequence[str]) -> dict[str, str]:
         raise UsageError(f"warren {command.name} needs {wanted[len(free)].name.upper()}: {wanted[len(free)].help}")
     if "" in free:
         raise UsageError(f"warren {command.name} was given an empty argument")
+    if wanted and wanted[-1].is_many and len(free) > len(wanted):
+        free = [*free[: len(wanted) - 1], " ".join(free[len(wanted) - 1 :])]
     if len(free) > len(wanted):
         raise UsageError(f"warren {command.name} does not take '{free[len(wanted)]}'")
     return {argument.name: word for argument, word in zip(wanted, free, strict=False)}

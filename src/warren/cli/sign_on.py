@@ -14,12 +14,12 @@ from warren.model.keys import KEY_BYTES, SigningKeyPair
 from warren.model.names import printable
 
 
-def key_by_sign_on(url: str, parsed: Parsed) -> str:
-    """The whole line of a single-use key that a person approved. Raises WarrenError."""
+def key_by_sign_on(url: str, parsed: Parsed, network: str | None = None) -> str:
+    """The whole line of a single-use key that a person approved, for the network that the flags or `network` name.
+    Raises WarrenError."""
     seed = os.urandom(KEY_BYTES)
-    ask = asking(
-        join=SigningKeyPair(seed).public, network=parsed.text("network") or "", hostname=parsed.text("hostname") or ""
-    )
+    named = network or parsed.text("network") or ""
+    ask = asking(join=SigningKeyPair(seed).public, network=named, hostname=parsed.text("hostname") or "")
     polled = approved(RestClient(url), ask, parsed)
     if not parsed.is_on("json"):
         output.note(printable(f"{polled.name} approved: joining {polled.network}"))

@@ -15,6 +15,7 @@ from warren.cli.daemon_call import timeout_s
 from warren.cli.grammar import Parsed, UsageError
 from warren.cli.invite import parse_invite
 from warren.cli.places import Places, places
+from warren.cli.renew import renew
 from warren.cli.secret import read_secret
 from warren.cli.sign_on import key_by_sign_on
 from warren.client.credentials import is_protected
@@ -33,6 +34,8 @@ _MARGIN_S = 5.0  # the daemon keeps to the time itself; only a hung one is cut h
 
 def up(parsed: Parsed) -> int:
     """Be on; exit code 0 where every network that was asked for is in force."""
+    if parsed.is_on("renew"):
+        return renew(parsed)
     where = places(parsed)
     request = request_of(parsed)
     client = LocalClient(where.socket, request.timeout_s + _MARGIN_S)

@@ -17,6 +17,7 @@ from warren.policy.language import Policy as AccessPolicy
 from warren.policy.language import parse as parse_policy
 from warren.policy.verdict import Opening, Party, Verdict, allows, openings
 from warren.trust.founding import suffix_of
+from warren.trust.members import RUN_OUT
 from warren.trust.view import VerifiedMember, View
 
 
@@ -94,12 +95,14 @@ class NetworkMap:
 
 
 def membership_refusal(view: View, me: Identity) -> WarrenError | None:
-    """Why this node has no part in the network: removed, or not (or no longer) a member; None where it has."""
+    """Why this node has no part in the network: removed, run out, or not (or no longer) a member; None where it has."""
     if me in view.removed:
         return WarrenError(
             Code.REMOVED, "this node was removed from the network", "`warren leave`, and ask an admin for a new key"
         )
     if me not in view.members:
+        if any(one.subject == me and (one.code, one.text) == (Code.EXPIRED, RUN_OUT) for one in view.refused):
+            return WarrenError(Code.EXPIRED, "this machine's key has expired", "warren up --renew")
         return WarrenError(Code.NOT_A_MEMBER, "no valid membership of this node is known", "join anew with a key")
     return None
 

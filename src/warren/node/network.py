@@ -572,7 +572,14 @@ class Network:
         if held is None:
             return
         heads = (Trouble(code, text) for code, text in self._heads.trouble(held.view, now))
-        troubles = self._troubles.shown(held, self.me, now, self._clock.behind_s, self.link.ahead_s)
+        troubles = self._troubles.shown(
+            held,
+            self.me,
+            now,
+            clock_behind_s=self._clock.behind_s,
+            clock_ahead_s=self.link.ahead_s,
+            unix_s=self._clock(),
+        )
         self._health.replace(self._key + "trust/", keyed((*troubles, *heads), self.name), time.time())
 
     async def _wait_for_word(self) -> None:

@@ -9,7 +9,7 @@ stay. Must not know who sends documents or who reads health.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from warren.limits import CLOCK_OFF_S, TROUBLE_SHOWN_S, TROUBLES_REMEMBERED_MAX
+from warren.limits import CLOCK_OFF_S, EPHEMERAL_LIFETIME_S, EXPIRY_WARNED_S, TROUBLE_SHOWN_S, TROUBLES_REMEMBERED_MAX
 from warren.model.ids import Identity
 from warren.node.control.server_time import span
 from warren.node.ledger import Held
@@ -17,10 +17,14 @@ from warren.node.netmap import membership_refusal
 from warren.trust.authenticate import Refusal
 from warren.trust.documents import Kind
 
-HAPPENED = frozenset({"conflict", "policy-conflict", "wireguard-key-claimed", "head-withheld"})
+HAPPENED = frozenset({"conflict", "policy-conflict", "wireguard-key-claimed", "head-withheld", "root-conflict"})
 """Notes of `verify` that are about what came, not about what is held."""
 
-_FIXES = {"heads-stale": "look at this machine's clock; if it is right, its server is cut off or withholds news"}
+_FIXES = {
+    "heads-stale": "look at this machine's clock; if it is right, its server is cut off or withholds news",
+    "root-change-missing": "its server withholds it; until it is here the former root's documents do not count",
+    "root-conflict": "the first one counts; whoever signed the other has keys that they should not have",
+}
 _SET_IT = "set the clock, or if it is right the server's"
 
 
@@ -41,7 +45,11 @@ class Troubles:
 
     def take(self, held: Held, now: float) -> None:
         """Remember what was wrong with the documents that came last. `now`: seconds, ascending."""
-        notes = [Trouble(note.code, note.text) for note in held.view.health if note.code in HAPPENED]
+        notes = [
+            Trouble(note.code, note.text, _FIXES.get(note.code, ""))
+            for note in held.view.health
+            if note.code in HAPPENED
+        ]
         for trouble in (*notes, *map(_refused, held.refused)):
             self._happened.pop(trouble, None)
             if len(self._happened) >= TROUBLES_REMEMBERED_MAX:
@@ -49,13 +57,42 @@ class Troubles:
             self._happened[trouble] = now
 
     def shown(
-        self, held: Held, me: Identity, now: float, clock_behind_s: float = 0.0, clock_ahead_s: float = 0.0
+        self,
+        held: Held,
+        me: Identity,
+        now: float,
+        *,
+        clock_behind_s: float = 0.0,
+        clock_ahead_s: float = 0.0,
+        unix_s: float = 0.0,
     ) -> tuple[Trouble, ...]:
         """Everything that is wrong, the lasting first. `clock_behind_s`: this machine's, behind what was signed;
-        `clock_ahead_s`: ahead of what its server tells, negative where it is behind that."""
+        `clock_ahead_s`: ahead of what its server tells, negative where it is behind that. `unix_s`: what counts as the
+        time."""
         for trouble in [one for one, at in self._happened.items() if now - at > TROUBLE_SHOWN_S]:
             del self._happened[trouble]
-        return (*_lasting(held, me), *_clock(clock_behind_s, clock_ahead_s), *self._happened)
+        return (
+            *_lasting(held, me),
+            *_ending(held, me, unix_s),
+            *_clock(clock_behind_s, clock_ahead_s),
+            *self._happened,
+        )
+
+
+def _ending(held: Held, me: Identity, unix_s: float) -> Iterator[Trouble]:
+    """This machine's own membership ends soon. What renews itself is told of only when that is overdue."""
+    member = held.view.members.get(me)
+    if member is None or member.membership.expires is None:
+        return
+    body = member.membership
+    left_s, life_s = member.membership.expires - unix_s, member.membership.expires - body.date
+    if left_s > min(EXPIRY_WARNED_S, life_s / 4):
+        return
+    if body.tags or life_s <= EPHEMERAL_LIFETIME_S:
+        fix = "its server renews it as soon as the two have met"
+    else:
+        fix = "warren up --renew"
+    yield Trouble("key-expires", f"key expires in {span(max(left_s, 0.0))}", fix)
 
 
 def _clock(behind_s: float, ahead_s: float) -> Iterator[Trouble]:

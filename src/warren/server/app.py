@@ -95,6 +95,7 @@ async def _construct(settings: Settings, folder: Folder, database: Database, gro
         completions=completions,
         clock=clock,
         on_removed=hub.removed,
+        life_s=settings.machine_life_s,
     )
     hub.serve(networks)
     await networks.load()
@@ -213,8 +214,11 @@ async def _listening(
     metrics = Metrics()
     gauges = GaugeReader("warren_front")
     metrics.add_gauges(gauges)
+    memberships = GaugeReader("warren_memberships")
+    metrics.add_gauges(memberships)
 
     async def scrape() -> bytes:
+        memberships.set(services.networks.count_ending())
         with suppress(WarrenError):
             counters = await front.stats() | {"restarts": front.restarts}
             gauges.set({name: float(value) for name, value in counters.items()})

@@ -1,4 +1,5 @@
-"""What the server does by itself, by the clock: store 'last seen', let ephemeral members go, date heads anew.
+"""What the server does by itself, by the clock: store 'last seen', let ephemeral members go, renew tagged ones,
+date heads anew.
 
 Decides when. Must not know how. Each round that fails is logged and tried again at its next time: a database that is
 away for a minute costs a minute's rounds and nothing else.
@@ -44,6 +45,7 @@ class Housekeeping:
             group.create_task(_every(LAST_SEEN_FLUSH_S, self.store_last_seen))
             group.create_task(_every(EPHEMERAL_SWEEP_S, self.sweep_ephemeral))
             group.create_task(_every(HOUSEKEEPING_S, self._networks.redate_heads))
+            group.create_task(_every(HOUSEKEEPING_S, self.renew_tagged))
             group.create_task(_every(RELAY_GRANTS_LOOK_S, self.renew_grants))
 
     async def store_last_seen(self) -> None:
@@ -61,6 +63,14 @@ class Housekeeping:
         """Tell the nodes whose grant for relays is half over a new one."""
         self._hub.tell_relays(due_by=self._unix_time())
 
+    async def renew_tagged(self) -> None:
+        """Renew the memberships of tagged machines that are here: nobody sits before them."""
+        for network in self._networks.all():
+            if not network.is_locked:
+                for identity in network.ending():
+                    if self._hub.is_online(network.id, identity):
+                        await self._devices.renew(network, identity)
+
     async def sweep_ephemeral(self) -> None:
         """Renew ephemeral members that are here, remove those that have been away for EPHEMERAL_GRACE_S.
 
@@ -74,7 +84,7 @@ class Housekeeping:
                 continue
             for member in await self._devices.ephemeral(network):
                 if self._hub.is_online(network.id, member.identity):
-                    await self._devices.renew_ephemeral(network, member.identity)
+                    await self._devices.renew(network, member.identity)
                     continue
                 key = (network.id, member.identity)
                 self._away_since[key] = away_before.get(key, now)

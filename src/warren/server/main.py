@@ -49,6 +49,7 @@ _PLACEHOLDERS = {
     "providers": "FILE",
     "second_factor": "WORD,...",
     "second_factor_hours": "HOURS",
+    "machine_days": "DAYS",
     "log_level": "LEVEL",
 }
 """What a setting looks like, for the help; a setting without one is a KeyError that every start meets."""

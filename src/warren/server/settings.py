@@ -97,6 +97,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     second_factor_hours: Annotated[
         str, msgspec.Meta(description="for how many hours one that was shown counts for approve and admin")
     ] = "12"
+    machine_days: Annotated[
+        str,
+        msgspec.Meta(
+            description="days after which a person has to renew their machine (warren up --renew); tagged ones renew"
+            " by themselves while they are here; 0: never"
+        ),
+    ] = "0"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], msgspec.Meta(description="least severe log line to print")
     ] = "info"
@@ -124,7 +131,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         parse_limits(self.relay_limits)
         if self.turn.secret_file and self.relay_listen == "off":
             raise ValueError("TURN shares the relay's port: --turn-secret means nothing with --relay-listen off")
-        _ = self.demands
+        _ = self.demands, self.machine_life_s
         if self.tls != "auto" and self.tls.count(",") != 1:
             raise ValueError(f"--tls takes 'auto' or CERT,KEY, not {self.tls!r}")
 
@@ -178,6 +185,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if not (hours.isascii() and hours.isdigit() and len(hours) <= 4 and 1 <= int(hours) <= 24 * 365):
             raise ValueError(f"--second-factor-hours takes a whole number of hours up to a year, not {hours!r}")
         return parse_demands(self.second_factor, int(hours) * 3600)
+
+    @property
+    def machine_life_s(self) -> int:
+        """How long a membership of a person's or tagged machine lasts, 0: for good. ValueError as `demands`."""
+        days = self.machine_days
+        if not (days.isascii() and days.isdigit() and len(days) <= 4 and int(days) <= 3650):
+            raise ValueError(f"--machine-days takes a whole number of days up to ten years, not {days!r}")
+        return int(days) * 86400
 
     @property
     def on_loopback(self) -> bool:

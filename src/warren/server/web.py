@@ -39,7 +39,7 @@ from warren.server.accounts.routes import (
 )
 from warren.server.audit.routes import list_audit, list_network_audit
 from warren.server.bodies import BodyRequest
-from warren.server.devices.routes import kick_member, list_members
+from warren.server.devices.routes import kick_member, list_members, renew_member
 from warren.server.factors.routes import PAGES as FACTOR_PAGES
 from warren.server.invitations.pages import INVITATION_PAGES
 from warren.server.invitations.routes import INVITATION_ROUTES
@@ -92,6 +92,7 @@ ROUTES: Final = (
     revoke_key,
     list_members,
     kick_member,
+    renew_member,
     show_me,
     list_users,
     create_user,

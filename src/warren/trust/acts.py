@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv4Network
 import msgspec
 
 from warren.errors import Code, WarrenError
+from warren.limits import EPHEMERAL_LIFETIME_S
 from warren.model.ids import Identity
 from warren.trust.batches import Draft, again
 from warren.trust.documents import (
@@ -33,7 +34,7 @@ FIRST_HOST = 2  # .0 names the network, .1 is kept for services of the network i
 def lock(draft: Draft, *, without: tuple[Identity, ...] = (), office: Identity | None = None) -> None:
     """Take admission from every registrar. `without`: members to end in the same breath; `office`: the owner's own
     machine, which becomes an admin's, so that the root is not needed day by day."""
-    _only_root(draft)
+    only_root(draft)
     found = registrars(draft.view)
     if not found:
         raise WarrenError(Code.CONFLICT, "this network is locked already")
@@ -41,6 +42,10 @@ def lock(draft: Draft, *, without: tuple[Identity, ...] = (), office: Identity |
         draft.end_delegation(key, delegation.epoch)
         attest = Delegation(counter=0, date=0, epoch=delegation.epoch + 1, delegate=key, rights=(Right.ATTEST.value,))
         draft.put(Kind.DELEGATION, attest)
+    for identity, member in draft.view.members.items():
+        body = member.membership
+        if body.expires is not None and body.expires - body.date > EPHEMERAL_LIFETIME_S and identity not in without:
+            draft.admit(msgspec.structs.replace(again(body), expires=None))  # nobody here renews while people sleep
     for identity in without:
         kick(draft, identity)
     if office is not None and office in draft.view.members and office not in admins(draft.view):
@@ -49,7 +54,7 @@ def lock(draft: Draft, *, without: tuple[Identity, ...] = (), office: Identity |
 
 def unlock(draft: Draft) -> None:
     """Give admission back to the registrars that lock put to sleep."""
-    _only_root(draft)
+    only_root(draft)
     found = sleeping_registrars(draft.view)
     if not is_locked(draft.view) or not found:
         raise WarrenError(Code.CONFLICT, "this network is not locked")
@@ -118,7 +123,7 @@ def promote(draft: Draft, identity: Identity) -> None:
         rights=tuple(right.value for right in ADMIN_RIGHTS),
     )
     draft.put(Kind.DELEGATION, given)
-    draft.admit(msgspec.structs.replace(again(member.membership), role="admin"))
+    draft.admit(msgspec.structs.replace(again(member.membership), role="admin", expires=None))  # no server renews it
 
 
 def demote(draft: Draft, identity: Identity) -> None:
@@ -190,7 +195,8 @@ def _settings(view: View) -> Settings:
     return view.settings
 
 
-def _only_root(draft: Draft) -> None:
+def only_root(draft: Draft) -> None:
+    """WarrenError FORBIDDEN unless the root signs."""
     if not draft.is_root:
         raise WarrenError(
             Code.FORBIDDEN,

@@ -87,6 +87,12 @@ def sign_join(seed: Secret[bytes], identity: Identity, network: NetworkId, chall
     return SigningKeyPair(seed.reveal()).sign(_join_bytes(identity, network, challenge))
 
 
+def renewal_challenge(key_id: str) -> bytes:
+    """What stands for the challenge where a key is used to renew a membership: the key is good for one use, so a
+    signature that somebody plays again finds it used."""
+    return hashlib.sha256(b"warren/renew/v1" + key_id.encode()).digest()
+
+
 def verify_join(public: bytes, identity: Identity, network: NetworkId, challenge: bytes, signature: bytes) -> bool:
     """Whether the holder of the key with this public half asks to admit this identity, now."""
     if len(challenge) != CHALLENGE_BYTES:

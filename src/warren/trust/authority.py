@@ -15,6 +15,7 @@ from warren.errors import Code, WarrenError
 from warren.model.ids import Identity
 from warren.trust.authenticate import Authentic
 from warren.trust.documents import REMOVED_DELEGATE, REMOVED_MEMBER, Delegation, Genesis, Kind, Removal, Right
+from warren.trust.electorate import Roots
 from warren.trust.floors import Floors
 from warren.trust.ledger import Ledger, digest_order
 
@@ -49,22 +50,29 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class RemovalFact:
-    """That `signer` ended everything of `subject` up to `epoch`; `under` None: remembered from the floors only."""
+    """That `signer` ended everything of `subject` up to `epoch`; `under` None: remembered from the floors only;
+    `by_root`: the root's own word, or a former one's that stands."""
 
     of: bytes
     subject: bytes
     signer: Identity
     epoch: int
     under: int | None
+    by_root: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Authorities:
     """All who may sign something. `ended`: keys of which a delegation was removed at some time."""
 
-    root: Identity
+    roots: Roots
     grants: Mapping[Identity, tuple[Grant, ...]]
     ended: frozenset[Identity]
+
+    @property
+    def root(self) -> Identity:
+        """The root in force."""
+        return self.roots.root
 
     def knows(self, key: Identity) -> bool:
         """Whether the key is the root, or was ever delegated to as far as the documents tell."""
@@ -75,7 +83,7 @@ class Authorities:
 
         `now` None: a grant that has run out counts too (removals).
         """
-        if document.signer == self.root:
+        if self.roots.is_root(document):
             return ()
         under = 0 if isinstance(document.body, Genesis) else document.body.under
         found = tuple(
@@ -88,23 +96,30 @@ class Authorities:
         return found or None
 
 
-def removal_facts(removals: Iterable[Authentic], floors: Floors) -> tuple[RemovalFact, ...]:
-    """What removal documents say, and what the floors remember of earlier ones. Nothing is judged here."""
+def removal_facts(removals: Iterable[Authentic], roots: Roots, floors: Floors) -> tuple[RemovalFact, ...]:
+    """What removal documents say, and what the floors remember of earlier ones. Nothing is judged here but which are
+    the root's: a floor of a former root's rose while it was the root, or for what still holds."""
     facts = [
         RemovalFact(
-            document.subject[:1], document.body.subject, document.signer, document.body.epoch, document.body.under
+            document.subject[:1],
+            document.body.subject,
+            document.signer,
+            document.body.epoch,
+            document.body.under,
+            roots.is_root(document),
         )
         for document in removals
         if isinstance(document.body, Removal)
     ]
     for (kind, subject), (epoch, _) in floors.orders.items():
         if kind == Kind.REMOVAL and len(subject) == 65:
-            facts.append(RemovalFact(subject[:1], subject[1:33], Identity(subject[33:]), epoch, None))
+            signer = Identity(subject[33:])
+            facts.append(RemovalFact(subject[:1], subject[1:33], signer, epoch, None, roots.was_root(signer)))
     return tuple(facts)
 
 
 def resolve(
-    root: Identity, delegations: Sequence[Authentic], facts: Sequence[RemovalFact], ledger: Ledger
+    roots: Roots, delegations: Sequence[Authentic], facts: Sequence[RemovalFact], ledger: Ledger
 ) -> Authorities:
     """The delegations that hold, from the root down; the others are refused. TOO_LARGE for more than a network has."""
     if len(delegations) > limits.DELEGATIONS_MAX:
@@ -113,9 +128,9 @@ def resolve(
     grants: defaultdict[Identity, list[Grant]] = defaultdict(list)
     waiting = _newest_of_each_slot(delegations, ledger)
     for _ in range(limits.DELEGATION_DEPTH_MAX):
-        found, waiting = _next_level(root, waiting, grants)
+        found, waiting = _next_level(roots, waiting, grants)
         for grant in found:
-            is_removed = _is_removed(grant, root, removals)
+            is_removed = _is_removed(grant, removals)
             grants[grant.key].append(replace(grant, removed=is_removed))
             ledger.accept(grant.document)  # a removed one is kept too: it explains why what it signed is void
             if is_removed:
@@ -125,9 +140,9 @@ def resolve(
     for document in waiting:
         ledger.refuse(document, Code.FORBIDDEN, "its signer may not delegate these rights")
     ended = {grant.key for many in grants.values() for grant in many if grant.removed}
-    ended.update(Identity(fact.subject) for many in removals.values() for fact in many if fact.signer == root)
+    ended.update(Identity(fact.subject) for many in removals.values() for fact in many if fact.by_root)
     live = {key: tuple(grant for grant in many if not grant.removed) for key, many in grants.items()}
-    return Authorities(root, {key: many for key, many in live.items() if many}, frozenset(ended))
+    return Authorities(roots, {key: many for key, many in live.items() if many}, frozenset(ended))
 
 
 def removed_members(
@@ -165,7 +180,7 @@ def _keep_delegation_removal(document: Authentic, body: Removal, authorities: Au
     signer = document.signer
     is_own = signer == body.subject and authorities.knows(signer)
     stands = any(grant.delegation.epoch == body.under for grant in authorities.grants.get(signer, ()))
-    if signer == authorities.root or is_own or stands:
+    if authorities.roots.is_root(document) or is_own or stands:
         ledger.accept(document)
     else:
         ledger.refuse(document, Code.FORBIDDEN, "its signer holds no delegation under which it could remove one")
@@ -188,7 +203,7 @@ def _newest_of_each_slot(delegations: Iterable[Authentic], ledger: Ledger) -> li
 
 
 def _next_level(
-    root: Identity, waiting: Sequence[Authentic], grants: Mapping[Identity, Sequence[Grant]]
+    roots: Roots, waiting: Sequence[Authentic], grants: Mapping[Identity, Sequence[Grant]]
 ) -> tuple[list[Grant], list[Authentic]]:
     """Those delegations whose signer is known by now to be able to give them, and those still waiting."""
     found, still = [], []
@@ -198,7 +213,7 @@ def _next_level(
             continue
         givers = [grant for grant in grants.get(document.signer, ()) if _may_give(grant, body)]
         above = min(givers, key=lambda grant: grant.removed, default=None)
-        if document.signer == root:
+        if roots.is_root(document):
             found.append(Grant(Identity(body.delegate), body, None, document))
         elif above is not None:
             found.append(Grant(Identity(body.delegate), body, above, document))
@@ -212,14 +227,14 @@ def _may_give(grant: Grant, given: Delegation) -> bool:
     return Right.DELEGATE in rights and set(given.rights) <= set(rights) and grant.delegation.epoch == given.under
 
 
-def _is_removed(grant: Grant, root: Identity, removals: Mapping[bytes, Sequence[RemovalFact]]) -> bool:
+def _is_removed(grant: Grant, removals: Mapping[bytes, Sequence[RemovalFact]]) -> bool:
     if grant.above is not None and grant.above.removed:
         return True
     above = {upper.key: upper.delegation.epoch for upper in grant.chain() if upper is not grant}
     for fact in removals.get(grant.key, ()):
         if fact.epoch < grant.delegation.epoch:
             continue
-        if fact.signer in {root, grant.key}:
+        if fact.by_root or fact.signer == grant.key:
             return True
         if fact.signer in above and fact.under in {None, above[fact.signer]}:
             return True

@@ -34,7 +34,11 @@ from warren.trust.signing import sign
 from warren.trust.verify import verify
 from warren.trust.view import View
 
-_COUNTED = frozenset({Kind.SETTINGS, Kind.DELEGATION, Kind.POLICY, Kind.MEMBERSHIP, Kind.REMOVAL})
+_COUNTED = frozenset(
+    {
+        Kind.SETTINGS, Kind.DELEGATION, Kind.POLICY, Kind.MEMBERSHIP, Kind.REMOVAL, Kind.RECOVERY, Kind.ROOT_CHANGE,
+    }
+)  # fmt: skip
 _ROUNDS = 3  # signing again what an ended key signed ends nothing further; a third round that finds more is a bug
 
 
@@ -86,6 +90,8 @@ class Draft:
         numbered: OrderedBody = msgspec.structs.replace(
             body, counter=self.counter(kind, subject, body.epoch), date=self.now, under=self.pen.under
         )
+        if isinstance(numbered, Removal):
+            numbered = msgspec.structs.replace(numbered, generation=self.view.generation)
         self._bodies[kind, subject] = numbered
 
     def admit(self, body: Membership) -> None:

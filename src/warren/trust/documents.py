@@ -8,6 +8,7 @@ is a canonical msgpack map (`warren.canonical`); a field at its default is left 
 import re
 from enum import StrEnum
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Network, NetmaskValueError, ip_network
+from itertools import pairwise
 from typing import Annotated, Literal, TypeAlias
 
 import msgspec
@@ -40,6 +41,8 @@ class Kind(StrEnum):
     POLICY = "policy"
     REMOVAL = "removal"
     HEAD = "head"
+    RECOVERY = "recovery"
+    ROOT_CHANGE = "root-change"
 
 
 class Right(StrEnum):
@@ -182,10 +185,14 @@ class Policy(_Ordered, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Removal(_Ordered, frozen=True, kw_only=True, omit_defaults=True):
-    """The membership of `subject`, or the delegation to it, ends: everything up to and with `epoch`."""
+    """The membership of `subject`, or the delegation to it, ends: everything up to and with `epoch`.
+
+    `generation`: how often the root had been changed when it was signed; so who resigns after a change of the root is
+    told from who resigned before and could have no word in it."""
 
     of: Literal["membership", "delegation"]
     subject: Key
+    generation: Natural = 0
 
 
 class Head(_Ordered, frozen=True, kw_only=True, omit_defaults=True):
@@ -195,8 +202,35 @@ class Head(_Ordered, frozen=True, kw_only=True, omit_defaults=True):
     digest: Key
 
 
-Body: TypeAlias = Genesis | Settings | Delegation | Membership | NodeRecord | Policy | Removal | Head
-OrderedBody: TypeAlias = Settings | Delegation | Membership | NodeRecord | Policy | Removal | Head
+class Recovery(_Ordered, frozen=True, kw_only=True, omit_defaults=True):
+    """Which admins may give the network another root, and how many of them together; none at all where it is empty.
+
+    Signed by the root alone: an admin may sign settings, and could make itself the quorum if this stood there.
+    """
+
+    keys: Annotated[tuple[Key, ...], msgspec.Meta(max_length=limits.RECOVERY_KEYS_MAX)] = ()
+    quorum: Natural = 0
+
+
+class RootChange(_Ordered, frozen=True, kw_only=True, omit_defaults=True):
+    """The root `old` gives way to `root`, as the `generation`-th change: signed by `old`, or a vote of a recovery key.
+
+    `kept`: the digests of all that former roots signed and that stays; whatever else they signed, before or after, is
+    void. So no clock has to tell what a stolen root signed when.
+    """
+
+    generation: Annotated[int, msgspec.Meta(ge=1, le=limits.ROOT_CHANGES_MAX)]
+    old: Key
+    root: Key
+    kept: Annotated[tuple[Key, ...], msgspec.Meta(max_length=limits.ROOT_KEPT_MAX)] = ()
+
+
+Body: TypeAlias = (
+    Genesis | Settings | Delegation | Membership | NodeRecord | Policy | Removal | Head | Recovery | RootChange
+)
+OrderedBody: TypeAlias = (
+    Settings | Delegation | Membership | NodeRecord | Policy | Removal | Head | Recovery | RootChange
+)
 
 BODY_TYPES: dict[Kind, type[Body]] = {
     Kind.GENESIS: Genesis,
@@ -207,15 +241,18 @@ BODY_TYPES: dict[Kind, type[Body]] = {
     Kind.POLICY: Policy,
     Kind.REMOVAL: Removal,
     Kind.HEAD: Head,
+    Kind.RECOVERY: Recovery,
+    Kind.ROOT_CHANGE: RootChange,
 }
 
 
-def subject_of(body: Body, signer: bytes) -> bytes:
+def subject_of(body: Body, signer: bytes) -> bytes:  # noqa: PLR0911 - one return a row of the table
     """About whom a document speaks; with its kind the key of its order, its floor and its place in a map.
 
     A member, a record: the identity. A delegation: delegate, then signer. A removal: `m` or `d`, the key, then signer.
-    A head: the authority (then the signer, where it only re-dates). Else empty. Where the signer is part of it, each
-    signer has a slot of its own, so that what a weaker one says never pushes out what a stronger one said.
+    A head: the authority (then the signer, where it only re-dates). A recovery: the signer; a change of the root: its
+    generation, then the signer. Else empty. Where the signer is part of it, each signer has a slot of its own, so that
+    what a weaker one says never pushes out what a stronger one said.
     """
     match body:
         case Membership() | NodeRecord():
@@ -226,6 +263,10 @@ def subject_of(body: Body, signer: bytes) -> bytes:
             return (REMOVED_MEMBER if body.of == "membership" else REMOVED_DELEGATE) + body.subject + signer
         case Head():
             return body.authority if body.authority == signer else body.authority + signer
+        case Recovery():
+            return signer
+        case RootChange():
+            return body.generation.to_bytes(8, "big") + signer
         case Genesis() | Settings() | Policy():
             return b""
 
@@ -250,6 +291,12 @@ def check(body: Body) -> None:
             _require(len(body.replaces) in {0, 32}, "replaces")
         case Genesis():
             _require(body.version == 1, "version")
+        case Recovery():
+            _require(_is_rising(body.keys), "keys")
+            _require((body.quorum > 0) == bool(body.keys) and body.quorum <= len(body.keys), "quorum")
+        case RootChange():
+            _require(body.root != body.old, "root")
+            _require(_is_rising(body.kept), "kept")
         case Removal() | Head():
             pass
 
@@ -291,6 +338,10 @@ def _is_ipv4(text: str) -> bool:
 
 def _is_set(values: tuple[str, ...]) -> bool:
     return len(set(values)) == len(values)
+
+
+def _is_rising(values: tuple[bytes, ...]) -> bool:
+    return all(before < after for before, after in pairwise(values))
 
 
 def _require(condition: object, field: str) -> None:

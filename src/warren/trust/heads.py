@@ -69,7 +69,7 @@ def _own_head(
     authorities: Authorities,
     ledger: Ledger,
 ) -> Authentic | None:
-    if authority != authorities.root and authority not in authorities.grants:
+    if not authorities.roots.was_root(authority) and authority not in authorities.grants:
         for document in documents:
             ledger.refuse(document, Code.FORBIDDEN, "its signer is no authority")
         return None
@@ -95,7 +95,8 @@ def _first_floors(memberships: Iterable[Authentic], authorities: Authorities, le
             continue
         for mark in body.heads:
             authority, order = Identity(mark.authority), (mark.epoch, mark.counter)
-            trusted = document.signer in {authority, authorities.root} and reason_against(order, None) is None
+            speaks = document.signer == authority or authorities.roots.is_root(document)
+            trusted = speaks and reason_against(order, None) is None
             if trusted and ledger.floors.order(Kind.HEAD, authority) is None:
                 marks[authority] = max(order, marks.get(authority, order))
     return marks

@@ -19,6 +19,8 @@ from warren.trust.documents import FIRST_EPOCH, AdmissionLimits, Kind, Membershi
 from warren.trust.heads import Freshness
 from warren.trust.ledger import Ledger, order_of
 
+RUN_OUT = "the membership has run out"
+
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
@@ -56,7 +58,9 @@ def admit(
     chosen = []
     for identity in sorted(candidates):
         newest = _newest(candidates[identity], now, ledger)
-        if newest is not None and _is_in_force(newest, freshness, now, newest_date, ledger):
+        if newest is None:
+            continue
+        if _is_in_force(newest, authorities.root, freshness, ledger, now=now, newest_date=newest_date):
             chosen.append(newest)
     return _within_counts(sorted(chosen, key=Admitted.seniority), ledger)
 
@@ -160,14 +164,17 @@ def _has_run_out(membership: Membership, now: int) -> bool:
     return membership.expires is not None and now >= membership.expires
 
 
-def _is_in_force(candidate: Admitted, freshness: Freshness, now: int, newest_date: int, ledger: Ledger) -> bool:
-    document, signer = candidate.document, candidate.document.signer
+def _is_in_force(
+    candidate: Admitted, root: Identity, freshness: Freshness, ledger: Ledger, *, now: int, newest_date: int
+) -> bool:
+    document = candidate.document
+    signer = root if candidate.grant is None else document.signer  # what a former root signed, the one in force answers
     if _has_run_out(candidate.membership, now):
         # its floor stays: an older one without an end must not come back in its place
         ledger.raise_floor(document.kind, document.subject, order_of(document))
         if newest_date < (candidate.membership.expires or 0) + limits.EXPIRED_KEPT_S:
             ledger.keep(document)
-        ledger.refuse(document, Code.EXPIRED, "the membership has run out")
+        ledger.refuse(document, Code.EXPIRED, RUN_OUT)
         return False
     is_known = ledger.floors.order(Kind.MEMBERSHIP, document.subject) is not None
     if signer in freshness.cut or (signer in freshness.stale and not is_known):

@@ -10,7 +10,18 @@ from collections.abc import Callable, Iterable
 from warren.model.ids import Identity, short_identity
 from warren.model.names import printable
 from warren.trust.batches import Batch
-from warren.trust.documents import Body, Delegation, Head, Kind, Membership, Policy, Removal, Settings
+from warren.trust.documents import (
+    Body,
+    Delegation,
+    Head,
+    Kind,
+    Membership,
+    Policy,
+    Recovery,
+    Removal,
+    RootChange,
+    Settings,
+)
 
 
 def show(batch: Batch) -> tuple[str, ...]:
@@ -46,10 +57,24 @@ def show_bodies(bodies: Iterable[tuple[Kind, Body]], name: Callable[[bytes], str
                 yield f"the network is called {printable(body.name)}, {body.prefix4} {body.prefix6}, {body.suffix}"
             case Policy():
                 yield f"another access policy of {len(body.text)} bytes is in force"
+            case Recovery():
+                yield _recovery(body, name)
+            case RootChange():
+                yield (
+                    f"the network's root key is {short_identity(Identity(body.root))} in place of "
+                    f"{short_identity(Identity(body.old))}; {len(body.kept)} documents that the former root signed "
+                    "stay, nothing else of it counts"
+                )
             case Head():
                 continue
             case _:
                 yield f"a document of kind {_kind}"
+
+
+def _recovery(body: Recovery, name: Callable[[bytes], str]) -> str:
+    if not body.keys:
+        return "nobody may recover the network where its root key is lost"
+    return f"where the root key is lost, {body.quorum} of these may replace it: {', '.join(map(name, body.keys))}"
 
 
 def _membership(body: Membership, name: Callable[[bytes], str]) -> str:

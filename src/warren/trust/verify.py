@@ -1,9 +1,9 @@
 """From authentic documents to what a node believes: one pure function, with reasons.
 
-Decides what counts, in this order: root (genesis), delegations, removals, time, settings, policy, heads, memberships,
-records, names. Must not know how documents came here or where floors are kept. The answer does not depend on the order
-of the documents; giving a View's own `documents` and `floors` back gives the same facts. A removal wins whatever a head
-says. Dates that members write do not move the time: one of them could make everybody else expire.
+Decides what counts, in this order: root (genesis and its changes), delegations, removals, time, settings, policy,
+heads, memberships, records, names. Must not know how documents came here or where floors are kept. The answer does not
+depend on the order of the documents; giving a View's own `documents` and `floors` back gives the same facts. A removal
+wins whatever a head says. Dates that members write do not move the time: one of them could make everybody else expire.
 """
 
 from collections import defaultdict
@@ -19,13 +19,17 @@ from warren.model.ids import Identity, NetworkId
 from warren.trust.authenticate import Authentic
 from warren.trust.authority import Authorities, removal_facts, removed_members, resolve
 from warren.trust.documents import Delegation, Genesis, Kind, NodeRecord, Policy, Right, Settings
+from warren.trust.electorate import Roots
 from warren.trust.floors import Claim, Floors
 from warren.trust.heads import Freshness, judge_heads
 from warren.trust.ledger import Ledger, digest_order
+from warren.trust.lineage import trace
 from warren.trust.members import Admitted, admit
 from warren.trust.naming import Given, give_names
 from warren.trust.records import choose_records, remembered
 from warren.trust.view import VerifiedMember, View
+
+_OF_THE_ROOTS = frozenset({Kind.GENESIS, Kind.ROOT_CHANGE, Kind.RECOVERY})  # judged by `trace`
 
 
 def verify(
@@ -45,10 +49,13 @@ def verify(
     """
     ledger = Ledger(floors)
     by_kind = _sort_out(network, documents, ledger)
-    root = _root(by_kind[Kind.GENESIS], ledger)
-    removals = ledger.in_order(by_kind[Kind.REMOVAL])
-    facts = removal_facts(removals, floors)
-    authorities = resolve(root, by_kind[Kind.DELEGATION], facts, ledger)
+    begun = _root(by_kind[Kind.GENESIS], ledger)
+    shown_removals = ledger.in_order(by_kind[Kind.REMOVAL])
+    lineage = trace(begun, by_kind, shown_removals, ledger)
+    by_kind = _without_void(by_kind, lineage.roots, ledger)
+    removals = [one for one in shown_removals if not lineage.roots.is_void(one)]
+    facts = removal_facts(removals, lineage.roots, floors)
+    authorities = resolve(lineage.roots, by_kind[Kind.DELEGATION], facts, ledger)
     removed = removed_members(removals, facts, authorities, ledger)
     newest_date = _newest_date(now, by_kind, authorities)
     now = max(now, newest_date)
@@ -69,7 +76,7 @@ def verify(
         members = _members(network, admitted, by_kind[Kind.RECORD], settings, ledger)
     return View(
         network=network,
-        root=root,
+        root=authorities.root,
         settings=settings,
         policy=policy.body if policy is not None and isinstance(policy.body, Policy) else None,
         policy_digest=policy.digest if policy is not None else None,
@@ -84,6 +91,10 @@ def verify(
         effective_now=now,
         newest_date=newest_date,
         next_change=_next_change(authorities, admitted, freshness, now),
+        roots=lineage.roots.former | {authorities.root},
+        generation=lineage.roots.generation,
+        recovery=lineage.recovery,
+        proposals=lineage.pending,
     )
 
 
@@ -110,6 +121,21 @@ def _root(geneses: Sequence[Authentic], ledger: Ledger) -> Identity:
             ledger.accept(document)
             return Identity(document.body.root)
     raise WarrenError(Code.NETWORK_UNKNOWN, "the genesis of the network is not among the documents")
+
+
+def _without_void(
+    by_kind: Mapping[Kind, Sequence[Authentic]], roots: Roots, ledger: Ledger
+) -> Mapping[Kind, Sequence[Authentic]]:
+    """The documents but for those of a former root that the change of the root does not name: they may not even push
+    out what it does name."""
+    left: defaultdict[Kind, list[Authentic]] = defaultdict(list)
+    for kind, documents in by_kind.items():
+        for document in documents:
+            if kind in _OF_THE_ROOTS or not roots.is_void(document):
+                left[kind].append(document)
+            else:
+                ledger.refuse(document, Code.FORBIDDEN, "a former root signed it, and the change does not name it")
+    return left
 
 
 def _newest_date(now: int, by_kind: Mapping[Kind, Sequence[Authentic]], authorities: Authorities) -> int:

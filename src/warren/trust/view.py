@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from warren.model.ids import Identity, NetworkId
 from warren.trust.authenticate import Authentic, Refusal
-from warren.trust.documents import Delegation, Head, Membership, NodeRecord, Policy, Settings
+from warren.trust.documents import Delegation, Head, Membership, NodeRecord, Policy, Recovery, RootChange, Settings
 from warren.trust.floors import Floors
 
 
@@ -49,6 +49,15 @@ class HealthNote:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposal:
+    """A change of the root that has no effect yet: who voted for it, and how many votes it takes."""
+
+    change: RootChange
+    votes: tuple[Identity, ...]
+    quorum: int
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """One network as verified. What is absent is not so: no member, no policy, no right.
 
@@ -57,7 +66,9 @@ class View:
     facts. `floors`: to be on disk before anything here is used. `effective_now`: Unix seconds, what counted as now.
     `newest_date`: of what those wrote who are trusted with dates; the next `verify` gets max(clock, this + monotonic
     seconds since), as `trust.clock` says (never the last `effective_now`: a clock that was wrong once would count for
-    ever). `next_change`: when time alone changes the answer (None: never).
+    ever). `next_change`: when time alone changes the answer (None: never). `root` is the one in force, after
+    `generation` changes; `roots`: it and the former ones; `recovery`: who may change it where it is lost, and
+    `proposals` what they voted for so far.
     """
 
     network: NetworkId
@@ -76,3 +87,7 @@ class View:
     effective_now: int
     newest_date: int
     next_change: int | None
+    roots: frozenset[Identity] = frozenset()
+    generation: int = 0
+    recovery: Recovery | None = None
+    proposals: tuple[Proposal, ...] = ()

@@ -83,9 +83,9 @@ def test_who_is_no_member_is_told_first() -> None:
 def test_a_clock_behind_what_was_signed_is_told_while_it_is_so() -> None:
     network, troubles = Network(), Troubles()
     good, me = held(network), network.identity("me")
-    assert [one.code for one in troubles.shown(good, me, NOW, CLOCK_OFF_S + 1)] == ["clock-behind"]
-    assert troubles.shown(good, me, NOW, CLOCK_OFF_S) == ()
-    (year,) = troubles.shown(good, me, NOW, 365 * 86_400.0)
+    assert [one.code for one in troubles.shown(good, me, NOW, clock_behind_s=CLOCK_OFF_S + 1)] == ["clock-behind"]
+    assert troubles.shown(good, me, NOW, clock_behind_s=CLOCK_OFF_S) == ()
+    (year,) = troubles.shown(good, me, NOW, clock_behind_s=365 * 86_400.0)
     assert "at least 365 days behind what was signed" in year.text
 
 
@@ -93,7 +93,37 @@ def test_a_clock_behind_what_was_signed_is_told_while_it_is_so() -> None:
 def test_a_clock_that_differs_from_its_servers_is_told_in_both_directions(off_s: float, code: str) -> None:
     network, troubles = Network(), Troubles()
     good, me = held(network), network.identity("me")
-    assert troubles.shown(good, me, NOW, 0.0, off_s * CLOCK_OFF_S) == ()
+    assert troubles.shown(good, me, NOW, clock_ahead_s=off_s * CLOCK_OFF_S) == ()
     for seconds, words in ((400, "7 minutes"), (3 * 3_600, "3 hours"), (365 * 86_400, "365 days")):
-        (shown,) = troubles.shown(good, me, NOW, 0.0, off_s * seconds)
+        (shown,) = troubles.shown(good, me, NOW, clock_ahead_s=off_s * seconds)
         assert (shown.code, words in shown.text, "set the clock" in shown.fix) == (code, True, True)
+
+
+DAY_S = 86_400
+LIFE_S = 90 * DAY_S
+
+
+def warned(network: Network, left_s: float, *, tags: tuple[str, ...] = (), life_s: int = LIFE_S) -> list[str]:
+    """What a machine is told whose membership of 90 days (or of `life_s`) has so long to go."""
+    mine = network.member("me", expires=DATE + life_s, tags=tags)
+    at = DATE + life_s - left_s
+    view = network.verify([*network.base(), mine], now=int(at))
+    shown = Troubles().shown(Held(view, (), at), network.identity("me"), NOW, unix_s=at)
+    return [f"{one.text}: {one.fix}" for one in shown if one.code in {"key-expires", Code.EXPIRED.value}]
+
+
+def test_a_person_is_warned_weeks_before_their_key_expires_and_told_how_to_renew_it() -> None:
+    network = Network()
+    assert warned(network, 22 * DAY_S) == []
+    assert warned(network, 20 * DAY_S) == ["key expires in 20 days: warren up --renew"]
+    assert warned(network, 3 * DAY_S) == ["key expires in 3 days: warren up --renew"]
+    assert warned(network, -60) == ["this machine's key has expired: warren up --renew"]
+
+
+def test_what_renews_itself_is_told_of_only_when_that_is_overdue() -> None:
+    network = Network()
+    overdue = "its server renews it as soon as the two have met"
+    assert warned(network, 30 * DAY_S, tags=("web",)) == []
+    assert warned(network, 2 * DAY_S, tags=("web",)) == [f"key expires in 2 days: {overdue}"]
+    assert warned(network, 2 * 3600, life_s=6 * 3600) == []
+    assert warned(network, 3600, life_s=6 * 3600) == [f"key expires in 60 minutes: {overdue}"]

@@ -77,7 +77,7 @@ async def test_a_renewal_tells_the_record_again_for_whoever_forgot_it(features: 
     late = await features.join(await features.key(ephemeral=True), "late")
     told = features.network.state.version
     features.clock[0] += EPHEMERAL_LIFETIME_S + EXPIRED_KEPT_S
-    await features.devices.renew_ephemeral(features.network, late)
+    await features.devices.renew(features.network, late)
     update = features.network.state.difference(told)
     assert update is not None
     assert features.network.state.document("record", late) in update.documents
@@ -99,7 +99,7 @@ async def test_a_renewal_that_waited_behind_a_removal_brings_nobody_back(feature
     features.clock[0] += EPHEMERAL_LIFETIME_S
     async with asyncio.TaskGroup() as group, features.database.write():
         group.create_task(features.devices.remove(features.network, gone, actor="test", revoke_key=False))
-        group.create_task(features.devices.renew_ephemeral(features.network, gone))
+        group.create_task(features.devices.renew(features.network, gone))
         for _ in range(20):  # both wait for their turn to write
             await asyncio.sleep(0)
     async with features.database.read() as connection:

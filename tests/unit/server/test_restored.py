@@ -95,7 +95,7 @@ async def test_what_nodes_tell_brings_back_who_joined_and_ends_who_was_kicked(co
     told = [*copied.told(), forged]
     in_force = learn(
         copied.copy.id, [copied.copy.row.genesis, *held.documents], told, int(copied.features.clock[0])
-    )  # fmt: skip
+    ).documents  # fmt: skip
     learned = compare(copied.copy, in_force)
     assert [one.identity for one in learned.returned] == [copied.late]
     assert learned.removed == (copied.early,)

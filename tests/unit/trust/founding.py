@@ -16,7 +16,9 @@ from warren.trust.documents import (
     Membership,
     NodeRecord,
     Policy,
+    Recovery,
     Removal,
+    RootChange,
     ServerPlace,
     Settings,
 )
@@ -97,6 +99,17 @@ class Network:
     def head(self, authority: str, by: str | None = None, **fields: Any) -> Authentic:
         values: dict[str, Any] = {"digest": seed(f"digest {authority}")} | self._order(fields)
         return self.signed(Kind.HEAD, Head(authority=self.identity(authority), **values), by or authority)
+
+    def recovery(self, whos: Iterable[str], quorum: int, by: str = "root", **fields: Any) -> Authentic:
+        """`quorum` of these may replace the root."""
+        keys = tuple(sorted(self.identity(who) for who in whos))
+        return self.signed(Kind.RECOVERY, Recovery(keys=keys, quorum=quorum, **self._order(fields)), by)
+
+    def root_change(self, to: str, by: str = "root", kept: Iterable[Authentic] = (), **fields: Any) -> Authentic:
+        """Another root, as the root or a voter signs it."""
+        values: dict[str, Any] = {"generation": 1, "old": self.identity("root")} | self._order(fields)
+        digests = tuple(sorted({one.digest for one in kept}))
+        return self.signed(Kind.ROOT_CHANGE, RootChange(root=self.identity(to), kept=digests, **values), by)
 
     def base(self) -> list[Authentic]:
         """Genesis, settings, a registrar and a policy."""

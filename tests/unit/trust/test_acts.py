@@ -252,3 +252,14 @@ def test_the_words_differ_by_machine_and_network_and_forgive_spelling(network: N
     assert code not in {code_of(network.id, network.identity("db")), code_of(other.id, network.identity("cam"))}
     assert same(f" {code.upper().replace(' ', '-')} ", code)
     assert not same(code.rsplit(" ", 1)[0], code)
+
+
+def test_a_locked_network_locks_nobody_out_by_an_end_that_no_server_moves(network: Network) -> None:
+    """Nor does an admin's machine have one: its membership is the root's word. What is ephemeral stays so."""
+    ends = {"laptop": DATE + 90 * 86_400, "db": None, "cam": DATE + 3600}
+    documents = [*network.base(), *(network.member(who, expires=end) for who, end in ends.items())]
+    view = network.verify(documents)
+    after = locked(network, view).after
+    assert {one.hostname: one.membership.expires for one in after.members.values()} == ends | {"laptop": None}
+    admin = done(network, view, root(network), lambda draft: acts.promote(draft, network.identity("laptop"))).after
+    assert admin.members[network.identity("laptop")].membership.expires is None

@@ -85,8 +85,8 @@ def test_a_body_that_is_not_canonical_is_refused_though_it_is_signed(network: Ne
 
 def test_a_kind_of_the_future_is_refused_as_unsupported(network: Network) -> None:
     key = network.key("root")
-    signature = key.sign(b"warren/root-change/v1\0" + network.id + b"\x80")
-    raw = canonical.encode(Envelope(kind="root-change", signer=key.public, body=b"\x80", signature=signature))
+    signature = key.sign(b"warren/gossip/v1\0" + network.id + b"\x80")
+    raw = canonical.encode(Envelope(kind="gossip", signer=key.public, body=b"\x80", signature=signature))
     answer = authenticate(network.id, raw)
     assert isinstance(answer, Refusal)
     assert answer.code is Code.UNSUPPORTED

@@ -5,6 +5,7 @@ the network. Must not reach the server: who asked does.
 """
 
 import asyncio
+import functools
 import os
 import time
 from ipaddress import IPv4Network
@@ -64,14 +65,17 @@ async def import_root(scope: Scope, request: Request, reply: Reply) -> None:
     known = next((one for one in scope.roster.networks if one.id == network), None)
     if known is not None and known.held is not None and known.held.view.root != key.public:
         raise WarrenError(Code.INVALID_KEY, f"this is not the root key of {known.name}")
-    await asyncio.to_thread(Roots(scope.loaded.settings.state).keep, network, key)
+    is_in_force = known is not None and known.held is not None
+    kept = functools.partial(Roots(scope.loaded.settings.state).keep, network, key, replaces=is_in_force)
+    await asyncio.to_thread(kept)
     await reply.result(RootResult(network=network.hex(), proof=key.sign(statement).hex() if statement else ""))
 
 
 async def export_root(scope: Scope, request: Request, reply: Reply) -> None:
     """Show a root key that is here; it stays."""
     network = scope.roster.find(request.decode(RootRequest).network)
-    key = Roots(scope.loaded.settings.state).find(network.id)
+    roots = Roots(scope.loaded.settings.state)
+    key = roots.in_force(network.id, network.held.view.root) if network.held is not None else roots.find(network.id)
     if key is None:
         raise WarrenError(Code.NOT_FOUND, f"the root key of {network.name} is not on this machine")
     await reply.result(RootResult(network=network.id.hex(), secret=format_root(network.id, key)))

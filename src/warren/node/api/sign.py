@@ -13,6 +13,7 @@ from warren.limits import SERVER_ANSWER_MAX_S
 from warren.model.ids import Identity, short_identity, show_identity
 from warren.model.keys import SigningKeyPair
 from warren.model.names import parse_host_label, parse_network_name, parse_tag, printable
+from warren.node.api import recovery
 from warren.node.api.http import Reply, Request
 from warren.node.api.scope import Scope
 from warren.node.network import Network
@@ -20,15 +21,19 @@ from warren.node.roots import Roots
 from warren.policy.language import is_readable
 from warren.protocol.control.messages import WaitingJoin
 from warren.protocol.local.network import SignRequest, SignResult, WaitingMachine, WaitingRequest, WaitingResult
-from warren.trust import acts, admission_key
-from warren.trust.batches import Draft, Pen, lines_digest
+from warren.trust import acts, admission_key, successions
+from warren.trust.authenticate import root_of
+from warren.trust.batches import Batch, Draft, Pen, lines_digest
+from warren.trust.documents import Kind
 from warren.trust.office import admins
 from warren.trust.showing import show
 from warren.trust.view import View
 from warren.trust.words import code_of, same
 
 IDENTITY_MIN_DIGITS = 6
-_ROOT_ONLY = frozenset({"lock", "unlock"})
+_ROOT_ONLY = frozenset({"lock", "unlock", "recovery-set", "root-change"})
+_ADMIN_ONLY = frozenset({"recovery-start", "recovery-sign"})
+_NEXT_ROOT = frozenset({"root-change", "recovery-start"})
 
 
 @dataclass(slots=True)
@@ -41,6 +46,7 @@ class _Errand:
     waiting: tuple[WaitingJoin, ...] = ()
     code: str = ""
     seed: bytes = b""
+    next_root: SigningKeyPair | None = None
 
 
 async def answer(scope: Scope, request: Request, reply: Reply) -> None:
@@ -53,12 +59,14 @@ async def answer(scope: Scope, request: Request, reply: Reply) -> None:
         errand.waiting = await network.link.waiting(SERVER_ANSWER_MAX_S)
     if body.act == "invite":
         errand.seed = os.urandom(32)
-    root = Roots(scope.loaded.settings.state).find(network.id)
+    roots = Roots(scope.loaded.settings.state)
+    root = await asyncio.to_thread(roots.in_force, network.id, view.root)
     pen = _pen(network, view, root, body.act)
     draft = Draft(view, pen, now=network.now(), readable=is_readable)
-    _put(draft, errand)
-    batch = await asyncio.to_thread(draft.batch)
-    lines = show(batch)
+    if body.act in _NEXT_ROOT:
+        errand.next_root = await asyncio.to_thread(roots.next, network.id, SigningKeyPair(os.urandom(32)))
+    batch = await asyncio.to_thread(_batch, draft, errand)
+    lines = (*show(batch), *recovery.standing(batch))
     if errand.seed:  # its key is another one each time it is shown; what it may is in the line after its name
         lines = tuple(line.replace(_key_name(errand), "of the invite", 1) for line in lines)
         lines = (f"an invite, good for {body.expires_s} s", *lines)
@@ -67,6 +75,7 @@ async def answer(scope: Scope, request: Request, reply: Reply) -> None:
     if is_done:
         await network.link.submit(batch.raws, SERVER_ANSWER_MAX_S, keep_keys=body.keep_keys)
         await network.take(batch.raws)
+        await asyncio.to_thread(roots.in_force, network.id, _view(network).root)
     await reply.result(
         SignResult(
             network=network.name,
@@ -110,13 +119,35 @@ def _pen(network: Network, view: View, root: SigningKeyPair | None, act: str) ->
     own = admins(view).get(network.me)
     if own is not None and (act not in _ROOT_ONLY or root is None):
         return Pen(network.parts.keys.identity, own.epoch)
-    if root is not None and root.public == view.root:
+    if root is not None and act not in _ADMIN_ONLY:
         return Pen(root)
     raise WarrenError(
         Code.FORBIDDEN,
         f"this machine is no admin's in {network.name}, and its root key is not here",
         "on the owner's machine: warren member promote NAME; or warren network take-over",
     )
+
+
+def _batch(draft: Draft, errand: _Errand) -> Batch:
+    """What is to be signed: by the root that goes, where it names the next one, else by the draft's pen."""
+    if errand.body.act == "root-change" and errand.next_root is not None:
+        old, new = draft.pen.key, errand.next_root
+        return successions.change_root(draft.view, old, new, now=draft.now, readable=is_readable)
+    if errand.body.act.startswith("recovery-"):
+        _put_recovery(draft, errand)
+    else:
+        _put(draft, errand)
+    return draft.batch()
+
+
+def _put_recovery(draft: Draft, errand: _Errand) -> None:
+    body, view = errand.body, errand.view
+    if body.act == "recovery-set":
+        successions.set_recovery(draft, tuple(_member(view, one) for one in body.who), body.quorum)
+    elif body.act == "recovery-start" and errand.next_root is not None:
+        successions.propose(draft, errand.next_root.public)
+    elif body.act == "recovery-sign":
+        successions.second(draft, recovery.proposed(view, body.name))
 
 
 def _put(draft: Draft, errand: _Errand) -> None:
@@ -193,7 +224,8 @@ def _key_name(errand: _Errand) -> str:
 def _invite_line(errand: _Errand) -> str:
     server = errand.network.parts.membership.server_key
     view = errand.view
-    return admission_key.format_key(admission_key.make_delegated(errand.seed, view.network, view.root, server))
+    begun = next(root_of(one) for one in view.documents if one.kind is Kind.GENESIS)  # what joiners are shown first
+    return admission_key.format_key(admission_key.make_delegated(errand.seed, view.network, begun, server))
 
 
 def _invite_key(view: View, key_id: str) -> Identity:

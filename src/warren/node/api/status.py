@@ -96,6 +96,7 @@ def _network(network: Network) -> words.Network:
             addresses=tuple(str(address) for address in me.addresses) if me is not None else (),
             identity=show_identity(network.me),
             online=link.state == "connected",
+            expires=_expires(network),
         ),
         server=words.ServerState(
             url=network.parts.membership.server, state=link.state, since=link.since, reason=link.reason
@@ -108,6 +109,11 @@ def _network(network: Network) -> words.Network:
         refused=_counters(network, "drop_probe_") | network.prober.refused.counters(),
         transport=network.parts.membership.transport,
     )
+
+
+def _expires(network: Network) -> float | None:
+    member = network.held.view.members.get(network.me) if network.held is not None else None
+    return None if member is None or member.membership.expires is None else float(member.membership.expires)
 
 
 def _peer(network: Network, peer: Peer, stats: PeerStats | None) -> words.Peer:

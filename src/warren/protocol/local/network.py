@@ -10,17 +10,31 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from warren.limits import KEY_LIFETIME_MAX_S, KEY_USES_MAX, MEMBER_MAX_TAGS
+from warren.limits import KEY_LIFETIME_MAX_S, KEY_USES_MAX, MEMBER_MAX_TAGS, RECOVERY_KEYS_MAX
 
 ActName = Literal[
-    "lock", "unlock", "approve", "kick", "promote", "demote", "rename", "policy", "invite", "revoke-invite"
+    "lock",
+    "unlock",
+    "approve",
+    "kick",
+    "promote",
+    "demote",
+    "rename",
+    "policy",
+    "invite",
+    "revoke-invite",
+    "root-change",
+    "recovery-set",
+    "recovery-start",
+    "recovery-sign",
 ]
 
 
 class SignRequest(msgspec.Struct, frozen=True, kw_only=True):
     """`who`: members or machines that wait, by name or identity in hex; for a lock, those to leave out. `name`: the new
     name, or the hostname of who is approved or invited. `code`: the words that the machine shows, compared where given.
-    `policy`: the text. `uses`, `expires_s`, `tags`: of an invite."""
+    `policy`: the text. `uses`, `expires_s`, `tags`: of an invite. `quorum`: how many of `who` recover the network
+    together; in `recovery-sign`, `name` is (the beginning of) the proposed key where several are proposed."""
 
     act: ActName
     network: str | None = None
@@ -32,6 +46,7 @@ class SignRequest(msgspec.Struct, frozen=True, kw_only=True):
     uses: Annotated[int, Meta(ge=1, le=KEY_USES_MAX)] = 1
     expires_s: Annotated[int, Meta(ge=1, le=KEY_LIFETIME_MAX_S)] = 86400
     keep_keys: bool = False
+    quorum: Annotated[int, Meta(ge=0, le=RECOVERY_KEYS_MAX)] = 0
     confirm: str | None = None
 
 
@@ -111,3 +126,31 @@ class RootResult(msgspec.Struct, frozen=True, kw_only=True):
     network: str
     secret: str = ""
     proof: str = ""
+
+
+class RecoveryRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Which network (None where there is only one)."""
+
+    network: str | None = None
+
+
+class RootProposal(msgspec.Struct, frozen=True, kw_only=True):
+    """A root that admins vote for: its key in hex, the words to compare it by, who voted, and how many it takes."""
+
+    root: str
+    words: str
+    votes: tuple[str, ...]
+    quorum: int
+
+
+class RecoveryResult(msgspec.Struct, frozen=True, kw_only=True):
+    """`root`: the root in force, in hex; `changes`: how often it has changed; `is_here`: whether its key is on this
+    machine; `admins`: who may recover it, `quorum` of them together (0: nobody)."""
+
+    network: str
+    root: str
+    changes: int
+    is_here: bool
+    admins: tuple[str, ...] = ()
+    quorum: int = 0
+    proposals: tuple[RootProposal, ...] = ()

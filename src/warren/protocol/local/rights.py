@@ -34,6 +34,7 @@ WAITING: Final = "/v1/network/waiting"
 DENY: Final = "/v1/network/deny"
 ROOT_EXPORT: Final = "/v1/network/export-root"
 ROOT_IMPORT: Final = "/v1/network/import-root"
+RECOVERY: Final = "/v1/network/recovery"
 HOST_PLAN: Final = "/v1/host/plan"
 
 NEEDED: Final = MappingProxyType(
@@ -54,6 +55,7 @@ NEEDED: Final = MappingProxyType(
         ("POST", FOUND): Right.OPERATOR,
         ("POST", WAITING): Right.OPERATOR,
         ("POST", DENY): Right.OPERATOR,
+        ("POST", RECOVERY): Right.OPERATOR,
         ("POST", ROOT_IMPORT): Right.OPERATOR,
         ("POST", ROOT_EXPORT): Right.ROOT,
     }

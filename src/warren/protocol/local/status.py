@@ -17,6 +17,8 @@ class Self(msgspec.Struct, frozen=True, kw_only=True):
     addresses: tuple[str, ...]
     identity: str
     online: bool
+    expires: float | None = None
+    """When the membership ends, Unix seconds; None: it has no end."""
 
 
 class ServerState(msgspec.Struct, frozen=True, kw_only=True):

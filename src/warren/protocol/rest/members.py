@@ -1,7 +1,10 @@
-"""`/api/v1/networks/{network}/members`: GET lists; `.../members/{member}`: DELETE kicks (`?keep_key=true`).
+"""`/api/v1/networks/{network}/members`: GET lists; `.../members/{member}`: DELETE kicks (`?keep_key=true`);
+`.../members/{member}/renew`: POST gives a person's machine a later end.
 
 `{member}` is a hostname or an identity in hex (or its first 10 digits and more, where only one member begins so).
 """
+
+from typing import Annotated
 
 import msgspec
 
@@ -35,3 +38,18 @@ class Kicked(msgspec.Struct, frozen=True, kw_only=True):
 
     member: Member
     revoked_key: str | None = None
+
+
+class Renewal(msgspec.Struct, frozen=True, kw_only=True):
+    """To renew a machine, needs no token: the key (of the machine's person) that is used up, and the signature with its
+    secret half over network, identity and `trust.admission_key.renewal_challenge`, in hex. Network and member are named
+    by their whole ids."""
+
+    key_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    signature: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{128}$")]
+
+
+class Renewed(msgspec.Struct, frozen=True, kw_only=True):
+    """Until when the machine is a member now, Unix seconds."""
+
+    expires_at: float

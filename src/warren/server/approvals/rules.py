@@ -19,8 +19,19 @@ from warren.trust.floors import Floors
 from warren.trust.verify import verify
 from warren.trust.view import View
 
-SUBMITTED = frozenset({Kind.SETTINGS, Kind.DELEGATION, Kind.MEMBERSHIP, Kind.REMOVAL, Kind.POLICY, Kind.HEAD})
-VANISHING = frozenset({Kind.MEMBERSHIP, Kind.RECORD, Kind.HEAD})
+SUBMITTED = frozenset(
+    {
+        Kind.SETTINGS,
+        Kind.DELEGATION,
+        Kind.MEMBERSHIP,
+        Kind.REMOVAL,
+        Kind.POLICY,
+        Kind.HEAD,
+        Kind.RECOVERY,
+        Kind.ROOT_CHANGE,
+    }
+)
+VANISHING = frozenset({Kind.MEMBERSHIP, Kind.RECORD, Kind.HEAD, Kind.ROOT_CHANGE})
 """Of what is held and does not count any more, what goes; the rest explains why something is void."""
 
 
@@ -52,6 +63,12 @@ def judge(network: NetworkId, held: Sequence[bytes], raws: Sequence[bytes], now:
     for document in new:
         if (reason := refused.get(document.digest)) is not None:
             raise WarrenError(reason.code, f"this {document.kind} does not count: {reason.text}")
+    if view.root != before.root and before.members.keys() - view.members.keys():
+        raise WarrenError(
+            Code.CONFLICT,
+            "this change of the root forgets members: its signer does not know them all",
+            "sign it on an admin's machine, which sees every member",
+        )
     in_force = {document.digest for document in view.documents}
     stays = {(one.kind.value, one.subject) for one in view.documents}
     changes: list[Change] = [(one.kind.value, one.subject, one.raw) for one in new if one.digest in in_force]

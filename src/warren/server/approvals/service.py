@@ -127,6 +127,7 @@ class Approvals:
                 row = network_store.NetworkRow(
                     **{**{name: getattr(row, name) for name in row.__slots__}, "name": settings.name}
                 )
+            row = await self._networks.follow_root(connection, row, judged.view.root, actor=actor, now=now)
             for kind, subject, raw in changes:
                 if raw is None:
                     await network_store.drop(connection, network.id, kind, subject)
@@ -227,7 +228,7 @@ class Approvals:
             user=body.user,
             tags=msgspec.json.encode(body.tags).decode(),
             os="" if asked is None else asked.os,
-            ephemeral=body.expires is not None,
+            ephemeral=device_rules.is_ephemeral(body),
             key_id=None if asked is None else asked.key_id,
             joined_at=now,
             last_seen=None,

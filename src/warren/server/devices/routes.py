@@ -3,14 +3,16 @@
 from typing import Any
 
 import msgspec
-from litestar import Request, delete, get
+from litestar import Request, delete, get, post
 from litestar.params import FromPath, FromQuery
 
-from warren.model.ids import show_identity
-from warren.protocol.rest.members import Kicked, Member, Members
+from warren.model.ids import Identity, show_identity
+from warren.model.keys import KEY_BYTES
+from warren.protocol.rest.members import Kicked, Member, Members, Renewal, Renewed
 from warren.server.accounts.rules import Right
 from warren.server.devices.rules import address_at
 from warren.server.devices.store import MemberRow
+from warren.server.invites.service import unknown_key
 from warren.server.networks.live import LiveNetwork
 from warren.server.problems import refused
 from warren.server.services import Services, caller_of, services_of
@@ -55,6 +57,33 @@ async def kick_member(
         found, row.identity, actor=caller_of(request).actor, revoke_key=not keep_key
     )
     return Kicked(member=shown, revoked_key=removed.revoked_key)
+
+
+@post(
+    "/networks/{network:str}/members/{member:str}/renew",
+    operation_id="renewMember",
+    summary="Renew a person's machine",
+    status_code=200,
+    responses=refused(400, 403, 404, 409),
+    opt={"open": True},
+)
+async def renew_member(request: HTTPRequest, network: FromPath[str], member: FromPath[str], data: Renewal) -> Renewed:
+    """Give a machine a later end by a key of its person. Without authentication: the key's signature says it all, and
+    whoever names something that is not there hears the same."""
+    services = services_of(request)
+    named, identity = _read_hex(network), _read_hex(member)
+    found = services.networks.get(named)
+    if found is None or len(identity) != KEY_BYTES:
+        raise unknown_key()
+    body = await services.devices.renew_by_key(found, Identity(identity), data.key_id, bytes.fromhex(data.signature))
+    return Renewed(expires_at=float(body.expires or 0))
+
+
+def _read_hex(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return b""
 
 
 def _shown(services: Services, network: LiveNetwork, row: MemberRow) -> Member:

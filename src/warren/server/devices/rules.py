@@ -1,4 +1,4 @@
-"""Which name and address a new member gets. Pure.
+"""Which name and address a new member gets, and until when it is one. Pure.
 
 Decides from the request, the key and what is taken. Must not know a database. IPv4 addresses are places ('offsets') in
 the network's prefix; the allocator goes on from where it was instead of filling gaps at once, so that an address that
@@ -10,8 +10,10 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Protocol, TypeVar
 
 from warren.errors import Code, WarrenError
+from warren.limits import EPHEMERAL_LIFETIME_S, MACHINE_LIFE_S
 from warren.model.ids import SHORT_HEX_DIGITS, Identity, short_identity, show_identity
 from warren.model.names import HostLabel, parse_host_label, printable
+from warren.trust.documents import Membership
 
 
 class Named(Protocol):
@@ -53,6 +55,27 @@ def granted_tags(asked: Sequence[str], of_key: Sequence[str]) -> tuple[str, ...]
             "ask for a key that was made with --tag",
         )
     return tuple(sorted(set(of_key)))
+
+
+def is_ephemeral(body: Membership) -> bool:
+    """Whether a membership is of the kind that is renewed all the time and ends soon after its machine went."""
+    return body.expires is not None and body.expires - body.date <= EPHEMERAL_LIFETIME_S
+
+
+def first_end(*, ephemeral: bool, user: str, tags: Sequence[str], life_s: int, now: int) -> int | None:
+    """When a new membership ends, Unix seconds. `life_s` of the settings: of people's and tagged machines, 0: never."""
+    if ephemeral:
+        return now + EPHEMERAL_LIFETIME_S
+    return now + life_s if life_s and (user or tags) else None
+
+
+def own_renewal(body: Membership, *, life_s: int, now: int) -> int | None:
+    """The later end that a membership is given by itself while its machine is here, once half of its time is over;
+    None where it is not due, or where a person has to renew it."""
+    if body.expires is None or not (body.tags or is_ephemeral(body)):
+        return None
+    life = EPHEMERAL_LIFETIME_S if is_ephemeral(body) else life_s or MACHINE_LIFE_S
+    return now + life if body.expires - now <= life / 2 else None
 
 
 def next_offset(prefix: IPv4Network, start: int, taken: Sequence[int]) -> int:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from warren.errors import Code, WarrenError
 from warren.failpoints import reach
-from warren.limits import EPHEMERAL_LIFETIME_S, JOIN_ATTEMPTS_MAX, MEMBERS_PER_NETWORK_MAX
+from warren.limits import JOIN_ATTEMPTS_MAX, MACHINE_LIFE_S, MEMBERS_PER_NETWORK_MAX
 from warren.model.ids import Identity, NetworkId, show_identity
 from warren.protocol.control.messages import Join
 from warren.server.accounts.service import hold_groups
@@ -57,14 +57,16 @@ class Devices:
         completions: Completions,
         clock: Callable[[], float],
         on_removed: Callable[[NetworkId, Identity], None],
+        life_s: int = 0,
     ) -> None:
-        """`clock`: Unix seconds."""
+        """`clock`: Unix seconds. `life_s`: how long a person's or tagged machine is a member; 0: for good."""
         self._database = database
         self._networks = networks
         self._registrar = registrar
         self._completions = completions
         self._clock = clock
         self._on_removed = on_removed
+        self._life_s = life_s
 
     async def join(self, network: LiveNetwork, join: Join, key_challenge: bytes) -> bytes:
         """Admit a node that proved its identity; returns its membership document, committed and told to its peers.
@@ -193,28 +195,64 @@ class Devices:
                     raise
         return tuple(kept)
 
-    async def renew_ephemeral(self, network: LiveNetwork, identity: Identity) -> None:
-        """Give an ephemeral member that is here a later end, once half of its time is over."""
+    async def renew(self, network: LiveNetwork, identity: Identity) -> None:
+        """Give an ephemeral or tagged member that is here a later end, once half of its time is over."""
         now = int(self._clock())
         body = network.membership(identity)
-        if body is None or body.expires is None or body.expires - now > EPHEMERAL_LIFETIME_S / 2:
+        expires = None if body is None else rules.own_renewal(body, life_s=self._life_s, now=now)
+        if body is None or expires is None or not network.may(self._registrar.public, Right.ADMIT):
             return
-        if not network.may(self._registrar.public, Right.ADMIT):
-            return
-        await self._completions.finish(self._renew(network, identity, body, now))
+        await self._completions.finish(self._renew(network, identity, body, expires, now))
 
-    async def _renew(self, network: LiveNetwork, identity: Identity, body: Membership, now: int) -> None:
+    async def renew_by_key(self, network: LiveNetwork, identity: Identity, key_id: str, signature: bytes) -> Membership:
+        """Give a person's machine a later end, by a key that they approved or were given; uses the key.
+
+        Raises WarrenError KEY_*, FORBIDDEN (another person's key; a locked network, or an admin's machine, which people
+        sign), NOT_A_MEMBER, CONFLICT (it has no end) or STORE_UNAVAILABLE; then nothing has changed.
+        """
+        async with self._database.read() as connection:
+            key = await key_store.read(connection, key_id)
+        signed = key is not None and admission_key.verify_join(
+            key.public, identity, network.id, admission_key.renewal_challenge(key_id), signature
+        )
+        if key is None or key.network != network.id or not signed:
+            raise invites.unknown_key()
+        body = network.membership(identity)
+        if body is None:
+            raise WarrenError(Code.NOT_A_MEMBER, "this machine is not a member of the network")
+        if body.expires is None:
+            raise WarrenError(Code.CONFLICT, "this machine's membership has no end")
+        if not network.may(self._registrar.public, Right.ADMIT) or body.role != "member" or body.epoch != FIRST_EPOCH:
+            raise WarrenError(Code.FORBIDDEN, "only the network's owner and admins renew this machine", "ask one")
+        now = int(self._clock())
+        expires = now + (self._life_s or MACHINE_LIFE_S)
+        return await self._completions.finish(self._renew(network, identity, body, expires, now, key_id=key_id))
+
+    async def _renew(
+        self,
+        network: LiveNetwork,
+        identity: Identity,
+        body: Membership,
+        expires: int,
+        now: int,
+        *,
+        key_id: str | None = None,
+    ) -> Membership:
         async with self._database.write(of=network.id) as connection:
             row = await self._networks.advance(connection, network)
             member = await store.read(connection, network.id, identity)
             if member is None or member.removed_at is not None:
-                return  # removed while we waited for our turn
+                if key_id is not None:
+                    raise removed_error()
+                return body  # removed while we waited for our turn
+            if key_id is not None:
+                await self._use_for(connection, network, member, key_id, now)
             later = msgspec.structs.replace(
                 body,
                 counter=row.sequence,
                 date=now,
                 under=self._networks.under(network),
-                expires=now + EPHEMERAL_LIFETIME_S,
+                expires=expires,
                 heads=network.head_marks(),
             )
             raw = await self._registrar.admit(network.id, later, network.prefix4)
@@ -224,6 +262,25 @@ class Devices:
         if record_raw is not None:  # told again: who took the member for gone has forgotten its record with it
             changes.append((Kind.RECORD.value, identity, record_raw))
         self._networks.apply(network, row, changes)
+        return later
+
+    async def _use_for(
+        self, connection: AsyncConnection, network: LiveNetwork, member: MemberRow, key_id: str, now: int
+    ) -> None:
+        """Use a key of the machine's own person. Raises KEY_* or FORBIDDEN; the transaction ends with it."""
+        key = await invites.consume(connection, network.id, key_id, now)
+        if not member.user or key.user != member.user:
+            raise WarrenError(Code.FORBIDDEN, "this key is not of the person whose machine it is")
+        await hold_groups(connection, key.user)
+        await record(
+            connection,
+            Action.MEMBER_RENEWED,
+            actor=f"key:{key.id}",
+            at=now,
+            network=network.id,
+            subject=show_identity(member.identity),
+            detail={"hostname": member.hostname},
+        )
 
     async def write_last_seen(self, seen: dict[tuple[NetworkId, Identity], int]) -> None:
         """Store when members had a session last (Unix seconds)."""
@@ -273,7 +330,9 @@ class Devices:
                 tags=tags,
                 date=now,
                 joined=now,
-                expires=now + EPHEMERAL_LIFETIME_S if ephemeral else None,
+                expires=rules.first_end(
+                    ephemeral=ephemeral, user=key.user or "", tags=tags, life_s=self._life_s, now=now
+                ),
             )
             membership = await self._registrar.admit(network.id, body, network.prefix4)
             changes = await self._with_head(network, [(Kind.MEMBERSHIP.value, identity, membership)], row, now)

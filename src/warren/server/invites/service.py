@@ -66,7 +66,7 @@ class Invites:
         """
         words = sorted({parse_tag(tag) for tag in tags})
         now = self.now()
-        key = admission_key.make(os.urandom(RANDOM_BYTES), network.id, network.row.root_key, self._server_public)
+        key = admission_key.make(os.urandom(RANDOM_BYTES), network.id, network.first_root, self._server_public)
         row = KeyRow(
             id=key.id,
             network=network.id,
@@ -139,7 +139,7 @@ class Invites:
 
     def pin(self, network: LiveNetwork) -> bytes:
         """The 16 bytes by which a machine knows this network and this server."""
-        return admission_key.pin(network.id, network.row.root_key, self._server_public)
+        return admission_key.pin(network.id, network.first_root, self._server_public)
 
     async def all(self, network: LiveNetwork) -> list[KeyRow]:
         """Every key of a network, the newest first."""

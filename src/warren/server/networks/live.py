@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
+from warren.limits import EPHEMERAL_LIFETIME_S
 from warren.model.addresses import member_ipv6
 from warren.model.ids import Identity, NetworkId, UserId
 from warren.policy.language import Policy, parse
@@ -22,6 +23,7 @@ from warren.server.networks.state import NetworkState
 from warren.server.networks.store import DocumentRow, NetworkRow
 from warren.trust.documents import (
     Delegation,
+    Genesis,
     Head,
     HeadMark,
     Kind,
@@ -64,6 +66,11 @@ class LiveNetwork:
             self._take(one.kind, one.subject, one.raw)
         self._loaded_heads = self._heads_since
         self._heads_since = {}
+
+    @property
+    def first_root(self) -> bytes:
+        """The root of the genesis, which keys are pinned to: it is all that a joiner is shown of the root."""
+        return read_body(self.row.genesis, Genesis).root
 
     @property
     def prefix4(self) -> IPv4Network:
@@ -198,6 +205,15 @@ class LiveNetwork:
         """What the membership in force says of an identity."""
         raw = self.state.document(Kind.MEMBERSHIP, identity)
         return None if raw is None else read_body(raw, Membership)
+
+    def ending(self) -> dict[Identity, int]:
+        """When memberships end that have an end (Unix seconds), but for ephemeral ones."""
+        bodies = (read_body(raw, Membership) for _subject, raw in self.state.documents(Kind.MEMBERSHIP))
+        return {
+            Identity(body.identity): body.expires
+            for body in bodies
+            if body.expires is not None and body.expires - body.date > EPHEMERAL_LIFETIME_S
+        }
 
     def record(self, identity: Identity) -> NodeRecord | None:
         """A member's newest record."""

@@ -6,6 +6,7 @@ Invariant: nothing is told to a node that is not committed.
 """
 
 import asyncio
+import dataclasses
 import hashlib
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -16,9 +17,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from warren.errors import Code, WarrenError
-from warren.limits import HEAD_REDATE_S, NETWORKS_MAX
+from warren.limits import EXPIRY_WARNED_S, HEAD_REDATE_S, NETWORKS_MAX
 from warren.model import prefixes
-from warren.model.ids import Identity, NetworkId, short_identity, show_network_id
+from warren.model.ids import Identity, NetworkId, short_identity, show_identity, show_network_id
 from warren.model.keys import Secret, SigningKeyPair
 from warren.model.names import NetworkName, parse_network_name, printable
 from warren.policy.language import DEFAULT_TEXT
@@ -204,6 +205,19 @@ class Networks:
         self.apply(network, row, ())
         self._folder.root_key(short_identity(network.id)).unlink(missing_ok=True)
 
+    async def follow_root(
+        self, connection: AsyncConnection, row: NetworkRow, root: Identity, *, actor: str, now: int
+    ) -> NetworkRow:
+        """Within a transaction: note a root that took another's place; its key is with whoever made it."""
+        if root == row.root_key:
+            return row
+        await store.set_root(connection, row.id, ROOT_OF_OWNER, root)
+        detail = {"from": show_identity(Identity(row.root_key)), "to": show_identity(root)}
+        await record(
+            connection, Action.ROOT_CHANGED, actor=actor, at=now, network=row.id, subject=row.name, detail=detail
+        )
+        return dataclasses.replace(row, root=ROOT_OF_OWNER, root_key=root)
+
     def _check_room(self) -> None:
         if len(self._live) >= NETWORKS_MAX:
             raise WarrenError(Code.BUSY, f"this server has {NETWORKS_MAX} networks already", "delete one")
@@ -340,6 +354,15 @@ class Networks:
         self._live.pop(network.id, None)
         self._folder.root_key(short_identity(network.id)).unlink(missing_ok=True)
         self._on_change(network.id)
+
+    def count_ending(self) -> dict[str, float]:
+        """How many memberships have ended, or end within EXPIRY_WARNED_S; but for ephemeral ones."""
+        now = self._clock()
+        ends = [end for network in self._live.values() for end in network.ending().values()]
+        return {
+            "ending_soon": float(sum(now < end <= now + EXPIRY_WARNED_S for end in ends)),
+            "ended": float(sum(end <= now for end in ends)),
+        }
 
     async def member_counts(self) -> Mapping[bytes, int]:
         """How many members each network has."""

@@ -113,9 +113,10 @@ async def set_next_offset(connection: AsyncConnection, network: NetworkId, offse
     await connection.execute(update(networks).where(networks.c.id == network).values(next_offset=offset))
 
 
-async def set_root(connection: AsyncConnection, network: NetworkId, root: str) -> None:
-    """Say where the root key lives."""
-    await connection.execute(update(networks).where(networks.c.id == network).values(root=root))
+async def set_root(connection: AsyncConnection, network: NetworkId, root: str, root_key: bytes | None = None) -> None:
+    """Say where the root key lives, and which one it is where that has changed."""
+    values: dict[str, str | bytes] = {"root": root} if root_key is None else {"root": root, "root_key": root_key}
+    await connection.execute(update(networks).where(networks.c.id == network).values(**values))
 
 
 async def rename(connection: AsyncConnection, network: NetworkId, name: str) -> None:

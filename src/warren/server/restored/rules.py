@@ -18,6 +18,7 @@ from warren.trust.authenticate import Authentic, authenticate
 from warren.trust.documents import Head, Kind, Membership
 from warren.trust.floors import Floors
 from warren.trust.verify import verify
+from warren.trust.view import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,11 @@ def shows_more(network: LiveNetwork, identity: Identity, membership: bytes, head
     )
 
 
-def learn(network: NetworkId, held: Iterable[bytes], told: Iterable[bytes], now: int) -> tuple[Authentic, ...]:
-    """The documents in force of both together. `held` has the genesis; `now`: Unix seconds."""
+def learn(network: NetworkId, held: Iterable[bytes], told: Iterable[bytes], now: int) -> View:
+    """What both together make true. `held` has the genesis; `now`: Unix seconds."""
     found = (authenticate(network, raw) for raw in {*held, *told})
     documents = [one for one in found if isinstance(one, Authentic)]
-    return verify(network, documents, floors=Floors(), now=now, readable=is_readable).documents
+    return verify(network, documents, floors=Floors(), now=now, readable=is_readable)
 
 
 def compare(network: LiveNetwork, in_force: Iterable[Authentic]) -> Learned:

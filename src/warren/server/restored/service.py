@@ -27,6 +27,7 @@ from warren.server.audit.service import Action, record
 from warren.server.completions import Completions
 from warren.server.db.engine import Database
 from warren.server.devices import store as member_store
+from warren.server.devices.rules import is_ephemeral
 from warren.server.devices.store import MemberRow
 from warren.server.invites import store as key_store
 from warren.server.networks import store as network_store
@@ -177,12 +178,13 @@ class Restored:
             held = {network.row.genesis, *(whole.documents if whole is not None else ())}
             if told <= held:
                 return
-            in_force = await asyncio.to_thread(learn, network.id, held, told, now)
-            learned = compare(network, in_force)
+            view = await asyncio.to_thread(learn, network.id, held, told, now)
+            learned = compare(network, view.documents)
             if not learned.changes:
                 return
             async with self._database.write(of=network.id) as connection:
                 row = await self._networks.advance(connection, network, beyond=learned.counter)
+                row = await self._networks.follow_root(connection, row, view.root, actor="server", now=now)
                 learned = without(learned, await self._return(connection, network, learned, now))
                 for identity in learned.removed:
                     await member_store.mark_removed(connection, network.id, identity, now)
@@ -236,7 +238,7 @@ class Restored:
                 user=body.user,
                 tags=msgspec.json.encode(body.tags).decode(),
                 os="",
-                ephemeral=body.expires is not None,
+                ephemeral=is_ephemeral(body),
                 key_id=None,
                 joined_at=body.joined,
                 last_seen=now,

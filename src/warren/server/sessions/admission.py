@@ -74,7 +74,7 @@ class Admission:
         identity = Identity(wanted.identity)
         with contextlib.suppress(WarrenError):
             await self.restored.look(network, identity, wanted.membership, wanted.heads)
-            await self.devices.renew_ephemeral(network, identity)
+            await self.devices.renew(network, identity)
         self._still_here(network)
         membership = network.state.document(Kind.MEMBERSHIP, identity)
         if membership is not None:

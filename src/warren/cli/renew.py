@@ -1,0 +1,58 @@
+"""`warren up --renew`: a person renews this machine's membership, weeks before it ends or after.
+
+Decides which network is meant, and where the key comes from: `--auth-key`, else a person approves in a browser. The
+daemon says who this machine is; the server's map brings the later end, as it brings everything."""
+
+import time
+
+from warren.cli import output
+from warren.cli.daemon_call import local_client
+from warren.cli.grammar import Parsed
+from warren.cli.secret import read_secret
+from warren.cli.sign_on import key_by_sign_on
+from warren.client.credentials import is_protected
+from warren.client.rest import RestClient
+from warren.errors import Code, WarrenError
+from warren.model.ids import Identity, NetworkId
+from warren.model.names import printable
+from warren.protocol.local.rights import WHOAMI
+from warren.protocol.local.whoami import Whoami, WhoamiNetwork
+from warren.protocol.rest.members import Renewal, Renewed
+from warren.trust import admission_key
+
+
+def renew(parsed: Parsed) -> int:
+    """Renew; exit code 0 where the server has it."""
+    one = _meant(local_client(parsed).get(WHOAMI, Whoami).networks, parsed)
+    given = parsed.text("auth-key")
+    if given is None and not is_protected(one.server):
+        raise WarrenError(
+            Code.FORBIDDEN, f"{one.server} is without TLS: nobody signs on there", "renew with --auth-key KEY"
+        )
+    line = read_secret(given, "auth key") if given is not None else key_by_sign_on(one.server, parsed, one.network)
+    key = admission_key.parse(line)
+    challenge = admission_key.renewal_challenge(key.id)
+    identity, network = Identity(bytes.fromhex(one.identity)), NetworkId(bytes.fromhex(one.network_id))
+    signature = admission_key.sign_join(key.seed, identity, network, challenge)
+    body = Renewal(key_id=key.id, signature=signature.hex())
+    done = RestClient(one.server).post(
+        "networks", one.network_id, "members", one.identity, "renew", body=body, kind=Renewed
+    )
+    if parsed.is_on("json"):
+        output.say_json(done)
+        return output.DONE
+    until = time.strftime("%Y-%m-%d", time.localtime(done.expires_at))
+    output.say(printable(f"{one.fqdn or one.name} is renewed until {until}"))
+    return output.DONE
+
+
+def _meant(networks: tuple[WhoamiNetwork, ...], parsed: Parsed) -> WhoamiNetwork:
+    named = parsed.text("network")
+    found = [one for one in networks if named in {None, one.network, one.network_id}]
+    if named is None and len(found) > 1:
+        found = [one for one in found if one.expires is not None]
+    if len(found) != 1:
+        raise WarrenError(
+            Code.NETWORK_UNKNOWN, "which of this machine's networks is meant?", "--network NAME; see warren whoami"
+        )
+    return found[0]
