@@ -20,6 +20,8 @@ from warren.protocol.local.host import HostPlan
 from warren.protocol.local.netcheck import NetcheckRequest
 from warren.protocol.local.network import (
     FoundRequest,
+    RecoveryRequest,
+    RecoveryResult,
     RootRequest,
     SignRequest,
     SignResult,
@@ -28,12 +30,14 @@ from warren.protocol.local.network import (
 )
 from warren.protocol.local.ping import PingLine, PingRequest
 from warren.protocol.local.reidentify import ReidentifyRequest
+from warren.protocol.local.renew import RenewRequest, RenewResult
 from warren.protocol.local.rights import Right
 from warren.protocol.local.status import Status
 from warren.protocol.local.up import UpLine, UpRequest
 from warren.protocol.local.whoami import Whoami
 from warren.protocol.local.why import Why, WhyRequest
 from warren.protocol.rest.keys import KeyCreate
+from warren.protocol.rest.members import Renewal
 from warren.protocol.rest.networks import NetworkCreate, NetworkRename
 from warren.protocol.rest.problem import Problem, error_of
 
@@ -173,6 +177,13 @@ _DEEP = b'"x":' + b"[" * 3000
 _WORDS = (b"\r\n", b": ", b"content-length: 5", b"\r\n\r\n", b"null", b"{}", b"[]", b"1e400", b'"', _LENGTH, _DEEP)
 
 
+_RENEWED = b'{"server":"https://a","network_id":"ab","identity":"cd","name":"a","key_id":"abcdefghi2","signature":"0f"}'
+_RECOVERY = (
+    b'{"network":"n","root":"ab","changes":1,"is_here":true,"admins":["a (ab)"],"quorum":2,'
+    b'"proposals":[{"root":"cd","words":"acid acorn actor agent alarm","votes":["a (ab)"],"quorum":2}]}'
+)
+
+
 def _parser(name: str, seeds: tuple[bytes, ...], check: Check) -> Parser:
     return Parser(name, seeds, check, _WORDS)
 
@@ -194,6 +205,11 @@ PARSERS = (
     _parser("body_founding", (_FOUND,), _body_of(FoundRequest)),
     _parser("body_root", (b'{"network":"n","secret":"wr.x","statement":"ab"}',), _body_of(RootRequest)),
     _parser("body_why", (b'{"source":"a","destination":"b","port":22,"protocol":"tcp"}',), _body_of(WhyRequest)),
+    _parser("body_renew", (b'{"network":"n","auth_key":"wk.x"}',), _body_of(RenewRequest)),
+    _parser("body_recovery", (b'{"network":"n"}',), _body_of(RecoveryRequest)),
+    _parser("body_renewal", (b'{"key_id":"abcdefghi2","signature":"%s"}' % (b"0f" * 64),), _body_of(Renewal)),
+    _parser("answer_renew", (_RENEWED,), _answer_of(RenewResult)),
+    _parser("answer_recovery", (_RECOVERY,), _answer_of(RecoveryResult)),
     _parser("answer_sign", (_SIGNED,), _answer_of(SignResult)),
     _parser("answer_waiting", (_WAITING,), _answer_of(WaitingResult)),
     _parser("answer_why", (_WHY,), _answer_of(Why)),

@@ -280,7 +280,7 @@ _NETWORKS = (
     ),
     Command(
         ("network", "root", "change"),
-        "give a network another root key, made on this machine; the former one is worth nothing from then on",
+        "give a network another root key, made on this machine; the former one is void",
         "recovery:change",
         arguments=(Argument("name", "the network; needed only where there are several", is_optional=True),),
         examples=(("warren network root change", "on the owner's machine; shows what it signs"),),
@@ -290,7 +290,7 @@ _NETWORKS = (
     ),
     Command(
         ("network", "recovery", "set"),
-        "say which admins may replace the root key where it is lost, and how many of them together; no admin: nobody",
+        "say which admins may replace a lost root key, and how many together; no admin: nobody",
         "recovery:set_recovery",
         flags=(Flag("quorum", "how many of them it takes; most of them if not given", Kind.NUMBER, "N"),),
         arguments=(Argument("admins", "the admins' machines", is_optional=True, is_many=True),),

@@ -1,7 +1,7 @@
 """`warren up --renew`: a person renews this machine's membership, weeks before it ends or after.
 
 Decides which network is meant, and where the key comes from: `--auth-key`, else a person approves in a browser. The
-daemon says who this machine is; the server's map brings the later end, as it brings everything."""
+daemon signs with it that this machine is theirs; the server's map brings the later end, as it brings everything."""
 
 import time
 
@@ -13,36 +13,32 @@ from warren.cli.sign_on import key_by_sign_on
 from warren.client.credentials import is_protected
 from warren.client.rest import RestClient
 from warren.errors import Code, WarrenError
-from warren.model.ids import Identity, NetworkId
 from warren.model.names import printable
-from warren.protocol.local.rights import WHOAMI
+from warren.protocol.local.renew import RenewRequest, RenewResult
+from warren.protocol.local.rights import RENEW, WHOAMI
 from warren.protocol.local.whoami import Whoami, WhoamiNetwork
 from warren.protocol.rest.members import Renewal, Renewed
-from warren.trust import admission_key
 
 
 def renew(parsed: Parsed) -> int:
     """Renew; exit code 0 where the server has it."""
-    one = _meant(local_client(parsed).get(WHOAMI, Whoami).networks, parsed)
+    daemon = local_client(parsed)
+    one = _meant(daemon.get(WHOAMI, Whoami).networks, parsed)
     given = parsed.text("auth-key")
     if given is None and not is_protected(one.server):
         raise WarrenError(
             Code.FORBIDDEN, f"{one.server} is without TLS: nobody signs on there", "renew with --auth-key KEY"
         )
-    line = read_secret(given, "auth key") if given is not None else key_by_sign_on(one.server, parsed, one.network)
-    key = admission_key.parse(line)
-    challenge = admission_key.renewal_challenge(key.id)
-    identity, network = Identity(bytes.fromhex(one.identity)), NetworkId(bytes.fromhex(one.network_id))
-    signature = admission_key.sign_join(key.seed, identity, network, challenge)
-    body = Renewal(key_id=key.id, signature=signature.hex())
-    done = RestClient(one.server).post(
-        "networks", one.network_id, "members", one.identity, "renew", body=body, kind=Renewed
-    )
+    key = read_secret(given, "auth key") if given is not None else key_by_sign_on(one.server, parsed, one.network)
+    signed = daemon.post(RENEW, RenewRequest(auth_key=key, network=one.network_id), RenewResult)
+    body = Renewal(key_id=signed.key_id, signature=signed.signature)
+    path = ("networks", signed.network_id, "members", signed.identity, "renew")
+    done = RestClient(signed.server).post(*path, body=body, kind=Renewed)
     if parsed.is_on("json"):
         output.say_json(done)
         return output.DONE
     until = time.strftime("%Y-%m-%d", time.localtime(done.expires_at))
-    output.say(printable(f"{one.fqdn or one.name} is renewed until {until}"))
+    output.say(printable(f"{signed.name} is renewed until {until}"))
     return output.DONE
 
 

@@ -40,6 +40,7 @@ def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(tmp_pat
         "providers": "default",
         "second_factor": "default",
         "second_factor_hours": "default",
+        "machine_days": "default",
     }
 
 

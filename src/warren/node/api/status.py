@@ -96,13 +96,13 @@ def _network(network: Network) -> words.Network:
             addresses=tuple(str(address) for address in me.addresses) if me is not None else (),
             identity=show_identity(network.me),
             online=link.state == "connected",
-            expires=_expires(network),
         ),
         server=words.ServerState(
             url=network.parts.membership.server, state=link.state, since=link.since, reason=link.reason
         ),
         locked=network.is_locked,
         root="this server",  # networks whose root is elsewhere come with the issue that makes them
+        expires=_expires(network),
         version_at=network.as_of,
         offloads=_offloads(network),
         filter=_counters(network, "drop_filter_", "flows"),

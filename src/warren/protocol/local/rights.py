@@ -23,6 +23,7 @@ DOWN: Final = "/v1/down"
 LEAVE: Final = "/v1/leave"
 REIDENTIFY: Final = "/v1/reidentify"
 REKEY: Final = "/v1/rekey"
+RENEW: Final = "/v1/renew"
 PING: Final = "/v1/ping"
 NETCHECK: Final = "/v1/netcheck"
 WHY: Final = "/v1/why"
@@ -51,6 +52,7 @@ NEEDED: Final = MappingProxyType(
         ("POST", LEAVE): Right.OPERATOR,
         ("POST", REIDENTIFY): Right.OPERATOR,
         ("POST", REKEY): Right.OPERATOR,
+        ("POST", RENEW): Right.OPERATOR,
         ("POST", SIGN): Right.OPERATOR,
         ("POST", FOUND): Right.OPERATOR,
         ("POST", WAITING): Right.OPERATOR,

@@ -17,8 +17,6 @@ class Self(msgspec.Struct, frozen=True, kw_only=True):
     addresses: tuple[str, ...]
     identity: str
     online: bool
-    expires: float | None = None
-    """When the membership ends, Unix seconds; None: it has no end."""
 
 
 class ServerState(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +45,8 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     """Probes and signals in peers' names that were forged, replayed or too many, by reason."""
     transport: str = "auto"
     """Which cipher the user allows: `auto`, or `wireguard` for ChaCha20-Poly1305 only."""
+    expires: float | None = None
+    """When this machine's membership ends, Unix seconds; None: it has no end."""
     version_at: float | None = None
     """Of when the map in force is; older than now where the server is away."""
 

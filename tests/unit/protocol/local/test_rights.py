@@ -16,8 +16,10 @@ READING = {"/v1/ping", "/v1/netcheck", "/v1/why"}
 
 def test_whoever_only_reads_changes_nothing() -> None:
     changing = {path for (method, path) in NEEDED if method == "POST" and path not in READING}
-    signing = {f"/v1/network/{verb}" for verb in ("sign", "found", "waiting", "deny", "import-root", "export-root")}
-    assert changing == {"/v1/up", "/v1/down", "/v1/leave", "/v1/reidentify", "/v1/rekey"} | signing
+    signing = {
+        f"/v1/network/{verb}" for verb in ("sign", "found", "waiting", "deny", "recovery", "import-root", "export-root")
+    }
+    assert changing == {"/v1/up", "/v1/down", "/v1/leave", "/v1/reidentify", "/v1/rekey", "/v1/renew"} | signing
     assert not allows(Right.OPERATOR, "POST", "/v1/network/export-root")
     assert not any(allows(Right.READER, "POST", path) for path in changing)
 
