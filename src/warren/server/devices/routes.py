@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, delete, get, post
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from warren.model.ids import Identity, show_identity
 from warren.model.keys import KEY_BYTES
@@ -67,7 +67,9 @@ async def kick_member(
     responses=refused(400, 403, 404, 409),
     opt={"open": True},
 )
-async def renew_member(request: HTTPRequest, network: FromPath[str], member: FromPath[str], data: Renewal) -> Renewed:
+async def renew_member(
+    request: HTTPRequest, network: FromPath[str], member: FromPath[str], data: JSONBody[Renewal]
+) -> Renewed:
     """Give a machine a later end by a key of its person. Without authentication: the key's signature says it all, and
     whoever names something that is not there hears the same."""
     services = services_of(request)
