@@ -56,6 +56,10 @@ class Program:
         """Of the peer."""
         self._tunnel.set_gate(PEER, is_open=is_open)
 
+    def set_path_mtu(self, mtu: int | None) -> None:
+        """Of the peer."""
+        self._tunnel.set_path_mtu(PEER, mtu)
+
     def set_filter(self, *rules: list[Any]) -> None:
         """(number, inward, protocol or None, first port, last port) each, for all addresses; no port: 0."""
         everywhere = (ip_network("0.0.0.0/0"), ip_network("::/0"))

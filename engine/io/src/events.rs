@@ -1,17 +1,15 @@
 //! The way up: a bounded queue of what only the caller can act on, and an eventfd that polls as readable while
 //! something waits. The worker never waits for the reader; what does not fit is counted and told.
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use warren_proto::PeerId;
 
 use crate::carriage::RelayEvent;
 use crate::limits::EVENTS_MAX;
-use crate::wake::Wake;
+use crate::mailing::Mailing;
 
 /// Something that happened in the engine, or to its devices.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,70 +40,36 @@ pub enum TunnelEvent {
 }
 
 /// First in, first out, at most `EVENTS_MAX`.
-pub struct EventQueue {
-    state: Mutex<State>,
-    wake: Wake,
-}
-
-#[derive(Default)]
-struct State {
-    waiting: VecDeque<TunnelEvent>,
-    lost: u64,
-}
+pub struct EventQueue(Mailing<TunnelEvent>);
 
 impl EventQueue {
     /// An empty one. Fails when the process has no descriptor left.
     pub fn new() -> io::Result<Self> {
-        Ok(Self {
-            state: Mutex::default(),
-            wake: Wake::new()?,
-        })
+        Mailing::new(EVENTS_MAX).map(Self)
     }
 
     /// Appends, or counts as lost.
     pub fn push(&self, event: TunnelEvent) {
-        let mut state = self.lock();
-        if state.waiting.len() < EVENTS_MAX {
-            state.waiting.push_back(event);
-        } else {
-            state.lost = state.lost.saturating_add(1);
-        }
-        if state.waiting.len() == 1 {
-            self.wake.signal();
-        }
+        self.0.push(event);
     }
 
     /// Appends even to a full queue: the last event there is, which says that no more will come.
     pub fn push_last(&self, event: TunnelEvent) {
-        self.lock().waiting.push_back(event);
-        self.wake.signal();
+        self.0.push_last(event);
     }
 
     /// The oldest events, at most `most`; the note of a loss comes behind those that were kept.
     pub fn take(&self, most: usize) -> Vec<TunnelEvent> {
-        let mut state = self.lock();
-        let count = most.min(state.waiting.len());
-        let mut taken: Vec<TunnelEvent> = state.waiting.drain(..count).collect();
-        if state.waiting.is_empty() {
-            if state.lost > 0 && taken.len() < most {
-                let count = std::mem::take(&mut state.lost);
-                taken.push(TunnelEvent::Lost { count });
-            }
-            if state.lost == 0 {
-                self.wake.clear();
-            }
+        let (mut taken, count) = self.0.take(most);
+        if count > 0 {
+            taken.push(TunnelEvent::Lost { count });
         }
         taken
     }
 
     /// Polls as readable while something waits.
     pub fn fd(&self) -> RawFd {
-        self.wake.fd()
-    }
-
-    /// A panic of another user leaves the queue whole, so a poisoned lock is no reason to fail.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.wake().fd()
     }
 }
 

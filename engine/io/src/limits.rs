@@ -45,6 +45,9 @@ pub const SHORT_PATHS: usize = 16;
 /// Trains that go there one by one before the next try: seconds at full speed, so that a try costs nothing.
 pub const SHORT_PATH_TRAINS: u32 = 16_384;
 
+/// Of those, one in so many has the kernel asked again what the path carries: some microseconds each.
+pub const SHORT_PATH_LOOKS: u32 = 64;
+
 /// Largest UDP payload there is (RFC 768 under IPv4), so that no peer's MTU is too large to be received.
 pub const DATAGRAM_MAX_BYTES: usize = 65_507;
 

@@ -3,7 +3,7 @@
 
 use std::os::fd::RawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -16,9 +16,9 @@ use crate::error::Error;
 use crate::events::{EventQueue, TunnelEvent};
 use crate::limits::{ANSWER_MAX_S, COMMANDS_MAX, MTU_MAX, MTU_MIN};
 use crate::offloads::Wanted;
+use crate::summons::Summons;
 use crate::tun::{LinuxTun, Tun};
 use crate::udp::{LinuxUdp, Udp};
-use crate::wake::Wake;
 use crate::worker::{Command, Desk, Shared, Worker};
 
 /// A running tunnel; dropping it closes it.
@@ -74,8 +74,7 @@ impl Tunnel {
         let (name, port) = (tun.name().to_vec(), udp.port());
         let shared = Arc::new(Shared {
             events: EventQueue::new().map_err(Error::Resources)?,
-            wake: Wake::new().map_err(Error::Resources)?,
-            is_stopping: AtomicBool::new(false),
+            summons: Summons::new().map_err(Error::Resources)?,
         });
         let (commands, waiting) = sync_channel(COMMANDS_MAX);
         let of_worker = Arc::clone(&shared);
@@ -168,7 +167,7 @@ impl Tunnel {
             // The caller waits, or has given up; either way there is nobody to tell.
             let _ = answer.send(work(desk));
         });
-        if self.shared.is_stopping.load(Ordering::Acquire) {
+        if self.shared.summons.is_stopping() {
             return Err(Error::Closed);
         }
         self.commands
@@ -177,7 +176,7 @@ impl Tunnel {
                 TrySendError::Full(_) => Error::Busy,
                 TrySendError::Disconnected(_) => Error::Closed,
             })?;
-        self.shared.wake.signal();
+        self.shared.summons.call();
         answered
             .recv_timeout(Duration::from_secs(ANSWER_MAX_S))
             .map_err(|error| match error {
@@ -188,8 +187,7 @@ impl Tunnel {
 
     /// Ends the worker and waits for it; sockets and TUN are closed then. Nothing happens the second time.
     pub fn close(&self) {
-        self.shared.is_stopping.store(true, Ordering::Release);
-        self.shared.wake.signal();
+        self.shared.summons.stop();
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(thread) = thread.take() {
             // The thread catches its panics, so there is no result to look at.

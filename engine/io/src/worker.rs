@@ -9,13 +9,14 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use warren_proto::limits::RELAY_LEAD;
 use warren_proto::offload::Coalescer;
-use warren_proto::{Device, Endpoint, Incoming, Now, Opened, TRANSMIT_MIN, TRANSMIT_OVERHEAD};
+use warren_proto::{
+    Device, Endpoint, HEADROOM, Incoming, Now, Opened, PeerId, TRANSMIT_MIN, TRANSMIT_OVERHEAD,
+};
 
 use crate::arena::Arena;
 use crate::carriage::{Outlet, RelayEvent, RelaySettings, Relays};
@@ -31,9 +32,9 @@ use crate::losses::Losses;
 use crate::offloads::Ladder;
 use crate::outbox::{Failing, Outbox};
 use crate::poll::{Interest, wait};
+use crate::summons::Summons;
 use crate::tun::Tun;
-use crate::udp::{FAMILIES, Family, Udp};
-use crate::wake::Wake;
+use crate::udp::{FAMILIES, Family, ShortPath, Udp};
 
 /// Something that the caller wants done between two batches.
 pub type Command = Box<dyn FnOnce(&mut Desk<'_>) + Send>;
@@ -96,9 +97,7 @@ pub struct Shared {
     /// What goes up.
     pub events: EventQueue,
     /// Says that commands wait, or that it is time to stop.
-    pub wake: Wake,
-    /// Set once, to stop.
-    pub is_stopping: AtomicBool,
+    pub summons: Summons,
 }
 
 /// The thread's state.
@@ -183,7 +182,7 @@ impl<T: Tun, U: Udp> Worker<T, U> {
             if ready.commands {
                 self.take_commands();
             }
-            if self.shared.is_stopping.load(Ordering::Acquire) {
+            if self.shared.summons.is_stopping() {
                 return Ok(());
             }
             for (family, is_ready) in FAMILIES.into_iter().zip(ready.families) {
@@ -198,6 +197,7 @@ impl<T: Tun, U: Udp> Worker<T, U> {
             self.answer();
             if ready.tun && self.bulk.is_empty() {
                 self.seal()?;
+                self.tell_host()?;
             }
             self.drive_relays();
             self.flush(false);
@@ -215,7 +215,7 @@ impl<T: Tun, U: Udp> Worker<T, U> {
             -1
         };
         let own = [
-            Interest::new(self.shared.wake.fd(), false),
+            Interest::new(self.shared.summons.wake().fd(), false),
             Interest::new(tun, false),
             socket(Family::V4),
             socket(Family::V6),
@@ -247,7 +247,7 @@ impl<T: Tun, U: Udp> Worker<T, U> {
     }
 
     fn take_commands(&mut self) {
-        self.shared.wake.clear();
+        self.shared.summons.hear();
         for _ in 0..COMMANDS_PER_TURN {
             let Ok(command) = self.commands.try_recv() else {
                 return;
@@ -263,7 +263,7 @@ impl<T: Tun, U: Udp> Worker<T, U> {
                 answer_bytes: &mut self.answer_bytes,
             });
         }
-        self.shared.wake.signal();
+        self.shared.summons.call();
     }
 
     /// One batch from the network to the TUN.
@@ -348,6 +348,32 @@ impl<T: Tun, U: Udp> Worker<T, U> {
         Ok(())
     }
 
+    /// What the engine has to say to this host: that packets do not fit, which is rare.
+    fn tell_host(&mut self) -> io::Result<()> {
+        self.opened.clear();
+        while let Some(packet) = self.device.poll_host() {
+            let number = self.opened.len();
+            let Some(span) = self.received.copy_in(number, HEADROOM, &packet) else {
+                break;
+            };
+            let (peer, session, counter) = (PeerId(0), 0, number as u64);
+            self.opened.push(Opened {
+                peer,
+                session,
+                counter,
+                span,
+            });
+        }
+        if self.opened.is_empty() {
+            return Ok(());
+        }
+        let arena = self.received.bytes_mut();
+        self.coalescer
+            .coalesce(self.tun.merging(), arena, &mut self.opened);
+        self.losses.drop_tun_refused += self.tun.write(&self.received, &self.coalescer)?;
+        Ok(())
+    }
+
     fn keep_time(&mut self) {
         let deadline = self.device.poll_timeout();
         if deadline.is_some_and(|(deadline, _)| deadline <= self.now.mono) {
@@ -404,6 +430,10 @@ impl<T: Tun, U: Udp> Worker<T, U> {
     }
 
     fn tell(&mut self) {
+        if let Some(short) = self.udp.take_short_path() {
+            let ShortPath { peer, remote, mtu } = short;
+            self.device.learn_path_mtu(self.now, peer, remote, mtu);
+        }
         while let Some(event) = self.device.poll_event() {
             self.shared.events.push(TunnelEvent::Engine(event));
         }

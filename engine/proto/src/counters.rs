@@ -32,6 +32,12 @@ counters! {
     tx_bytes,
     /// Inner packets sealed.
     tx_packets,
+    /// Packets that were cut to fit the peer's path.
+    tx_fragmented,
+    /// 'Packet too big' answers for this host.
+    tx_too_big,
+    /// SYNs, both ways, whose MSS was more than what the peer's path carries.
+    mss_clamped,
     /// Keepalives received.
     rx_keepalives,
     /// Keepalives sent.
@@ -106,6 +112,8 @@ counters! {
     drop_superpacket,
     /// Dropped: a packet to send is longer than the MTU.
     drop_packet_too_long,
+    /// Dropped: a packet to send is longer than what the peer's path carries, and may not be cut.
+    drop_path_mtu,
     /// Dropped: no room before or behind a packet for header and tag.
     drop_no_room,
     /// Dropped: the oldest of a peer's waiting packets made room for a newer one.

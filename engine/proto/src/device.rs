@@ -9,6 +9,7 @@ mod handshakes;
 mod inbound;
 #[cfg(any(test, feature = "fuzz"))]
 mod inspect;
+mod narrowing;
 mod outbound;
 mod timeouts;
 
@@ -66,6 +67,7 @@ pub struct Device {
     /// `None`: what passes the gate passes.
     filter: Option<Box<Filter>>,
     outgoing: outgoing::Queue,
+    host: narrowing::Answers,
     events: Events,
     counters: Counters,
 }
@@ -98,6 +100,7 @@ impl Device {
             ready: VecDeque::new(),
             filter: None,
             outgoing: outgoing::Queue::default(),
+            host: narrowing::Answers::default(),
             events: Events::default(),
             counters: Counters::default(),
         })

@@ -6,7 +6,7 @@
 //!
 //! 1. `open_batch` for what came from the network, `seal` for what came from the TUN;
 //! 2. `handle_timeout` when the deadline of `poll_timeout` has passed;
-//! 3. `poll_transmit` until it is `None`, then `poll_event` until it is `None`;
+//! 3. `poll_transmit` until it is `None`, `poll_host` and `poll_event` likewise;
 //! 4. `poll_timeout` says how long to wait at most.
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
@@ -33,6 +33,7 @@ mod keypairs;
 mod keys;
 pub mod limits;
 pub mod message;
+mod narrow;
 mod noise;
 pub mod offload;
 mod outgoing;

@@ -92,6 +92,16 @@ pub const PROBES: (u32, u32) = (2_000, 1_000);
 /// Elsewhere events of one peer are at least this far apart.
 pub const ELSEWHERE_SPACING: Duration = Duration::from_millis(250);
 
+// --- narrow paths ---
+/// The least that a path is taken to carry of an inner packet: what every host can put together (RFC 791, 3.2).
+pub const PATH_MTU_LEAST: u16 = 576;
+/// What the kernel said of a path holds for so long, as the kernel's own memory of it (`mtu_expires`).
+pub const PATH_MTU_LIFETIME: Duration = Duration::from_secs(600);
+/// 'Too big' answers a second and in a burst: one a flow is enough, and a host that does not listen gains nothing.
+pub const TOO_BIG_ANSWERS: (u32, u32) = (200, 64);
+/// Answers that wait for the TUN; it takes them after each batch, which a burst does not exceed.
+pub const HOST_ANSWERS: usize = 64;
+
 // --- offloads ---
 /// Bytes of UDP payload in one send (RFC 768 under IPv4), so the longest train of datagrams.
 pub const TRAIN_BYTES: usize = 65_507;

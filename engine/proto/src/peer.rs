@@ -6,6 +6,7 @@ use crate::event::Events;
 use crate::handshake::Initiator;
 use crate::keypairs::Keypairs;
 use crate::keys::Secret;
+use crate::narrow::limit::PathMtu;
 use crate::staging::Queue;
 use crate::tai64n::Stamp;
 use crate::time::Instant;
@@ -59,6 +60,8 @@ pub(crate) struct Peer {
     /// The gate.
     pub(crate) open: bool,
     pub(crate) endpoint: Option<Endpoint>,
+    /// What the way there carries.
+    pub(crate) path: PathMtu,
     pub(crate) keypairs: Keypairs,
     pub(crate) initiator: Option<Box<Initiator>>,
     pub(crate) campaign: Option<Campaign>,
@@ -87,6 +90,7 @@ impl Peer {
             aes_unproven: 0,
             open: false,
             endpoint: None,
+            path: PathMtu::default(),
             keypairs: Keypairs::default(),
             initiator: None,
             campaign: None,
@@ -155,7 +159,10 @@ impl Peer {
             return;
         }
         match self.mode {
-            Mode::Roam => self.endpoint = Some(*source),
+            Mode::Roam => {
+                self.endpoint = Some(*source);
+                self.path.moved();
+            }
             Mode::Managed => {
                 let spaced = |last| now.mono.since(last) >= limits::ELSEWHERE_SPACING;
                 if self.last_elsewhere.is_none_or(spaced) {

@@ -7,8 +7,10 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::Arc;
 use std::time::Instant as Clock;
 
+use warren_proto::filter::{Direction, Rule, Rules};
 use warren_proto::offload::{Coalescer, Merging, Sum, VirtioHeader};
 use warren_proto::{
     Device, DeviceConfig, Endpoint, Incoming, Instant, Now, Opened, PeerConfig, PeerId, Prefix, PrivateKey, Random,
@@ -99,6 +101,27 @@ impl Bench {
         bench
     }
 
+    /// Both filter, and of so many rules only the last one lets the flow through.
+    fn filter(&mut self, count: u16) {
+        let rule = |number: u16, direction, port| Rule {
+            number: number.into(),
+            direction,
+            protocol: Some(17),
+            remotes: 0,
+            locals: 0,
+            ports: vec![(port, port)],
+        };
+        let both = |number: u16, port| [Direction::In, Direction::Out].map(|way| rule(number, way, port));
+        let others = (1..count).flat_map(|number| both(number, 1000 + number));
+        let rules: Vec<_> = others.chain(both(count, 9)).collect();
+        let everywhere = vec![Prefix::new([0, 0, 0, 0].into(), 0).unwrap()];
+        let rules = Arc::new(Rules::compile(&[everywhere], &rules).unwrap());
+        for device in &mut self.devices {
+            device.set_filter(self.now, Some(Arc::clone(&rules)));
+        }
+        self.batch(0);
+    }
+
     /// Carry what one side has to say to the other.
     fn exchange(&mut self, from: usize) {
         let mut buffer = [0; 2048];
@@ -156,7 +179,7 @@ impl Bench {
         assert_eq!(self.opened.len(), self.incoming.len());
         let began = Clock::now();
         let merging = Merging { headers: true, tcp: true, udp: true };
-        self.coalescer.coalesce(merging, bytes, &mut self.opened);
+        receiver.deliver(self.now, merging, bytes, &mut self.opened, &mut self.coalescer);
         let merge = began.elapsed().as_nanos();
         assert!(self.coalescer.runs().len() <= self.opened.len().div_ceil(40));
         (seal, open, merge, self.opened.len())
@@ -165,7 +188,17 @@ impl Bench {
 
 #[test]
 fn sealing_and_opening_batches_allocates_nothing() {
+    carries_without_allocation(Bench::new(1400));
+}
+
+#[test]
+fn a_flow_that_the_filter_knows_allocates_nothing_either() {
     let mut bench = Bench::new(1400);
+    bench.filter(1000);
+    carries_without_allocation(bench);
+}
+
+fn carries_without_allocation(mut bench: Bench) {
     let before = ALLOCATIONS.get();
     for number in 0..100 {
         bench.now.mono.0 += 300_000_000;
@@ -178,8 +211,11 @@ fn sealing_and_opening_batches_allocates_nothing() {
 #[test]
 #[ignore = "prints figures, checks nothing"]
 fn what_a_packet_costs() {
-    for len in [1400, 64] {
+    for (len, rules) in [(1400, 0), (1400, 1), (1400, 1000), (64, 0), (64, 1000)] {
         let mut bench = Bench::new(len);
+        if rules > 0 {
+            bench.filter(rules);
+        }
         let times: Vec<_> = (0..2000).map(|_| bench.batch(0)).collect();
         let median = |of: fn(&(u128, u128, u128, usize)) -> u128| {
             let mut each: Vec<u128> = times.iter().map(|time| of(time) / time.3 as u128).collect();
@@ -187,7 +223,7 @@ fn what_a_packet_costs() {
             each[each.len() / 2]
         };
         let (seal, open, merge) = (median(|time| time.0), median(|time| time.1), median(|time| time.2));
-        println!("{len} B: split and seal {seal} ns, open {open} ns, merge {merge} ns");
+        println!("{len} B, {rules} rules: split and seal {seal} ns, open {open} ns, merge {merge} ns");
     }
     let mut bench = Bench::new(64);
     let mut times: Vec<u128> = (0..1000)

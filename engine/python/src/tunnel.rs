@@ -209,6 +209,11 @@ impl Tunnel {
         })
     }
 
+    fn set_path_mtu(&self, py: Python<'_>, peer: u64, mtu: u16) -> PyResult<()> {
+        let mtu = (mtu != 0).then_some(mtu);
+        self.configure(py, move |desk| desk.device.set_path_mtu(PeerId(peer), mtu))
+    }
+
     fn set_endpoint(&self, py: Python<'_>, peer: u64, endpoint: &[u8]) -> PyResult<()> {
         let endpoint = match endpoint {
             [] => None,

@@ -156,6 +156,8 @@ class Tunnel:
     def set_peers(self, peers: list[tuple[int, bytes, bytes, list[bytes], int, int, int, int]]) -> None:
         """Many at once: the arguments of set_peer, then the gate. What comes before a refused one is in force."""
     def set_gate(self, peer: int, is_open: int) -> None: ...
+    def set_path_mtu(self, peer: int, mtu: int) -> None:
+        """The longest inner packet that the path to the peer carries; 0: any. Less than 576 counts as 576."""
     def set_endpoint(self, peer: int, endpoint: bytes) -> None:
         """Where to send; empty: nowhere (packets wait in the bounded queue)."""
     def set_endpoint_relay(self, peer: int, relay: int, channel: int) -> None: ...

@@ -9,9 +9,10 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from warren.model.addresses import Endpoint, Hop, RelayHop
 
 
-def show_endpoint(endpoint: Endpoint) -> bytes:
-    """The endpoint as the engine takes it: 6 or 18 bytes."""
-    return endpoint.address.packed + endpoint.port.to_bytes(2, "big")
+def show_endpoint(endpoint: Endpoint, scope: int = 0) -> bytes:
+    """The endpoint as the engine takes it: 6 or 18 bytes, 22 with the number of the link that it is on."""
+    shown = endpoint.address.packed + endpoint.port.to_bytes(2, "big")
+    return shown + scope.to_bytes(4, "big") if scope and endpoint.address.version == 6 else shown
 
 
 def show_place(place: Hop) -> bytes:
@@ -34,6 +35,11 @@ def parse_place(place: bytes) -> Hop | None:
             return RelayHop(int.from_bytes(place[:8], "big"), int.from_bytes(place[8:], "big"))
         case length:
             raise ValueError(f"no place has {length} bytes")
+
+
+def parse_scope(place: bytes) -> int:
+    """The number of the link that a link-local endpoint is on; 0 for any other."""
+    return int.from_bytes(place[18:], "big") if len(place) == 22 else 0
 
 
 def show_prefix(prefix: IPv4Network | IPv6Network) -> bytes:

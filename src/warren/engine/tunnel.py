@@ -15,7 +15,7 @@ from warren.engine import _native
 from warren.engine.events import Carriage, Event, PeerNumber, decode
 from warren.engine.filter import Direction, FlowRecord, Rule, parse_records, show_rules
 from warren.engine.offloads import describe
-from warren.engine.places import parse_place, show_endpoint, show_place, show_prefix
+from warren.engine.places import parse_place, parse_scope, show_endpoint, show_place, show_prefix
 from warren.engine.relay_place import RelaySession
 from warren.model.addresses import Endpoint, Hop, RelayHop
 from warren.model.keys import ExchangeKeyPair, Secret
@@ -45,7 +45,8 @@ class Mode(IntEnum):
 class PeerStats:
     """What is known of one peer. Bytes are WireGuard's, header and tag included; times are Unix seconds, None: never.
 
-    `place` None: nowhere to send. `cipher`: of the session that can send, None without one.
+    `place` None: nowhere to send; `scope`: the number of the link that a link-local place is on, else 0. `cipher`: of
+    the session that can send, None without one.
     """
 
     rx_bytes: int
@@ -55,6 +56,7 @@ class PeerStats:
     session_alive: bool
     place: Hop | None
     cipher: Cipher | None = None
+    scope: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,13 +190,20 @@ class Tunnel:
         """Let inner packets of this peer pass, both ways, or none of them; handshakes work either way."""
         self._native.set_gate(peer, is_open)
 
-    def set_endpoint(self, peer: PeerNumber, place: Hop | None) -> None:
-        """Where to send; None: nowhere, packets wait in a bounded queue."""
+    def set_path_mtu(self, peer: PeerNumber, mtu: int | None) -> None:
+        """The longest inner packet that the path to the peer carries, in bytes (576 at least); None: any.
+
+        TCP is told of it in what it announces; longer packets are cut, or their senders told.
+        """
+        self._native.set_path_mtu(peer, mtu or 0)
+
+    def set_endpoint(self, peer: PeerNumber, place: Hop | None, *, scope: int = 0) -> None:
+        """Where to send, on the link of that number where it is link-local; None: nowhere, packets wait."""
         match place:
             case None:
                 self._native.set_endpoint(peer, b"")
             case Endpoint():
-                self._native.set_endpoint(peer, show_endpoint(place))
+                self._native.set_endpoint(peer, show_endpoint(place, scope))
             case RelayHop(relay, channel):
                 self._native.set_endpoint_relay(peer, relay, channel)
 
@@ -267,7 +276,7 @@ class Tunnel:
         rx_bytes, tx_bytes, handshake_ns, received_ns, alive, place, cipher = self._native.peer_stats(peer)
         return PeerStats(
             rx_bytes, tx_bytes, _seconds(handshake_ns), _seconds(received_ns), alive != 0, parse_place(place),
-            _CIPHERS.get(cipher),
+            _CIPHERS.get(cipher), parse_scope(place),
         )  # fmt: skip
 
     def counters(self) -> dict[str, int]:

@@ -11,7 +11,7 @@ A network that is up already stays up when something collides later: it is repor
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, ip_interface, ip_network
 from typing import Literal
 
@@ -40,7 +40,7 @@ NO_WORD_YET = "the server is asked first whether this is still so"
 @dataclass(frozen=True, slots=True)
 class PeerPlan:
     """A peer as the data plane needs it. `public_keys`: in use, then the next one. `gate_reason` says why,
-    `transport` what may seal its sessions."""
+    `transport` what may seal its sessions, `path_mtu` how long packets to it may be, None: as the tunnel's."""
 
     identity: Identity
     name: str
@@ -49,6 +49,7 @@ class PeerPlan:
     gate_open: bool
     gate_reason: str
     transport: Transport = Transport.WIREGUARD
+    path_mtu: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +218,10 @@ def _tunnel(network: NetworkMap, link: str) -> TunnelPlan:
 
 
 def _narrow_routes(network: NetworkMap, peers: Sequence[PeerPlan], link: str) -> Iterator[HostRoute]:
-    """The system cuts what goes to these peers smaller: connections that stand, too, and what it forwards."""
+    """The system cuts what goes to these peers smaller, connections that stand too, and takes it back at once.
+
+    `PeerPlan.path_mtu` says the same to the data plane, which looks after what is forwarded.
+    """
     narrow = [peer for peer in peers if peer.identity in network.narrow]
     for peer in narrow[:NARROW_PEERS_MAX]:
         for prefix in peer.allowed:
@@ -262,7 +266,9 @@ def _peers(network: NetworkMap) -> Iterator[PeerPlan]:
         )
         taken.update(peer.addresses)
         transport = with_peer(network.transport, peer_offers_aes=peer.offers_aes)
-        yield _peer(peer, allowed, transport, is_current=network.is_current)
+        path_mtu = NARROW_MTU if peer.identity in network.narrow else None
+        planned = _peer(peer, allowed, transport, is_current=network.is_current)
+        yield replace(planned, path_mtu=path_mtu)
 
 
 def _peer(peer: Peer, allowed: tuple[Prefix, ...], transport: Transport, *, is_current: bool) -> PeerPlan:

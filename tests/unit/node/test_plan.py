@@ -67,6 +67,7 @@ def test_a_peer_that_no_full_packet_reaches_gets_routes_of_its_own_with_a_smalle
     assert {(route.mtu, route.link, route.metric) for route in narrow} == {(1200, "warren0", 1)}
     assert {route.source for route in narrow} == {route.source for route in tunnel.routes if not route.mtu}
     assert len(tunnel.routes) == 2 + len(narrow)
+    assert [peer.path_mtu for peer in tunnel.peers] == [1200, None], "the data plane knows as well"
 
 
 def test_the_gate_of_a_peer_is_what_the_map_allowed_and_says_why() -> None:

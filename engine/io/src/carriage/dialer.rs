@@ -65,7 +65,7 @@ impl Dialer {
             running.fetch_sub(1, Ordering::AcqRel);
             // A tunnel that was closed meanwhile hears nothing, and the stream ends here.
             let _ = tell.send(dialled);
-            shared.wake.signal();
+            shared.summons.call();
         });
         if thread.is_err() {
             self.running.fetch_sub(1, Ordering::AcqRel);

@@ -15,8 +15,9 @@ use tokio::sync::Notify;
 use warren_proto::relay::fair::{Backlog, Fair};
 use warren_proto::relay::server::{Config, Event, Server};
 use warren_proto::relay::{Link, limits};
-use warren_proto::{Instant, Now, PublicKey, Span};
+use warren_proto::{Now, PublicKey, Span};
 
+use super::planned::Planned;
 use super::send::{Frame, Sender};
 use crate::clock::{self, Entropy};
 use crate::udp::Family;
@@ -118,7 +119,7 @@ pub struct Hub {
     is_blocked: [AtomicBool; 2],
     losses: Losses,
     /// When the port's thread wakes by itself, on the monotonic clock.
-    planned: AtomicU64,
+    planned: Planned,
     /// Wakes it before.
     wake: Wake,
     is_stopping: AtomicBool,
@@ -142,7 +143,7 @@ impl Hub {
             blocked: [Mutex::default(), Mutex::default()],
             is_blocked: [AtomicBool::new(false), AtomicBool::new(false)],
             losses: Losses::default(),
-            planned: AtomicU64::new(0),
+            planned: Planned::default(),
             wake: Wake::new()?,
             is_stopping: AtomicBool::new(false),
         })
@@ -254,9 +255,10 @@ impl Hub {
 
     /// How long the thread may sleep at most; `None`: until it is woken.
     pub(super) fn patience(&self) -> Option<Duration> {
-        let deadline = locked(&self.server).poll_timeout();
-        self.planned
-            .store(deadline.map_or(u64::MAX, |at| at.0), Ordering::Release);
+        let server = locked(&self.server);
+        let deadline = server.poll_timeout();
+        self.planned.note(&server, deadline.map(|at| at.0));
+        drop(server);
         deadline.map(|at| at.since(clock::now().mono))
     }
 
@@ -325,9 +327,10 @@ impl Hub {
         while let Some(event) = server.poll_event() {
             self.handle_event(event);
         }
-        let deadline = server.poll_timeout();
+        let deadline = server.poll_timeout().map(|at| at.0);
+        let is_too_late = self.planned.is_too_late(&server, deadline);
         drop(server);
-        if deadline.is_some_and(|Instant(at)| at < self.planned.load(Ordering::Acquire)) {
+        if is_too_late {
             self.wake.signal();
         }
     }

@@ -13,6 +13,7 @@
 //! and who fills one loses its own frames.
 mod hub;
 mod neighbour;
+mod planned;
 mod port;
 mod receive;
 mod send;

@@ -10,10 +10,11 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use warren_proto::{Incoming, Train};
 
 use super::open::{local_port, open, set_option};
+use super::path_mtu::path_mtu;
 use super::receive::Receiver;
 use super::selftest::{receive_merged, try_out};
 use super::send::{Line, Sender};
-use super::{Failed, Family, Sent, Udp};
+use super::{Failed, Family, Sent, ShortPath, Udp};
 use crate::arena::Arena;
 use crate::limits::PORT_TRIES;
 use crate::offloads::{Ladder, Offload, State, Wanted};
@@ -170,6 +171,12 @@ impl Udp for LinuxUdp {
             self.ladder.take_down(Offload::UdpSend, errno);
         }
         sent
+    }
+
+    fn take_short_path(&mut self) -> Option<ShortPath> {
+        let (peer, remote) = self.sender.take_refused()?;
+        let mtu = path_mtu(remote, self.mark).ok()?;
+        Some(ShortPath { peer, remote, mtu })
     }
 
     fn ladder(&self) -> Ladder {

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
 
-use warren_proto::{Incoming, Train};
+use warren_proto::{Incoming, PeerId, Train};
 
 use crate::arena::Arena;
 use crate::offloads::Ladder;
@@ -13,6 +13,7 @@ use crate::offloads::Ladder;
 mod linux;
 mod memory;
 pub(crate) mod open;
+mod path_mtu;
 mod receive;
 mod segments;
 mod selftest;
@@ -58,6 +59,17 @@ pub enum Sent {
     },
 }
 
+/// A destination that did not take what was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShortPath {
+    /// For whom it was.
+    pub peer: PeerId,
+    /// Where to.
+    pub remote: SocketAddr,
+    /// What the kernel says that the path carries, in bytes, internet header included.
+    pub mtu: u16,
+}
+
 /// Datagrams that could not be sent: how many of which train, and the errno.
 pub type Failed<'a> = &'a mut dyn FnMut(&Train, usize, i32);
 
@@ -92,6 +104,11 @@ pub trait Udp: Send {
     /// What the kernel refuses (EMSGSIZE, ENETUNREACH, ECONNREFUSED, ...) goes to `failed` with its errno and
     /// the rest follows: one bad destination never holds up others.
     fn send(&mut self, bytes: &[u8], trains: &[Train], failed: Failed<'_>) -> Sent;
+
+    /// The last destination, since this was asked before, whose path takes less than was sent there.
+    fn take_short_path(&mut self) -> Option<ShortPath> {
+        None
+    }
 
     /// Which offloads it uses; those that are not a socket's are absent.
     fn ladder(&self) -> Ladder;

@@ -8,12 +8,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
 
-use warren_proto::{Endpoint, Span, Train};
+use warren_proto::{Endpoint, PeerId, Span, Train};
 
 use super::segments::Control;
 use super::sockaddr::SockAddr;
 use super::{Failed, Family, Sent};
-use crate::limits::{BATCH_SLOTS, SHORT_PATH_TRAINS, SHORT_PATHS};
+use crate::limits::{BATCH_SLOTS, SHORT_PATH_LOOKS, SHORT_PATH_TRAINS, SHORT_PATHS};
 
 /// A destination whose path takes no trains of datagrams as long as these.
 #[derive(Clone, Copy)]
@@ -31,6 +31,8 @@ pub struct Sender {
     names: Box<[SockAddr; BATCH_SLOTS]>,
     short: [Option<ShortPath>; SHORT_PATHS],
     next_short: usize,
+    /// For whom and where to something was too long last.
+    refused: Option<(PeerId, SocketAddr)>,
 }
 
 // SAFETY: the pointers inside are followed only by the system calls of `many` and `train`, which wrote each of them anew
@@ -69,7 +71,13 @@ impl Sender {
             names: Box::new([SockAddr::empty(); BATCH_SLOTS]),
             short: [None; SHORT_PATHS],
             next_short: 0,
+            refused: None,
         }
+    }
+
+    /// For whom and where to something was too long since this was asked before.
+    pub fn take_refused(&mut self) -> Option<(PeerId, SocketAddr)> {
+        self.refused.take()
     }
 
     /// As `Udp::send`.
@@ -107,7 +115,7 @@ impl Sender {
                     Err(libc::EINTR) => {}
                     Err(libc::EAGAIN) => return blocked,
                     Err(errno @ (libc::EIO | libc::EINVAL | libc::EMSGSIZE)) => {
-                        self.note(line, remote, train.stride, errno);
+                        self.note(line, train, remote, errno);
                         apart = Some(at.train);
                     }
                     Err(errno) => {
@@ -123,6 +131,9 @@ impl Sender {
                 Err(libc::EINTR) => {}
                 Err(libc::EAGAIN) => return blocked,
                 Err(errno) => {
+                    if errno == libc::EMSGSIZE {
+                        self.refused = train.peer.map(|peer| (peer, remote));
+                    }
                     failed(train, 1, errno);
                     at = at.after(trains, 1);
                 }
@@ -140,6 +151,10 @@ impl Sender {
             let Some(short) = place else { continue };
             if short.remote == remote && train.stride >= short.stride {
                 short.left -= 1;
+                if short.left % SHORT_PATH_LOOKS == 0 {
+                    // The peer may have been elsewhere meanwhile, and what was learned is forgotten.
+                    self.refused = train.peer.map(|peer| (peer, remote));
+                }
                 if short.left == 0 {
                     *place = None;
                 }
@@ -150,13 +165,15 @@ impl Sender {
     }
 
     /// A train was refused.
-    fn note(&mut self, line: &mut Line<'_>, remote: SocketAddr, stride: usize, errno: i32) {
+    fn note(&mut self, line: &mut Line<'_>, train: &Train, remote: SocketAddr, errno: i32) {
+        let stride = train.stride;
         // Every path takes 512 bytes, so then it is not the length.
         if errno == libc::EIO || (errno == libc::EINVAL && stride <= 512) {
             line.takes_trains = false;
             line.refused = Some(errno);
             return;
         }
+        self.refused = train.peer.map(|peer| (peer, remote));
         if let Some(place) = self.short.get_mut(self.next_short) {
             *place = Some(ShortPath {
                 remote,

@@ -91,6 +91,7 @@ impl Device {
         if endpoint.is_none() || before == endpoint {
             return Ok(());
         }
+        peer.path.moved();
         if before.is_none() {
             peer.timers.persistent_now(now.mono);
         }

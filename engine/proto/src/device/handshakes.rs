@@ -224,6 +224,7 @@ impl Device {
         peer.campaign = None;
         peer.timers.handshake = None;
         peer.tally.last_handshake = Some(now.wall);
+        peer.path.age(now.mono);
         let expired = peer.keypairs.retain(|session| !session.is_dead(now.mono));
         expired.iter().flatten().for_each(|session| self.indices.release(session.local_index));
         let peer = peer.id;

@@ -6,6 +6,7 @@ use crate::demux::{self, Kind};
 use crate::inner::{self, Echo};
 use crate::keypairs::Place;
 use crate::message::{self, Message, Transport};
+use crate::narrow::mss;
 use crate::outgoing::Outgoing;
 use crate::time::span_ns;
 use crate::transport::Refusal;
@@ -126,7 +127,7 @@ impl Device {
     }
 
     /// Gate, then what it is, then whose it is; the length of an inner packet that may pass.
-    fn accept(&mut self, now: Now, slot: u32, plain: &[u8], source: &Endpoint) -> Option<usize> {
+    fn accept(&mut self, now: Now, slot: u32, plain: &mut [u8], source: &Endpoint) -> Option<usize> {
         let peer = self.peers.get_mut(slot)?;
         peer.timers.data_received(now.mono);
         if !peer.open {
@@ -143,6 +144,12 @@ impl Device {
         if self.routes.owner(&packet.source) != Some(slot) {
             count(&mut self.counters.drop_inner_source);
             return None;
+        }
+        if let Some(limit) = self.peers.get(slot).and_then(|peer| peer.path.limit()) {
+            let whole = plain.get_mut(..packet.len);
+            if whole.is_some_and(|packet| mss::clamp(packet, limit)) {
+                count(&mut self.counters.mss_clamped);
+            }
         }
         Some(packet.len)
     }

@@ -62,6 +62,7 @@ impl Device {
         assert!(self.events.len() <= limits::EVENTS);
         assert!(self.outgoing.len() <= limits::TRANSMITS);
         assert!(self.pings.len() <= limits::PINGS);
+        assert!(self.host_answers() <= limits::HOST_ANSWERS);
         assert!(self.stun.len() <= limits::STUN_TRANSACTIONS);
         assert!(self.probes.len() <= limits::PROBE_KEYS);
         let slots = self.peers.used();

@@ -3,13 +3,14 @@
 use super::{Device, PingSent};
 use crate::counters::{add, count};
 use crate::inner::{self, ECHO_LEN, Echo};
+use crate::narrow::mss;
 use crate::offload::{Malformed, Superpacket, VirtioHeader};
 use crate::outgoing::Outgoing;
 use crate::peer::Peer;
 use crate::staging::Staged;
 use crate::trains::lead_for;
 use crate::transport::padded;
-use crate::{Endpoint, HEADROOM, Now, PeerId, Trains, Transmit, limits};
+use crate::{Counters, Endpoint, HEADROOM, Now, PeerId, Trains, Transmit, limits};
 
 /// Bytes of a tag.
 const TAG: usize = crate::cipher::TAG;
@@ -46,9 +47,18 @@ impl Device {
         if !self.may_leave(now, slot, &packet) {
             return;
         }
+        match self.peers.get(slot).and_then(|peer| peer.path.limit()) {
+            Some(limit) if packet.longest() > limit => self.refit(now, slot, &packet, limit, out),
+            _ => self.emit(now, slot, &packet, out),
+        }
+    }
+
+    /// Seal each of the packets that `packet` is made of, or have them wait.
+    pub(super) fn emit(&mut self, now: Now, slot: u32, packet: &Superpacket<'_>, out: &mut Trains) {
+        let packets = packet.count();
         let Some(peer) = self.peers.get_mut(slot) else { return };
         let before = out.used();
-        let (sealed, outcome) = seal_each(peer, now, self.mtu, &packet, out);
+        let (sealed, outcome) = seal_each(peer, now, self.mtu, packet, &mut self.counters, out);
         if sealed > 0 {
             let bytes = out.used().saturating_sub(before);
             peer.timers.data_sent(now.mono);
@@ -60,7 +70,7 @@ impl Device {
         match outcome {
             Outcome::Sealed(_) => {}
             Outcome::NoRoom => add(&mut self.counters.drop_no_room, packets.saturating_sub(sealed)),
-            Outcome::Wait => self.stage_each(now, slot, &packet, sealed),
+            Outcome::Wait => self.stage_each(now, slot, packet, sealed),
         }
         self.settle(now, slot);
     }
@@ -185,7 +195,8 @@ impl Device {
                     &echo
                 }
             };
-            let padded = padded(packet.len(), self.mtu).max(packet.len());
+            let limit = peer.path.limit();
+            let padded = padded(packet.len(), limit.unwrap_or(self.mtu)).max(packet.len());
             let whole = padded.saturating_add(HEADROOM.saturating_add(TAG));
             let Some(region) = buffer.get_mut(..whole) else {
                 count(&mut self.counters.drop_no_room);
@@ -193,6 +204,7 @@ impl Device {
             };
             let to = region.iter_mut().skip(HEADROOM);
             to.zip(packet).for_each(|(to, from)| *to = *from);
+            announce(region, packet.len(), limit, &mut self.counters);
             let Outcome::Sealed(endpoint) = seal_for(peer, now, region, packet.len()) else { return None };
             peer.timers.data_sent(now.mono);
             if let Staged::Ping(token) = item {
@@ -210,8 +222,16 @@ impl Device {
 }
 
 /// Seal what `packet` is made of into `out`; how many went well, and why not more.
-fn seal_each(peer: &mut Peer, now: Now, mtu: usize, packet: &Superpacket<'_>, out: &mut Trains) -> (usize, Outcome) {
-    let id = peer.id;
+fn seal_each(
+    peer: &mut Peer,
+    now: Now,
+    mtu: usize,
+    packet: &Superpacket<'_>,
+    counters: &mut Counters,
+    out: &mut Trains,
+) -> (usize, Outcome) {
+    let (id, limit) = (peer.id, peer.path.limit());
+    let mtu = limit.unwrap_or(mtu);
     let Some(endpoint) = peer.endpoint else { return (0, Outcome::Wait) };
     let Some(session) = peer.keypairs.usable(now.mono) else { return (0, Outcome::Wait) };
     let lead = lead_for(&endpoint);
@@ -224,12 +244,22 @@ fn seal_each(peer: &mut Peer, now: Now, mtu: usize, packet: &Superpacket<'_>, ou
         let Some(len) = room.and_then(|room| packet.write(number, room)) else { return (number, Outcome::NoRoom) };
         let whole = padded(len, mtu).saturating_add(HEADROOM.saturating_add(TAG));
         let Some(region) = spare.get_mut(..whole) else { return (number, Outcome::NoRoom) };
+        announce(region, len, limit, counters);
         if !session.seal(region, len) {
             return (number, Outcome::NoRoom);
         }
         out.push(Some(id), endpoint, lead, whole);
     }
     (packet.count(), Outcome::Sealed(endpoint))
+}
+
+/// Where the path has a `limit`, TCP is told of it: in `region`, whose packet of `len` bytes is to be sealed.
+fn announce(region: &mut [u8], len: usize, limit: Option<usize>, counters: &mut Counters) {
+    let Some(limit) = limit else { return };
+    let packet = region.get_mut(HEADROOM..).and_then(|rest| rest.get_mut(..len));
+    if packet.is_some_and(|packet| mss::clamp(packet, limit)) {
+        count(&mut counters.mss_clamped);
+    }
 }
 
 /// Seal `region` (header, `len` bytes of packet, padding, tag) with the peer's current session.

@@ -62,13 +62,15 @@ pub(crate) struct Packet {
 }
 
 /// The internet header and those that follow it: what comes behind them, and where.
-struct Chain {
-    is_v4: bool,
+pub(crate) struct Chain {
+    pub(crate) is_v4: bool,
     source: u128,
     destination: u128,
-    protocol: u8,
-    at: usize,
-    fragment: Option<Fragment>,
+    pub(crate) protocol: u8,
+    pub(crate) at: usize,
+    pub(crate) fragment: Option<Fragment>,
+    /// An authentication header covers what follows: nobody on the way may change it (RFC 4302).
+    pub(crate) is_signed: bool,
 }
 
 /// Read a packet.
@@ -160,7 +162,11 @@ impl Chain {
     }
 }
 
-fn chain(packet: &[u8]) -> Result<Chain, Reason> {
+/// Follow the headers of a packet to the transport's.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn chain(packet: &[u8]) -> Result<Chain, Reason> {
     match packet.first().map(|first| first >> 4) {
         Some(4) => chain_v4(packet),
         Some(6) => chain_v6(packet),
@@ -184,6 +190,7 @@ fn chain_v4(packet: &[u8]) -> Result<Chain, Reason> {
             protocol: *header.get(9)?,
             at: length,
             fragment: (offset > 0 || more).then_some(Fragment { id: id.into(), offset }),
+            is_signed: false,
         })
     };
     fields().ok_or(Reason::Malformed)
@@ -215,6 +222,7 @@ fn chain_v6(packet: &[u8]) -> Result<Chain, Reason> {
         protocol: packet.get(6).copied().ok_or(Reason::Malformed)?,
         at: 40,
         fragment: None,
+        is_signed: false,
     };
     for number in 0..=HEADERS {
         let cut = if chain.fragment.is_some() { Reason::Fragment } else { Reason::Malformed };
@@ -236,6 +244,7 @@ fn chain_v6(packet: &[u8]) -> Result<Chain, Reason> {
             return Err(Reason::Headers);
         }
         let is_fragment = chain.protocol == 44;
+        chain.is_signed |= chain.protocol == 51;
         chain.protocol = header.first().copied().ok_or(cut)?;
         chain.at = chain.at.saturating_add(length);
         if is_fragment {

@@ -17,6 +17,7 @@ mod device;
 pub(crate) mod filter;
 mod handshakes;
 mod input;
+mod narrow;
 mod offload;
 mod pair;
 mod parsers;
@@ -51,6 +52,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("relay_server", relay::server),
     ("superpacket", offload::superpacket),
     ("merge", offload::merge),
+    ("narrow", narrow::narrow),
     ("filter_rules", filter::rules),
     ("filter_packet", filter::packet),
     ("filter_flows", filter::flows),

@@ -52,30 +52,30 @@ impl Transport {
 }
 
 /// Two bytes at `at`, big-endian.
-pub(super) fn word(bytes: &[u8], at: usize) -> Option<u16> {
+pub(crate) fn word(bytes: &[u8], at: usize) -> Option<u16> {
     bytes.get(at..)?.first_chunk().map(|field| u16::from_be_bytes(*field))
 }
 
 /// Four bytes at `at`, big-endian.
-pub(super) fn long(bytes: &[u8], at: usize) -> Option<u32> {
+pub(crate) fn long(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..)?.first_chunk().map(|field| u32::from_be_bytes(*field))
 }
 
 /// Replace the bytes at `at`; nothing happens where there are none.
-pub(super) fn put<const N: usize>(bytes: &mut [u8], at: usize, field: [u8; N]) {
+pub(crate) fn put<const N: usize>(bytes: &mut [u8], at: usize, field: [u8; N]) {
     if let Some(to) = bytes.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
         *to = field;
     }
 }
 
 /// Sizes are of packets, so they fit.
-pub(super) fn short(len: usize) -> u16 {
+pub(crate) fn short(len: usize) -> u16 {
     u16::try_from(len).unwrap_or(u16::MAX)
 }
 
 /// Write the lengths of a packet of `total` bytes into its IP header, which ends at `transport`; for IPv4 finish the
 /// header's checksum.
-pub(super) fn set_ip_length(packet: &mut [u8], is_v4: bool, transport: usize, total: usize) {
+pub(crate) fn set_ip_length(packet: &mut [u8], is_v4: bool, transport: usize, total: usize) {
     if !is_v4 {
         put(packet, 4, short(total.saturating_sub(40)).to_be_bytes());
         return;

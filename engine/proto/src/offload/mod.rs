@@ -6,7 +6,7 @@
 
 mod checksum;
 mod coalesce;
-mod headers;
+pub(crate) mod headers;
 mod split;
 mod virtio;
 

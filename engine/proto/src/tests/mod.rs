@@ -10,6 +10,7 @@
 mod ciphers;
 mod defence;
 mod gate;
+mod narrow;
 mod offload;
 mod pair;
 mod paths;

@@ -104,6 +104,7 @@ class UserspaceTunnel:
         engine.set_peer(number, peer.public_keys, peer.allowed, mode=Mode.MANAGED, transport=peer.transport)
         self._numbers[peer.identity] = number
         self._identities[number] = peer.identity
+        engine.set_path_mtu(number, peer.path_mtu)
         engine.set_gate(number, is_open=peer.gate_open)
         self._plans[peer.identity] = peer
 

@@ -1,0 +1,109 @@
+"""Packets that a peer's path does not carry, also those of a machine behind this one: TCP announces less from the
+start, senders are told what fits, the rest is cut (engine/proto/src/narrow). And what the kernel knows of a path.
+"""
+
+import os
+from collections.abc import Iterator
+from ipaddress import ip_address, ip_interface
+
+import pytest
+from tests.interop.engine import Engine
+from tests.interop.flow import Flow
+from tests.netlab.host import Host
+from tests.netlab.lab import Lab, LabUnavailable
+from tests.netlab.test_packet_filter import pings, reaches, reaching
+
+from warren.model.addresses import Endpoint
+from warren.model.keys import ExchangeKeyPair
+
+pytestmark = pytest.mark.netlab
+
+A, B, A6, B6 = "10.77.0.1", "10.77.0.2", "fd77::1", "fd77::2"
+NARROW, PORT = 1200, 5003
+LONG = 1300  # of a ping: more than a narrow path carries, less than the tunnel
+FLOW_BYTES, FLOW_BYTES_PER_S = 3_000_000, 4_000_000.0
+FILE_BYTES = 20_000_000
+
+
+class Forwarding:
+    """`behind` reaches `b` through `a`, whose engine forwards."""
+
+    def __init__(self, lab: Lab) -> None:
+        wan, lan = lab.switch(), lab.switch()
+        self.behind, self.host_a, self.host_b = lab.host("m", lan), lab.host("a", wan, lan), lab.host("b", wan)
+        keys = ExchangeKeyPair(os.urandom(32)), ExchangeKeyPair(os.urandom(32))
+        self.a, self.b = (
+            Engine(host, "warren%d", key.private_bytes().reveal())
+            for host, key in zip((self.host_a, self.host_b), keys, strict=True)
+        )
+        there = str(Endpoint(self.host_b.ip, self.b.port))
+        self.a.set_peer(keys[1].public, f"{B}/32,{B6}/128", endpoint=there)
+        self.b.set_peer(keys[0].public, f"{A}/32,{A6}/128,{lan.v4},{lan.v6}", mode="ROAM")
+        self.a.up(ip_interface(f"{A}/24"), ip_interface(f"{A6}/64"))
+        self.b.up(ip_interface(f"{B}/24"), ip_interface(f"{B6}/64"))
+        self.host_a.sysctls(("net/ipv4/ip_forward", "1"), ("net/ipv6/conf/all/forwarding", "1"))
+        gateway = self.host_a.interfaces["eth1"]
+        self.behind.ip_batch(f"route add 10.77.0.0/24 via {gateway.v4.ip}", f"route add fd77::/64 via {gateway.v6.ip}")
+        self.host_b.ip_batch(f"route add {lan.v4} dev {self.b.link}", f"route add {lan.v6} dev {self.b.link}")
+        reaching(self.host_b, "serve", str(PORT)).wait_for("serving", 10)
+        assert pings(self.behind, B)
+        assert pings(self.behind, B6)
+
+
+@pytest.fixture(scope="module")
+def forwarding(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forwarding]:
+    try:
+        lab = Lab(tmp_path_factory.mktemp("lab"))
+    except LabUnavailable as reason:
+        pytest.skip(str(reason))
+    with lab:
+        made = Forwarding(lab)
+        try:
+            yield made
+        finally:
+            made.a.end()
+            made.b.end()
+
+
+def path_mtu(host: Host, address: str) -> str:
+    """What the host learned, as `ip route get` says it; empty: nothing."""
+    words = host.run(["ip", "route", "get", address]).stdout.split()
+    return words[words.index("mtu") + 1] if "mtu" in words else ""
+
+
+def test_a_machine_behind_this_one_is_told_what_fits_and_its_packets_arrive(forwarding: Forwarding) -> None:
+    behind, a = forwarding.behind, forwarding.a
+    standing = Flow(behind, forwarding.host_b, ip_address(B), FLOW_BYTES, FLOW_BYTES_PER_S)
+    a.ask("set_path_mtu", NARROW)
+    before = a.ask("counters")
+    ping = ["ping", "-c1", "-W1", "-s", str(LONG)]
+    assert behind.run([*ping, "-M", "dont", B], check=False).returncode == 0, "cut on the way"
+    assert behind.run([*ping, "-M", "do", B], check=False).returncode != 0
+    assert path_mtu(behind, B) == str(NARROW)
+    behind.run([*ping, B6], check=False)
+    assert path_mtu(behind, B6) == "1280", "hosts believe in no less"
+    assert behind.run([*ping, B6], check=False).returncode == 0, "its pieces are cut again"
+    for address in (B, B6):
+        assert reaches(behind, "tcp", address, PORT, 200_000)
+        assert reaches(forwarding.host_a, "tcp", address, PORT, 200_000)
+    standing.finish()
+    after = a.ask("counters")
+    rise = {name: after[name] - before[name] for name in ("tx_too_big", "tx_fragmented", "mss_clamped")}
+    assert rise["tx_too_big"] >= 2, rise
+    assert rise["tx_fragmented"] >= 2, rise
+    assert rise["mss_clamped"] >= 4 * 2, "a SYN and its answer each"
+    a.ask("set_path_mtu", None)
+    behind.ip_batch("route flush cache")
+    assert behind.run([*ping, "-M", "do", B], check=False).returncode == 0, "the path was mended"
+
+
+def test_a_line_that_carries_less_than_the_tunnel_is_learned_of_the_kernel(forwarding: Forwarding) -> None:
+    a = forwarding.a
+    forwarding.host_a.ip_batch("link set eth0 mtu 1300")
+    before = a.ask("counters")
+    Flow(forwarding.host_a, forwarding.host_b, ip_address(B), FILE_BYTES).finish()
+    after = a.ask("counters")
+    assert after["tx_too_big"] > before["tx_too_big"]
+    assert path_mtu(forwarding.host_a, B) == str(1300 - 20 - 8 - 32)
+    assert after["drop_send_failed"] == before["drop_send_failed"], "what was on its way arrived all the same"
+    assert a.ask("offloads")["udp-send"] == "on"
