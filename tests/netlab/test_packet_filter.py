@@ -245,6 +245,11 @@ def test_a_policy_opens_what_it_says_and_why_knows_it(ruled: Ruled) -> None:
     assert counters["drop_filter_no_rule_out"] > 0
     assert counters["drop_filter_withdrawn"] > 0
     assert counters["flows_opened"] > 0
+    assert counters["flows_ended"] > 0
+    (cut,) = [flow for flow in ruled.why(a, "a", f"b:{OTHER}")[1]["flows"] if flow["end"] == "withdrawn"]
+    assert (cut["protocol"], cut["port"], cut["inward"]) == ("tcp", OTHER, False)
+    assert cut["tx_packets"] > 0
+    assert cut["rx_packets"] > 0
 
 
 def test_a_flow_is_cut_within_two_seconds_of_the_policy(ruled: Ruled) -> None:

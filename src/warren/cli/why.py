@@ -5,10 +5,10 @@ import time
 from warren.cli import output
 from warren.cli.daemon_call import local_client
 from warren.cli.grammar import Parsed, UsageError
-from warren.cli.units import show_duration
+from warren.cli.units import show_bytes, show_duration
 from warren.model.names import printable
 from warren.protocol.local.rights import WHY
-from warren.protocol.local.why import Drop, Step, Why, WhyRequest
+from warren.protocol.local.why import Drop, EndedFlow, Step, Why, WhyRequest
 
 _PROTOCOLS = ("tcp", "udp", "icmp")
 
@@ -57,6 +57,7 @@ def render(found: Why, now: float) -> list[str]:
     """Return the lines of an answer at `now` (Unix seconds)."""
     lines = [f"{step.name:<11} {_word(step)}{step.text}" for step in found.steps]
     lines += [_dropped(drop, now) for drop in found.drops]
+    lines += [_passed(flow, now) for flow in found.flows]
     verdict = "can reach" if found.reachable else "cannot reach"
     advice = f": {found.advice}" if found.advice else ""
     return [printable(line) for line in (*lines, f"{found.source} {verdict} {found.destination}{advice}")]
@@ -66,7 +67,18 @@ def _word(step: Step) -> str:
     return {True: "ok: ", False: "NO: ", None: "?   "}[step.ok]
 
 
+def _passed(flow: EndedFlow, now: float) -> str:
+    sizes = f"{show_bytes(flow.tx_bytes)} out, {show_bytes(flow.rx_bytes)} in"
+    ended = f"ended {show_duration(now - flow.last)} ago ({flow.end})"
+    what, way = _what(flow), "from there" if flow.inward else "to there"
+    return f"passed      {what} {way} by line {flow.line}: {sizes}, {ended}"
+
+
+def _what(one: Drop | EndedFlow) -> str:
+    return f"{one.protocol} to port {one.port}" if one.port else one.protocol
+
+
 def _dropped(drop: Drop, now: float) -> str:
-    what = f"{drop.protocol} to port {drop.port}" if drop.port else drop.protocol
+    what = _what(drop)
     way = "from there" if drop.inward else "to there"
     return f"dropped     {drop.packets} x {what} {way}, last {show_duration(now - drop.last)} ago: {drop.reason}"

@@ -40,6 +40,7 @@ from warren.node.control.portal import watch_portal
 from warren.node.control.proxy import DIRECT, Proxy
 from warren.node.dataplane.interface import PongReceived, Tunnel, TunnelFailed, TunnelSpec
 from warren.node.dataplane.relaying import RelayEvent
+from warren.node.flow_log import FlowLog
 from warren.node.heads import HeadWatch, own_heads
 from warren.node.health import Health
 from warren.node.host.pause import Pause
@@ -110,6 +111,7 @@ class Network:
         self.failure: WarrenError | None = None
         """Why the host could not be made as the map says, if so."""
         self.echoes = Echoes()
+        self.flows = FlowLog()
         self.book = EndpointBook(parts.store)
         self.tunnel: Tunnel | None = None
         self._changed = asyncio.Event()
@@ -226,6 +228,7 @@ class Network:
                 tasks.create_task(self._translators.run())
                 tasks.create_task(watch_silence(lambda: self.tunnel, self.prober))
                 tasks.create_task(self.portmap.run())
+                tasks.create_task(self.flows.run(lambda: self.tunnel))
                 tasks.create_task(self.rekeying.run())
                 tasks.create_task(watch_portal(self.link.place, lambda: not self._was_connected, self._note_portal))
         finally:

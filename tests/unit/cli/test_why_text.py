@@ -4,7 +4,7 @@ import pytest
 
 from warren.cli.grammar import UsageError
 from warren.cli.why import render, split_target
-from warren.protocol.local.why import Drop, Step, Why
+from warren.protocol.local.why import Drop, EndedFlow, Step, Why
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,15 @@ def test_each_step_is_ok_or_its_reason_and_one_thing_to_do_ends_it() -> None:
     ]
     assert lines[3].startswith("dropped     3 x tcp to port 22 from there, last ")
     assert lines[4] == "a cannot reach b: ask for a rule\\x1b[31m"
+
+
+def test_what_passed_is_told_with_its_size_its_rule_and_its_end() -> None:
+    flow = EndedFlow(
+        inward=False, protocol="tcp", port=443, line=3, end="closed", began=80.0, last=97.0,
+        rx_packets=3, rx_bytes=2048, tx_packets=2, tx_bytes=0,
+    )  # fmt: skip
+    lines = render(Why(source="a", destination="b", reachable=True, steps=(), flows=(flow,)), 100.0)
+    assert lines == [
+        "passed      tcp to port 443 to there by line 3: 0 out, 2 KiB in, ended 3 seconds ago (closed)",
+        "a can reach b",
+    ]

@@ -53,6 +53,8 @@ class MemoryTunnel:
         self.port = spec.port or next(self.ports)
         self.spec = spec
         self.sent: list[tuple[Hop, bytes]] = []
+        self.ended: list[Flow] = []
+        self.flows_lost = 0
         self.endpoints: dict[Identity, Hop | None] = {}
         self.expected: dict[bytes, float] = {}
         self.initiated: list[Identity] = []
@@ -127,7 +129,9 @@ class MemoryTunnel:
 
     def take_flows(self, most: int) -> tuple[list[Flow], int]:
         self._check()
-        return [], most * 0
+        taken, self.ended = self.ended[:most], self.ended[most:]
+        lost, self.flows_lost = self.flows_lost, 0
+        return taken, lost
 
     def set_relay(self, session: RelaySession) -> None:
         self._check()

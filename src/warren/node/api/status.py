@@ -105,7 +105,7 @@ def _network(network: Network) -> words.Network:
         expires=_expires(network),
         version_at=network.as_of,
         offloads=_offloads(network),
-        filter=_counters(network, "drop_filter_", "flows"),
+        filter=_counters(network, "drop_filter_", "flows") | network.flows.counters(),
         refused=_counters(network, "drop_probe_") | network.prober.refused.counters(),
         transport=network.parts.membership.transport,
     )

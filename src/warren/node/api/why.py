@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from warren.errors import Code, WarrenError
-from warren.limits import WHY_DROPS_MAX
+from warren.limits import WHY_DROPS_MAX, WHY_FLOWS_MAX
 from warren.model.names import printable
 from warren.node.api.http import Reply, Request
 from warren.node.api.ping import names_self, peers_named
@@ -21,7 +21,7 @@ from warren.node.network import Network
 from warren.policy.language import PROTOCOLS
 from warren.policy.language import parse as parse_policy
 from warren.policy.verdict import Verdict, allows, judge
-from warren.protocol.local.why import Drop, Step, Why, WhyRequest
+from warren.protocol.local.why import Drop, EndedFlow, Step, Why, WhyRequest
 from warren.trust.view import View
 
 Node = Peer | SelfNode
@@ -59,6 +59,7 @@ async def answer(scope: Scope, request: Request, reply: Reply) -> None:
             reachable=failed is None,
             steps=steps,
             drops=drops,
+            flows=tuple(_ended(flow) for flow in walk.flows()[:WHY_FLOWS_MAX]),
             advice=advice,
         )
     )
@@ -135,7 +136,19 @@ class _Walk:
         tunnel = self.network.tunnel
         if tunnel is None or not self.is_ours:
             return []
-        flows = tunnel.drops(self.other.identity)
+        return self._asked(tunnel.drops(self.other.identity))
+
+    def flows(self) -> list[Flow]:
+        """What passed between the two and ended, of what was asked about."""
+        tunnel = self.network.tunnel
+        if tunnel is None or not self.is_ours:
+            return []
+        self.network.flows.take(tunnel)
+        inward = isinstance(self.destination, SelfNode)
+        return [flow for flow in self._asked(self.network.flows.of(self.other.identity)) if flow.inward is inward]
+
+    def _asked(self, flows: list[Flow]) -> list[Flow]:
+        """Those of the protocol and port in question."""
         if self.wish.port is None:
             return flows
         numbers = (*PROTOCOLS[self.wish.protocol], 0)  # 0: headers that could not be read
@@ -234,6 +247,22 @@ def _drop(flow: Flow) -> Drop:
         reason=flow.reason,
         packets=flow.rx_packets + flow.tx_packets,
         last=flow.last_s,
+    )
+
+
+def _ended(flow: Flow) -> EndedFlow:
+    return EndedFlow(
+        inward=flow.inward,
+        protocol=_NUMBERS.get(flow.protocol, str(flow.protocol)),
+        port=flow.port,
+        line=flow.line,
+        end=flow.end,
+        began=flow.began_s,
+        last=flow.last_s,
+        rx_packets=flow.rx_packets,
+        rx_bytes=flow.rx_bytes,
+        tx_packets=flow.tx_packets,
+        tx_bytes=flow.tx_bytes,
     )
 
 

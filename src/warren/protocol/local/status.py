@@ -40,7 +40,7 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     offloads: dict[str, str] = {}
     """What the operating system does for this network's packets, by name: `on`, or why not."""
     filter: dict[str, int] = {}
-    """What the packet filter did: live and opened flows, and packets dropped by reason."""
+    """What the packet filter did: flows that live, were opened and ended, and packets dropped by reason."""
     refused: dict[str, int] = {}
     """Probes and signals in peers' names that were forged, replayed or too many, by reason."""
     transport: str = "auto"

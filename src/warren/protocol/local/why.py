@@ -1,4 +1,5 @@
-"""`POST /v1/why`: may A reach B, step by step, each with its reason; what was dropped between them; what to do."""
+"""`POST /v1/why`: may A reach B, step by step, each with its reason; what was dropped and what passed between
+them; what to do."""
 
 import msgspec
 
@@ -38,6 +39,26 @@ class Drop(msgspec.Struct, frozen=True, kw_only=True):
     last: float
 
 
+class EndedFlow(msgspec.Struct, frozen=True, kw_only=True):
+    """What passed between this machine and the other in one flow that ended. Times in Unix seconds, sizes in bytes.
+
+    `inward`: the other opened it, by the rule in `line` of the policy. `end`: closed, idle, withdrawn, evicted,
+    or that the peer is gone.
+    """
+
+    inward: bool
+    protocol: str
+    port: int
+    line: int
+    end: str
+    began: float
+    last: float
+    rx_packets: int
+    rx_bytes: int
+    tx_packets: int
+    tx_bytes: int
+
+
 class Why(msgspec.Struct, frozen=True, kw_only=True):
     """The answer. `advice` is one thing to do; empty where all is well."""
 
@@ -46,4 +67,5 @@ class Why(msgspec.Struct, frozen=True, kw_only=True):
     reachable: bool
     steps: tuple[Step, ...]
     drops: tuple[Drop, ...] = ()
+    flows: tuple[EndedFlow, ...] = ()
     advice: str = ""
