@@ -102,6 +102,24 @@ def test_wg_drives_a_device_that_speaks_with_a_stock_one(lab: Lab, wireguard_go:
     assert not device.reaches("10.77.0.2")
 
 
+def test_a_peer_on_this_link_alone_is_reached_and_a_link_may_get_another_name(lab: Lab) -> None:
+    lan = lab.switch()
+    ours, theirs = Device(lab.host("ours", lan), "wg0"), Device(lab.host("theirs", lan), "wg1")
+    ours.begin(PORT, "10.77.0.1/24")
+    theirs.begin(PORT, "10.77.0.2/24")
+    theirs.host.ip_batch("addr add fe80::2/64 dev eth0 nodad")
+    theirs.set("peer", text(ours.pair.public), "allowed-ips", "10.77.0.1/32")
+    peer, endpoint = text(theirs.pair.public), f"[fe80::2%eth0]:{PORT}"
+    ours.set("peer", peer, "allowed-ips", "10.77.0.2/32", "endpoint", endpoint)
+    until(lambda: ours.reaches("10.77.0.2"), "the peer answers on the link")
+    assert ours.dump()[1][2] == endpoint
+    ours.host.ip_batch("link set wg0 down", "link set wg0 name office", "link set office up")
+    ours.link = "office"
+    until(lambda: peer in ours.wg("show", "office", "peers", check=False), "wg finds it by its new name")
+    assert "wg0" not in ours.wg("show", "interfaces").split()
+    until(lambda: ours.reaches("10.77.0.2"), "it goes on")
+
+
 def test_a_mark_is_on_what_is_sent(lab: Lab) -> None:
     lan = lab.switch()
     device = Device(lab.host("ours", lan), "wg0")

@@ -25,6 +25,7 @@ MARK_MAX = 2**32 - 1
 Prefix = IPv4Network | IPv6Network
 
 _NUMBER = re.compile(r"[0-9]{1,10}|0x[0-9a-fA-F]{1,8}")
+_SCOPED = re.compile(r"(\[[0-9a-fA-F:.]{2,45})%([!-~]{1,15})(\]:[0-9]{1,5})")  # a link's name has up to 15 bytes
 _PREFIX = re.compile(r"[0-9a-fA-F:.]{2,45}(/[0-9]{1,3})?")  # no netmask, no scope
 
 
@@ -38,13 +39,17 @@ class UapiError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PeerChange:
-    """One section about a peer; None and empty: as it was. A preshared key of zeros is none, `keepalive_s` 0 is off."""
+    """One section about a peer; None and empty: as it was. A preshared key of zeros is none, `keepalive_s` 0 is off.
+
+    `scope`: the link of a link-local endpoint, by name or number, as it was written; empty: none was.
+    """
 
     public_key: bytes
     is_removed: bool = False
     must_exist: bool = False
     preshared_key: Secret[bytes] | None = None
     endpoint: Endpoint | None = None
+    scope: str = ""
     keepalive_s: int | None = None
     replaces_allowed: bool = False
     allowed: tuple[Prefix, ...] = ()
@@ -64,7 +69,9 @@ class DeviceChange:
 
 @dataclass(frozen=True, slots=True)
 class PeerState:
-    """What is told of a peer. Times are Unix seconds, None: never. `place` None: nowhere that has an address."""
+    """What is told of a peer. Times are Unix seconds, None: never. `place` None: nowhere that has an address; `scope`:
+    the link of a link-local one by name, empty: none.
+    """
 
     public_key: bytes
     preshared_key: Secret[bytes] | None
@@ -74,6 +81,7 @@ class PeerState:
     tx_bytes: int
     keepalive_s: int
     allowed: tuple[Prefix, ...]
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +146,7 @@ def show_device(device: DeviceState) -> Iterator[str]:
             yield f"preshared_key={peer.preshared_key.reveal().hex()}"
         yield "protocol_version=1"
         if peer.place is not None:
-            yield f"endpoint={peer.place}"
+            yield f"endpoint={_show_endpoint(peer.place, peer.scope)}"
         seconds, nanoseconds = divmod(round((peer.last_handshake_s or 0.0) * 1e9), 1_000_000_000)
         yield f"last_handshake_time_sec={seconds}"
         yield f"last_handshake_time_nsec={nanoseconds}"
@@ -189,7 +197,8 @@ def _peer_line(peer: PeerChange, key: str, value: str) -> PeerChange:  # noqa: P
         case "preshared_key":
             return replace(peer, preshared_key=Secret(parse_key(value)))
         case "endpoint":
-            return replace(peer, endpoint=_endpoint(value))
+            endpoint, scope = _endpoint(value)
+            return replace(peer, endpoint=endpoint, scope=scope)
         case "persistent_keepalive_interval":
             return replace(peer, keepalive_s=_number(value, KEEPALIVE_MAX_S))
         case "replace_allowed_ips":
@@ -215,11 +224,20 @@ def _true(text: str) -> None:
         raise UapiError(errno.EINVAL, "only `true` may be said here")
 
 
-def _endpoint(text: str) -> Endpoint:
+def _endpoint(text: str) -> tuple[Endpoint, str]:
+    """An endpoint and its scope, which means something for a link-local address alone (RFC 4007)."""
+    scoped = _SCOPED.fullmatch(text)
     try:
-        return parse_endpoint(text)
+        if scoped is None:
+            return parse_endpoint(text), ""
+        endpoint = parse_endpoint(scoped[1] + scoped[3])
     except WarrenError as error:
         raise UapiError(errno.EINVAL, str(error)) from None
+    return endpoint, scoped[2] if endpoint.address.is_link_local else ""
+
+
+def _show_endpoint(endpoint: Endpoint, scope: str) -> str:
+    return f"[{endpoint.address}%{scope}]:{endpoint.port}" if scope else str(endpoint)
 
 
 def _prefix(text: str) -> Prefix:

@@ -116,3 +116,31 @@ def test_an_answer_is_what_wg_reads() -> None:
 def test_lines_of_any_kind_are_read_or_refused(lines: list[str]) -> None:
     with contextlib.suppress(UapiError):
         assert parse_set([PEER, *lines]).peers[0].public_key == KEY
+
+
+@pytest.mark.parametrize(
+    ("text", "endpoint", "scope"),
+    [
+        ("[fe80::1%eth0]:51820", "[fe80::1]:51820", "eth0"),
+        ("[fe80::1%7]:51820", "[fe80::1]:51820", "7"),
+        ("[fe80::1]:51820", "[fe80::1]:51820", ""),
+        ("[2001:db8::1%eth0]:51820", "[2001:db8::1]:51820", ""),
+    ],
+)
+def test_a_link_local_endpoint_names_its_link(text: str, endpoint: str, scope: str) -> None:
+    (peer,) = parse_set([f"public_key={KEY.hex()}", f"endpoint={text}"]).peers
+    assert (peer.endpoint, peer.scope) == (parse_endpoint(endpoint), scope)
+
+
+@pytest.mark.parametrize(
+    "text", ["[fe80::1%]:1", "[fe80::1%a b]:1", "[fe80::1%16-letters------]:1", "192.0.2.1%eth0:1"]
+)
+def test_what_can_be_no_link_is_refused(text: str) -> None:
+    with pytest.raises(UapiError) as refused:
+        parse_set([f"public_key={KEY.hex()}", f"endpoint={text}"])
+    assert refused.value.errno == errno.EINVAL
+
+
+def test_the_link_of_a_link_local_place_is_shown() -> None:
+    peer = PeerState(KEY, None, parse_endpoint("[fe80::1]:7"), None, 0, 0, 0, (), "eth0")
+    assert "endpoint=[fe80::1%eth0]:7" in show_device(DeviceState(None, 1, 0, (peer,)))

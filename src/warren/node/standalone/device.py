@@ -20,6 +20,16 @@ from warren.wire.uapi import DeviceChange, DeviceState, PeerChange, PeerState, P
 NO_KEY = Secret(bytes(KEY_BYTES))  # how the protocol says that there is none
 
 
+class Links(Protocol):
+    """The links of this host, by number and name."""
+
+    def number(self, name: str) -> int | None:
+        """Of the link of that name; None: there is none."""
+
+    def name(self, number: int) -> str:
+        """Of the link of that number; the number itself where it is gone."""
+
+
 class Engine(Protocol):
     """What a device needs of `engine.tunnel.Tunnel`."""
 
@@ -39,7 +49,7 @@ class Engine(Protocol):
     def set_peers(self, peers: Iterable[PeerSetting]) -> None:
         """Add or change peers."""
 
-    def set_endpoint(self, peer: PeerNumber, place: Hop | None) -> None:
+    def set_endpoint(self, peer: PeerNumber, place: Hop | None, *, scope: int = 0) -> None:
         """Where to send."""
 
     def remove_peer(self, peer: PeerNumber) -> None:
@@ -56,6 +66,7 @@ class _Peer:
     number: PeerNumber
     preshared_key: Secret[bytes] | None = None
     endpoint: Endpoint | None = None
+    scope: int = 0
     keepalive_s: int = 0
     allowed: dict[Prefix, None] = field(default_factory=dict)
     in_engine: bool = False
@@ -64,9 +75,10 @@ class _Peer:
 class Device:
     """The configuration of one device. Calls wait for the engine's worker only (milliseconds)."""
 
-    def __init__(self, engine: Engine, draw_key: Callable[[], ExchangeKeyPair]) -> None:
+    def __init__(self, engine: Engine, draw_key: Callable[[], ExchangeKeyPair], links: Links) -> None:
         """`draw_key` makes the key that the engine holds while the user has set none."""
         self._engine = engine
+        self._links = links
         self._draw_key = draw_key
         self._key: ExchangeKeyPair | None = None
         self._mark = 0
@@ -139,9 +151,9 @@ class Device:
         if change.preshared_key is not None:
             peer.preshared_key = change.preshared_key if change.preshared_key != NO_KEY else None
         if change.endpoint is not None:
-            peer.endpoint = change.endpoint
+            peer.endpoint, peer.scope = change.endpoint, self._scope(change.scope)
             if peer.in_engine:
-                self._engine.set_endpoint(peer.number, change.endpoint)
+                self._engine.set_endpoint(peer.number, change.endpoint, scope=peer.scope)
         if change.keepalive_s is not None:
             peer.keepalive_s = change.keepalive_s
         if change.replaces_allowed:
@@ -170,7 +182,7 @@ class Device:
 
     def _withdraw(self, peer: _Peer) -> None:
         if peer.in_engine:
-            peer.endpoint = self._place(peer)
+            peer.endpoint, peer.scope = self._place(peer)
             self._engine.remove_peer(peer.number)
             peer.in_engine = False
 
@@ -200,7 +212,7 @@ class Device:
         if not peer.in_engine:
             peer.in_engine = True
             if peer.endpoint is not None:
-                self._engine.set_endpoint(peer.number, peer.endpoint)
+                self._engine.set_endpoint(peer.number, peer.endpoint, scope=peer.scope)
 
     def _setting(self, key: bytes, peer: _Peer) -> PeerSetting:
         return PeerSetting(
@@ -215,20 +227,29 @@ class Device:
 
     def _peer_state(self, key: bytes, peer: _Peer) -> PeerState:
         stats = self._engine.peer_stats(peer.number) if peer.in_engine else None
+        place, scope = self._place(peer)
         return PeerState(
             public_key=key,
             preshared_key=peer.preshared_key,
-            place=self._place(peer),
+            place=place,
             last_handshake_s=stats.last_handshake_s if stats else None,
             rx_bytes=stats.rx_bytes if stats else 0,
             tx_bytes=stats.tx_bytes if stats else 0,
             keepalive_s=peer.keepalive_s,
             allowed=tuple(peer.allowed),
+            scope=self._links.name(scope) if scope else "",
         )
 
-    def _place(self, peer: _Peer) -> Endpoint | None:
-        """Where it is heard from, or was said to be."""
+    def _scope(self, text: str) -> int:
+        """The number of the link that was named, 0 where none was."""
+        number = self._links.number(text) if text else 0
+        if number is None:
+            raise UapiError(errno.ENODEV, f"there is no link {text}")
+        return number
+
+    def _place(self, peer: _Peer) -> tuple[Endpoint | None, int]:
+        """Where it is heard from, or was said to be, and on which link."""
         if not peer.in_engine:
-            return peer.endpoint
-        place = self._engine.peer_stats(peer.number).place
-        return place if isinstance(place, Endpoint) else None
+            return peer.endpoint, peer.scope
+        stats = self._engine.peer_stats(peer.number)
+        return (stats.place, stats.scope) if isinstance(stats.place, Endpoint) else (None, 0)

@@ -1,7 +1,7 @@
-"""A stand-alone device while it lives: engine, control socket, and the two things that happen to its link.
+"""A stand-alone device while it lives: engine, control socket, and what happens to its link.
 
 Decides nothing about configurations. A link that was deleted ends the device; an MTU that was changed (`wg-quick` does)
-is told to the engine, which pads packets up to it.
+is told to the engine, which pads packets up to it; one that was renamed is found under its new name.
 """
 
 import asyncio
@@ -41,11 +41,13 @@ async def run(link: str, ended: asyncio.Event) -> AsyncIterator[Path]:
     WarrenError for a name that is taken or rights that are missing; afterwards nothing is left.
     """
     with _open(link) as engine:
-        device = Device(engine, _draw_key)
-        async with serve(engine.link, device.state, device.change) as path:  # `wg%d`: the kernel chose
+        device = Device(engine, _draw_key, _HostLinks())
+        async with contextlib.AsyncExitStack() as serving:
+            # `wg%d`: the kernel chose
+            path = await serving.enter_async_context(serve(engine.link, device.state, device.change))
             loop = asyncio.get_running_loop()
             loop.add_reader(engine.event_fd, _take_events, engine, ended)
-            following = asyncio.create_task(_follow_mtu(engine))
+            following = asyncio.create_task(_follow_link(engine, device, serving))
             try:
                 yield path
             finally:
@@ -79,10 +81,16 @@ def _take_events(engine: Tunnel, ended: asyncio.Event) -> None:
             ended.set()
 
 
-async def _follow_mtu(engine: Tunnel) -> None:
-    known = MTU_DEFAULT
+async def _follow_link(engine: Tunnel, device: Device, serving: contextlib.AsyncExitStack) -> None:
+    """`serving` holds the control socket; the link's number stays what it is, whatever its name."""
+    links, known, name = _HostLinks(), MTU_DEFAULT, engine.link
+    number = links.number(name)
     async for _ in host_changes():
-        mtu = _mtu_of(engine.link)
+        now = links.name(number) if number is not None else name
+        if now != name and links.number(now) == number and await _serve_as(now, device, serving):
+            log.info("the link has another name", link=now)
+            name = now
+        mtu = _mtu_of(name)
         if mtu is None or mtu == known:
             continue
         known = mtu
@@ -92,6 +100,35 @@ async def _follow_mtu(engine: Tunnel) -> None:
             log.warning("the link's MTU cannot be followed", mtu=mtu, reason=str(error))
         except ClosedError:
             return
+
+
+async def _serve_as(link: str, device: Device, serving: contextlib.AsyncExitStack) -> bool:
+    """Answer under this name instead; False, and nothing changed, where another program does."""
+    before = serving.pop_all()
+    try:
+        await serving.enter_async_context(serve(link, device.state, device.change))
+    except (WarrenError, OSError) as error:
+        serving.push_async_callback(before.aclose)
+        log.warning("the link's new name has a control socket already", link=link, reason=str(error))
+        return False
+    await before.aclose()
+    return True
+
+
+class _HostLinks:
+    """`device.Links` of the kernel (if_nametoindex(3))."""
+
+    def number(self, name: str) -> int | None:
+        try:
+            return int(name) % (1 << 32) if name.isdecimal() else socket.if_nametoindex(name)
+        except OSError:
+            return None
+
+    def name(self, number: int) -> str:
+        try:
+            return socket.if_indextoname(number)
+        except OSError:
+            return str(number)
 
 
 def _mtu_of(link: str) -> int | None:

@@ -29,6 +29,7 @@ class Engine:
         self.keys: tuple[ExchangeKeyPair, ...] = (SPARE,)
         self.peers: dict[int, PeerSetting] = {}
         self.places: dict[int, Hop | None] = {}
+        self.scopes: dict[int, int] = {}
 
     def set_keys(self, keys: tuple[ExchangeKeyPair, ...]) -> None:
         self.keys = keys
@@ -47,9 +48,9 @@ class Engine:
                 raise InvalidError("of low order")
             self.peers[peer.peer] = peer
 
-    def set_endpoint(self, peer: PeerNumber, place: Hop | None) -> None:
+    def set_endpoint(self, peer: PeerNumber, place: Hop | None, *, scope: int = 0) -> None:
         assert peer in self.peers
-        self.places[peer] = place
+        self.places[peer], self.scopes[peer] = place, scope
 
     def remove_peer(self, peer: PeerNumber) -> None:
         del self.peers[peer]
@@ -59,10 +60,21 @@ class Engine:
         if self.is_gone:
             raise ClosedError(errno.EBADF, "closed")
         place = self.places.get(peer)
-        return PeerStats(1, 2, 3.0, None, session_alive=True, place=place if isinstance(place, Endpoint) else None)
+        place = place if isinstance(place, Endpoint) else None
+        return PeerStats(1, 2, 3.0, None, session_alive=True, place=place, scope=self.scopes.get(peer, 0))
 
     def allowed(self) -> dict[bytes, list[str]]:
         return {peer.public_keys[0]: [str(prefix) for prefix in peer.allowed] for peer in self.peers.values()}
+
+
+class Links:
+    """One link, eth0, with the number 4."""
+
+    def number(self, name: str) -> int | None:
+        return {"eth0": 4, "4": 4}.get(name)
+
+    def name(self, number: int) -> str:
+        return {4: "eth0"}[number]
 
 
 class Told:
@@ -70,7 +82,7 @@ class Told:
 
     def __init__(self, *, with_key: bool = True) -> None:
         self.engine = Engine()
-        self.device = Device(self.engine, lambda: SPARE)
+        self.device = Device(self.engine, lambda: SPARE, Links())
         if with_key:
             self.set(f"private_key={OWN.private_bytes().reveal().hex()}")
 
@@ -175,3 +187,19 @@ def test_a_key_that_gives_no_secret_is_refused_and_its_neighbours_are_held() -> 
     assert list(told.engine.places.values()) == [parse_endpoint(PLACE)]
     told.set(of(A), "remove=true", of(B), "remove=true")
     assert told.engine.peers == {}
+
+
+def test_a_link_local_peer_is_on_the_link_that_was_named() -> None:
+    told = Told()
+    told.set(of(A), "endpoint=[fe80::1%eth0]:51820", of(B), "endpoint=[fe80::2%4]:51820")
+    assert list(told.engine.scopes.values()) == [4, 4]
+    assert [(str(peer.place), peer.scope) for peer in told.device.state().peers] == [
+        ("[fe80::1]:51820", "eth0"),
+        ("[fe80::2]:51820", "eth0"),
+    ]
+    told.set(of(A), "endpoint=[2001:db8::1%eth0]:51820")
+    assert told.engine.scopes[1] == 0, "a scope means nothing there"
+    with pytest.raises(UapiError) as refused:
+        told.set(of(B), "endpoint=[fe80::2%eth9]:51820")
+    assert refused.value.errno == errno.ENODEV
+    assert told.engine.scopes[2] == 4
