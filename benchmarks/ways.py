@@ -70,7 +70,7 @@ class Ways:
                 print(f"left out: {rival.name}: {error}")
             else:
                 self.all[rival.name] = partial(self._stock, program)
-        self.all |= {"warren": self._engine, AES: self._engine_aes}
+        self.all |= {"warren": self.engine, AES: partial(self.engine, "chooses-aes")}
 
     def _way(self, address: IPv4Address, back_address: IPv4Address) -> Way:
         return Way(self._left, self._right, address, back_address, frozenset(self._left.pids() | self._right.pids()))
@@ -97,7 +97,8 @@ class Ways:
             self._right.end()
 
     @contextmanager
-    def _engine(self, transport: str = "wireguard") -> Iterator[Way]:
+    def engine(self, transport: str = "wireguard", prepare: Callable[[Engine], None] | None = None) -> Iterator[Way]:
+        """Our engine at both ends; `prepare` is done to each before it carries anything."""
         keys = ExchangeKeyPair(os.urandom(32)), ExchangeKeyPair(os.urandom(32))
         hosts = (self._left, self._right)
         with ExitStack() as stack:
@@ -109,7 +110,6 @@ class Ways:
             for end, address, peer, place in zip(ends, (LEFT, RIGHT), reversed(keys), places, strict=True):
                 end.set_peer(peer.public, str(address.network), endpoint=str(place), transport=transport)
                 end.up(address)
+                if prepare is not None:
+                    prepare(end)
             yield self._way(RIGHT.ip, LEFT.ip)
-
-    def _engine_aes(self) -> AbstractContextManager[Way]:
-        return self._engine("chooses-aes")
