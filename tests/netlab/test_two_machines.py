@@ -209,6 +209,14 @@ def test_a_machine_that_loses_its_address_is_followed_to_the_other(two: Two) -> 
     assert two.b.status()["peers"][0]["path"]["endpoint"].startswith(f"[{two.a.host.ip6}]")
 
 
+def test_two_that_say_down_at_once_are_both_told_that_it_is_off(two: Two) -> None:
+    two.join()
+    for _ in range(3):
+        ending = [two.a.start("down") for _ in range(4)]
+        assert [one.wait(30) for one in ending] == [0] * 4
+        two.a.run("up")
+
+
 def test_down_leaves_the_host_as_it_was(two: Two) -> None:
     before = {machine: machine.host.snapshot() for machine in (two.a, two.b)}
     two.join()
@@ -234,8 +242,10 @@ def test_up_is_idempotent_and_keeps_who_this_machine_is(two: Two) -> None:
 
 def test_up_says_what_it_cannot_change_and_refuses_what_it_cannot_mean(two: Two) -> None:
     two.join()
-    kept = two.a.run("up", "--server", two.server.url, "--tag", "ci")
-    assert "the tags stay none" in kept.stderr
+    for asked, stays in ((("--tag", "ci"), "tags in default are none"), (("--hostname", "z"), "this machine is 'a'")):
+        code, said = refused(two.a, "--server", two.server.url, *asked)
+        assert (code, "E_CONFLICT" in said, stays in said) == (1, True, True), said
+    two.a.run("up", "--server", two.server.url, "--hostname", "a")
     code, said = refused(two.a, "--network", "nosuch")
     assert (code, "E_NETWORK_UNKNOWN" in said) == (1, True)
     elsewhere: list[str | Path] = [WARREN, "up", "--state", two.a.state / "other", "--socket", two.a.socket]

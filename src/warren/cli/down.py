@@ -7,7 +7,7 @@ from warren.cli.grammar import Parsed
 from warren.cli.places import is_folder, places
 from warren.client import process
 from warren.client.local import LocalClient
-from warren.client.process import has_died, wait_until_ended
+from warren.client.process import wait_until_ended
 from warren.errors import Code, WarrenError
 from warren.model.names import printable
 from warren.protocol.local.down import DownResult, LeaveRequest, LeaveResult, Undone
@@ -25,9 +25,9 @@ def down(parsed: Parsed) -> int:
     try:
         result = client.post(DOWN, None, DownResult)
     except WarrenError as error:
-        if error.code is Code.DAEMON_UNREACHABLE and has_died(client):
-            return _clean_up(parsed, client)
-        raise
+        if error.code is not Code.DAEMON_UNREACHABLE:
+            raise
+        return _gone(parsed, client, error)
     if not wait_until_ended(result.pid):
         raise WarrenError(Code.INTERNAL, f"the daemon (process {result.pid}) does not end", "see STATE/daemon.log")
     if parsed.is_on("json"):
@@ -40,6 +40,18 @@ def down(parsed: Parsed) -> int:
     return output.DONE
 
 
+def _gone(parsed: Parsed, client: LocalClient, error: WarrenError) -> int:
+    """The daemon went away while it was asked: another `down` was quicker (it takes its socket with it), or it was
+    killed. Raises the error where it is still there."""
+    ended = client.asked_pid == 0 or wait_until_ended(client.asked_pid)
+    if ended and not client.is_there():
+        output.note("already off: another `warren down` was quicker")
+        return output.DONE
+    if client.asked_pid != 0 and ended:
+        return _clean_up(parsed, client)
+    raise error
+
+
 def undo(parsed: Parsed) -> int:
     """Undo what a killed daemon left on this host; what is wanted stays wanted. Harmless where nothing was left."""
     place = places(parsed)
@@ -49,6 +61,9 @@ def undo(parsed: Parsed) -> int:
 
 def _clean_up(parsed: Parsed, client: LocalClient) -> int:
     """Be off where the daemon was killed: by its journal, as root; others get a WarrenError that says how."""
+    if not client.is_there():
+        output.note("already off: another `warren down` was quicker")
+        return output.DONE
     state = places(parsed).state
     if not process.may_undo() or not is_folder(state):
         raise _killed(client)

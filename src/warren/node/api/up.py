@@ -56,6 +56,9 @@ async def answer(scope: Scope, request: Request, reply: Reply) -> None:
     deadline = loop.time() + wish.timeout_s
     scope.roster.load()
     networks, joined = await _networks(scope, wish, reply)
+    for network in networks:
+        if network is not joined:
+            _refuse_what_stays(network, wish)
     try:
         await _set_wishes(scope, wish, networks)
         await scope.set_wanted(up=True, operator_uid=wish.operator_uid)
@@ -246,16 +249,28 @@ def _refused_warning(network: Network) -> str:
     return f"{network.name}: {state.reason}: `warren leave`, and join anew with a key"
 
 
+def _refuse_what_stays(network: Network, wish: _Wish) -> None:
+    """WarrenError CONFLICT where a network that this machine is in already says otherwise than what was asked for: a
+    script that sets a name or a tag has to hear that it did not. The same words as at the join are no change: a key may
+    give more tags than were asked for, and a network another name where one was taken."""
+    me = network.parts.membership
+    member = network.held.view.members.get(network.me) if network.held is not None else None
+    if member is None or network.map is None:
+        return  # it is not known yet what is so
+    name, tags = network.map.me.name, member.membership.tags
+    if wish.hostname is not None and wish.hostname not in {name, me.hostname}:
+        what = f"this machine is '{name}' in {network.name}, and a member keeps its name"
+    elif not set(wish.entry.tags) <= {*tags, *me.tags}:
+        what = f"this machine's tags in {network.name} are {', '.join(tags) or 'none'}, and a member keeps its tags"
+    elif wish.entry.ephemeral and not me.ephemeral:
+        what = f"this machine is a lasting member of {network.name}"
+    else:
+        return
+    raise WarrenError(Code.CONFLICT, what, "leave and join anew to change it: warren leave, then warren up with a key")
+
+
 def _kept_warning(network: Network, wish: _Wish) -> str:
-    """What was asked for and cannot be changed in a network that this machine is in already."""
-    me, change = network.parts.membership, "leave and join anew to change"
-    name = network.map.me.name if network.map is not None else me.hostname
-    if wish.hostname is not None and wish.hostname != name:
-        return f"{network.name}: this machine stays '{name}'; {change} the name"
+    """What was asked for and counts later."""
     if wish.port is not None and network.tunnel is not None and network.tunnel.port != wish.port:
         return f"{network.name}: the port stays {network.tunnel.port} until `warren down` and `warren up`"
-    if wish.entry.tags and set(wish.entry.tags) != set(me.tags):
-        return f"{network.name}: the tags stay {', '.join(me.tags) or 'none'}; {change} them"
-    if wish.entry.ephemeral and not me.ephemeral:
-        return f"{network.name}: this machine stays a lasting member; {change} that"
     return ""

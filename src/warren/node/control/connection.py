@@ -239,7 +239,9 @@ async def _connect(place: ServerPlace, context: ssl.SSLContext | None) -> Client
 
 
 async def _reaching(place: ServerPlace, attempt: Callable[[], Awaitable[ClientConnection]]) -> ClientConnection:
-    """Every way to fail becomes one error with the reason, but for the certificate's, which has a second try."""
+    """Every way to fail becomes one error with the reason, and the proxy on the way; but for the certificate's, which
+    has a second try."""
+    way = f" through the proxy {place.shown_proxy}" if place.proxy else ""
     try:
         return await attempt()
     except ssl.SSLCertVerificationError:
@@ -248,18 +250,18 @@ async def _reaching(place: ServerPlace, attempt: Callable[[], Awaitable[ClientCo
         status, headers = error.response.status_code, error.response.headers
         asked = headers.get("Retry-After", "")
         retry_after_s = min(float(asked), 3600.0) if asked.isascii() and asked.isdigit() else 0.0
-        text = f"{place.url} answered with HTTP status {status}"
+        text = f"{place.url} answered with HTTP status {status}{way}"
         raise UnreachableError(text, "is it the URL of a Warren server?", retry_after_s) from error
     except ssl.SSLError as error:
-        raise UnreachableError(f"{place.url} does not speak TLS as it should: {error.reason}") from error
+        raise UnreachableError(f"{place.url} does not speak TLS as it should{way}: {error.reason}") from error
     except ProxyError as error:
-        raise UnreachableError(f"{place.url} cannot be reached through the proxy: {error}") from error
+        raise UnreachableError(f"{place.url} cannot be reached{way}: {error}") from error
     except (InvalidHandshake, InvalidURI, EOFError) as error:
-        raise UnreachableError(f"{place.url} does not answer like a Warren server") from error
+        raise UnreachableError(f"{place.url} does not answer like a Warren server{way}") from error
     except TimeoutError as error:
-        raise UnreachableError(f"{place.url} did not answer in time") from error
+        raise UnreachableError(f"{place.url} did not answer in time{way}") from error
     except OSError as error:
-        raise UnreachableError(f"{place.url} cannot be reached: {_reason(error)}") from error
+        raise UnreachableError(f"{place.url} cannot be reached{way}: {_reason(error)}") from error
 
 
 def _reason(error: OSError) -> str:

@@ -42,6 +42,11 @@ class ServerPlace:
         return replace(self, proxy=proxy.of(self.host))
 
     @property
+    def shown_proxy(self) -> str:
+        """The proxy on the way, for people: without its password."""
+        return Proxy(self.proxy).shown
+
+    @property
     def is_loopback(self) -> bool:
         """Whether it is this machine, so that nothing between could listen."""
         try:

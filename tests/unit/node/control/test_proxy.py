@@ -3,6 +3,7 @@
 import pytest
 
 from warren.errors import Code, WarrenError
+from warren.node.control import connection
 from warren.node.control.place import parse_server
 from warren.node.control.proxy import DIRECT, parse_proxy
 
@@ -58,3 +59,11 @@ def test_what_is_no_http_proxy_is_refused(text: str) -> None:
     with pytest.raises(WarrenError) as refused:
         parse_proxy(text)
     assert refused.value.code is Code.INVALID_CONFIG
+
+
+async def test_who_fails_behind_a_proxy_names_it_without_its_password() -> None:
+    place = parse_server("http://192.0.2.1:8443").through(parse_proxy("http://me:secret@127.0.0.1:1"))
+    with pytest.raises(connection.UnreachableError) as caught:
+        await connection._reaching(place, lambda: connection._connect(place, None))
+    assert "through the proxy http://127.0.0.1:1:" in str(caught.value)
+    assert "secret" not in str(caught.value)
