@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tests.server.browser import Browser
@@ -113,6 +114,17 @@ async def test_an_invitation_that_is_accepted_and_withdrawn_at_once_is_one_of_bo
         is_in = any(answer.get("state") == "in" for _, answer in answers)
         assert (lab.networks_of(lab.alice) == [lab.name]) == is_in
         lab.owner.call("DELETE", f"{lab.at}/invitations/{lab.alice.name}")
+
+
+def test_of_fifty_that_accept_one_invitation_at_once_one_is_let_in(server: RunningServer) -> None:
+    lab = Lab(server)
+    lab.owner.call("POST", f"{lab.at}/invitations", {"user": lab.alice.name})
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(lambda _: lab.alice.call("POST", f"{API}/invitations/{lab.name}"), range(50)))
+    assert sorted(status for status, _ in answers) == [200] + [404] * 49
+    path = ("networks", lab.name, "audit")
+    log = server.rest.get(*path, kind=AuditPage, query={"action": "person.in"}).entries
+    assert [one.subject for one in log] == [lab.alice.user.id]
 
 
 def test_the_accounts_page_shows_them_and_answers_without_script(server: RunningServer) -> None:

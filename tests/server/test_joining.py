@@ -24,7 +24,8 @@ def _server(on_each_database: RunningServer) -> RunningServer:
 
 def key_of(server: RunningServer, key: str) -> Key:
     wanted = admission_key.parse(key).id
-    return next(one for one in server.rest.get("networks", "default", "keys", kind=Keys).keys if one.id == wanted)
+    pages = server.rest.pages("networks", "default", "keys", kind=Keys)
+    return next(one for page in pages for one in page.keys if one.id == wanted)
 
 
 async def test_a_node_joins_and_believes_what_it_was_told(server: RunningServer) -> None:
@@ -75,6 +76,19 @@ async def test_a_reusable_key_admits_many(server: RunningServer) -> None:
         async with node:
             assert await node.join(key, f"fleet{number}") is None
     assert (key_of(server, key).state, key_of(server, key).uses) == ("live", 3)
+
+
+async def test_a_key_for_three_admits_three_and_is_used_up_then(server: RunningServer) -> None:
+    key = server.create_key(uses=3)
+    for number in range(3):
+        async with TestNode(server.node_url) as node:
+            assert await node.join(key, f"of-three{number}") is None
+            await node.leave()  # a place that was used stays used
+    async with TestNode(server.node_url) as node:
+        refused = await node.join(key, "fourth")
+    assert refused is not None
+    assert refused.code is Code.KEY_USED
+    assert (key_of(server, key).state, key_of(server, key).uses) == ("used", 3)
 
 
 async def test_an_expired_key_admits_nobody(server: RunningServer) -> None:

@@ -13,7 +13,7 @@ from tests.server.lying_provider import LyingProvider
 from tests.server.running import RunningServer
 
 from warren.limits import PROVIDER_ANSWER_MAX_BYTES
-from warren.protocol.rest.users import Users
+from warren.protocol.rest.users import User, UserCreate, Users
 
 ENTRY = """
 [[provider]]
@@ -190,6 +190,32 @@ def test_the_same_mail_address_at_another_provider_is_another_account(place: Pla
     found = [one for one in place.server.rest.get("users", kind=Users).users if one.name == "twin@corp.example"]
     assert {(one.issuer, one.subject) for one in found} == {(place.one.issuer, "twin"), (place.two.issuer, "twin")}
     assert len({one.id for one in found}) == 2
+
+
+def test_a_local_user_of_that_mail_address_is_nobody_that_a_provider_can_vouch_for(place: Place) -> None:
+    """Linking by mail: the server's admin here is called as somebody at a provider calls themselves."""
+    admin = UserCreate(name="boss@corp.example", password="words that nobody joins", admin=True)
+    local = place.server.rest.post("users", body=admin, kind=User)
+    browser, asked = place.begin()
+    place.one.claims = place.claims(asked, sub="impostor", email="boss@corp.example")
+    place.one.header = {"alg": "ES256"}
+    assert back(browser, asked).status == 303
+    found = {one.id: one for one in place.server.rest.get("users", kind=Users).users if one.name == local.name}
+    assert len(found) == 2
+    (impostor,) = (one for one in found.values() if one.id != local.id)
+    assert (impostor.issuer, impostor.subject, impostor.admin) == (place.one.issuer, "impostor", False)
+    assert (found[local.id].issuer, found[local.id].admin) == ("local", True)
+
+
+@pytest.mark.parametrize("wished", ["https://evil.example", "//evil.example", "/\\evil.example", "/first/x"])
+def test_nobody_is_sent_elsewhere_after_a_provider(place: Place, wished: str) -> None:
+    browser = Browser(place.server.url)
+    page = browser.post("/sign-on/with/one", {"next": wished})
+    url = page.text.partition('content="0;url=')[2].partition('"')[0].replace("&amp;", "&")
+    asked = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+    assert asked["redirect_uri"].startswith(place.server.url)
+    place.one.claims, place.one.header = place.claims(asked), {"alg": "ES256"}
+    assert back(browser, asked).location == "/account"
 
 
 def test_no_private_address_is_asked_unless_that_was_configured(place: Place) -> None:

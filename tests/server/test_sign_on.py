@@ -9,11 +9,13 @@ import pytest
 from tests.server.browser import Browser
 from tests.server.running import RunningServer
 from tests.server.test_accounts import PASSWORD, Person
+from tests.server.test_rest import approved_routes, public
 
 from warren.client.rest import RestClient
 from warren.errors import Code, WarrenError
 from warren.limits import DEVICE_REQUESTS_AN_ADDRESS_MAX
 from warren.model.keys import Secret, SigningKeyPair
+from warren.protocol.rest.audit import AuditPage
 from warren.protocol.rest.device import DeviceAsk, DeviceAsked, DevicePoll, DevicePolled
 from warren.protocol.rest.keys import Keys
 from warren.protocol.rest.tokens import Tokens
@@ -170,6 +172,91 @@ def test_a_session_is_the_servers_choice_never_the_visitors(server: RunningServe
     assert {"httponly", "samesite=lax", "path=/"} <= {
         part.strip().lower() for part in page.headers["set-cookie"].split(";")
     }
+
+
+def test_a_cookie_that_somebody_planted_is_nobodys_session_afterwards(server: RunningServer) -> None:
+    attacker, _ = signed_on(server)
+    person = Person(server)
+    planted = attacker.cookies["warren"]
+    victim = Browser(server.url, {"warren": planted})
+    assert victim.sign_on(person.name, PASSWORD).status == 303
+    assert f"You are {person.name}" in victim.get("/account").text
+    for cookie in (planted, "chosen-by-somebody-else"):
+        assert Browser(server.url, {"warren": cookie}).get("/account").status == 303, "nobody is signed on by it"
+
+
+def forms() -> list[str]:
+    """Every form of a page, with its parameters filled in."""
+    posts = sorted(one.partition(" ")[2] for one in approved_routes() if one.startswith("POST /"))
+    return [one.replace("{secret:str}", "x").replace("{provider:str}", "x") for one in posts if "/api/" not in one]
+
+
+@pytest.fixture(scope="module", name="somebody")
+def _somebody(server: RunningServer) -> Browser:
+    return signed_on(server)[0]
+
+
+@pytest.mark.parametrize("path", forms())
+def test_every_form_is_refused_from_elsewhere_and_without_its_sessions_word(
+    server: RunningServer, somebody: Browser, path: str
+) -> None:
+    browser = somebody
+    before = server.rest.get("audit", kind=AuditPage, query={"limit": "1"}).entries
+    for headers in ({"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "null"}, {}):
+        page = browser.post(path, {"csrf": csrf(browser)}, site=None, **headers)
+        assert (page.status, "not sent by a page of this server" in page.text) == (403, True), (headers, page.text)
+    begins = ("/sign-on", "/first")
+    if not path.startswith(begins):
+        for word in ({}, {"csrf": ""}, {"csrf": "0" * 64}):
+            assert browser.post(path, word).status == 403
+        assert Browser(server.url).post(path, {"csrf": csrf(browser)}).status in {401, 303}, "nobody's session"
+    assert server.rest.get("audit", kind=AuditPage, query={"limit": "1"}).entries == before
+    assert browser.get("/account").status == 200, "still signed on"
+
+
+def test_a_link_with_a_code_in_it_approves_nothing(server: RunningServer) -> None:
+    """Phishing by device code: whoever follows an attacker's link still has to type the code, and sees who asks."""
+    browser, _ = signed_on(server)
+    asked = ask(server, hostname="attacker")
+    for path in (f"/device?code={asked.code}", f"/device?user_code={asked.code}&answer=approve"):
+        assert asked.code not in browser.get(path).text
+    assert browser.get(f"/device/decide?code={asked.code}&answer=approve").status == 405
+    assert asked.code not in asked.url, "no link that we give fills it in"
+    assert poll(server, asked).state == "pending"
+    other, _ = signed_on(server)
+    code = {"csrf": csrf(other), "code": asked.code}
+    assert "attacker" in other.post("/device", code).text
+    assert poll(server, asked).state == "pending", "who looks has not approved"
+
+
+def test_no_host_that_a_request_names_gets_into_an_answer(server: RunningServer) -> None:
+    forged = {
+        "x-forwarded-host": "evil.example", "x-forwarded-proto": "https", "forwarded": "host=evil.example;proto=https",
+        "x-original-url": "/evil.example", "x-host": "evil.example",
+    }  # fmt: skip
+    browser, _ = signed_on(server)
+    for method, path, body in (
+        ("GET", "/sign-on", None),
+        ("GET", "/account", None),
+        ("GET", "/device", None),
+        ("GET", "/i/aaaaaaaaaa", None),
+        ("POST", "/api/v1/device", b"{}"),
+    ):
+        connection = public(server)
+        cookie = {"cookie": f"warren={browser.cookies['warren']}", "content-type": "application/json"}
+        connection.request(method, path, body, forged | cookie)
+        response = connection.getresponse()
+        said = response.read().decode() + str(response.headers)
+        assert response.status in {200, 201, 404}
+        assert "evil.example" not in said
+        if method == "POST":
+            assert f'"url":"{server.url}/device"' in said
+        connection.close()
+        connection.putrequest(method, path, skip_host=True)
+        connection.putheader("host", "evil.example")
+        connection.endheaders()
+        assert connection.getresponse().status == 421
+        connection.close()
 
 
 def test_a_person_who_is_shut_out_is_signed_off_everywhere(server: RunningServer) -> None:
