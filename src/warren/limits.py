@@ -99,8 +99,11 @@ NETWORKS_MAX = 1_000  # networks of one server: each costs a cache in memory
 MEMBERS_PER_NETWORK_MAX = 20_000  # what MAP_MAX_DOCUMENTS can describe
 INVITATIONS_A_NETWORK_MAX = 1_000  # people who are invited or ask at one time: a school's first day
 ASKS_A_USER_MAX = 20  # networks that one person asks to be let into at one time
-AUDIT_PAGE_MAX = 1_000  # rows of one answer
-AUDIT_PAGE = 100  # where nobody says how many
+PAGE_MAX = 1_000  # entries of one answer: a third of a megabyte
+PAGE = 100  # where nobody says how many
+REPEAT_LIFETIME_S = 24 * 3600  # a night's outage of whoever asks; what was answered is forgotten then
+REPEATS_A_PERSON_MAX = 1_000  # answers that are kept for one: a script that sets up a fleet, and an answer is half a KB
+REPEATS_MAX = 50_000  # of all: 50 MB
 EPHEMERAL_LIFETIME_S = 6 * 3600  # an ephemeral membership is valid so long without the server; renewed at half
 MACHINE_LIFE_S = 180 * 24 * 3600  # of a membership that ends, where the settings that gave it an end are taken back
 EXPIRY_WARNED_S = 21 * 24 * 3600  # how long before its end a machine and its server's metrics say so: three weeks
@@ -318,6 +321,9 @@ GROUPS_MAX = 64  # of one person: they stand in each membership
 GROUP_MAX_CHARS = 100
 
 # --- cli ---
+CLIENT_PAGES_MAX = 1_000  # of one list: a million entries
+CLIENT_AGAIN_S = 5.0  # a request whose answer was lost is sent again for so long: a restart of the server
+CLIENT_LOOK_EVERY_S = 0.1  # between two such tries
 CLIENT_ANSWER_MAX_BYTES = 32 * 1024 * 1024  # a status of 20,000 peers at 1.5 KB each
 DAEMON_START_MAX_S = 20.0  # a cold disk on a small board; the usual start takes under half a second
 DAEMON_END_MAX_S = 10.0  # taking links and routes down; then it is killed, and the journal undoes the rest

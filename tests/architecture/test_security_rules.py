@@ -79,11 +79,15 @@ def test_no_secret_is_compared_with_an_operator() -> None:
     assert found == []
 
 
-def test_python_encrypts_in_two_places_and_there_a_key_meets_one_message() -> None:
-    """Rule 23: the nonce of sealing is constant because its key has an ephemeral part, that of an app's secret because
-    its key has 32 fresh bytes of its row; nobody else uses an AEAD."""
+def test_python_encrypts_in_three_places_and_there_a_key_meets_one_message() -> None:
+    """Rule 23: the nonce of sealing is constant because its key has an ephemeral part, that of an app's secret and of
+    an answer that is kept because their keys have 32 fresh bytes of their row; nobody else uses an AEAD."""
     users = [inside(path) for path in SOURCES if "ciphers" in path.read_text()]
-    assert users == ["server/factors/totp.py", "trust/sealing.py"]
+    assert users == ["server/factors/totp.py", "server/repeats/rules.py", "trust/sealing.py"]
+    assert "salt=salt, info=" in (ROOT / "src/warren/server/repeats/rules.py").read_text()
+    repeats = (ROOT / "src/warren/server/repeats/service.py").read_text()
+    assert "salt = os.urandom(rules.SALT_BYTES)\n        sealed = rules.wrap(" in repeats
+    assert repeats.count("rules.wrap(") == 1
     assert "salt=salt, info=" in (ROOT / "src/warren/server/factors/totp.py").read_text()
     service = (ROOT / "src/warren/server/factors/service.py").read_text()
     assert "salt, now = os.urandom(totp.SECRET_BYTES), os.urandom(totp.SALT_BYTES)" in service

@@ -135,6 +135,7 @@ class ServerMachine(Machine):
                 networks=services.networks,
                 devices=services.devices,
                 hub=services.hub,
+                repeats=services.repeats,
                 clock=self.wall,
                 unix_time=self.wall,
             )

@@ -20,7 +20,7 @@ from tests.model.reference import Key, Member, Truth, may_let_in, meet
 from tests.model.wire import Air, Line, NodeSocket
 
 from warren.errors import Code, WarrenError
-from warren.limits import CLOCK_JOIN_AHEAD_MAX_S
+from warren.limits import CLOCK_JOIN_AHEAD_MAX_S, PAGE_MAX
 from warren.model.addresses import Endpoint
 from warren.model.ids import Identity
 from warren.node.control.connection import UnreachableError
@@ -498,7 +498,7 @@ class World:
         for identity in rows.keys() & truth.removed:
             self.find(f"{rows[identity].hostname} was removed, and is a member")
         self._learn_of_strangers(rows)
-        for key in await self.server.call(self.services().invites.all(self.live())):
+        for key in await self.server.call(self.services().invites.page(self.live(), after=None, limit=PAGE_MAX)):
             if not key.reusable and key.uses > 1:
                 self.find(f"the key {key.id} admitted {key.uses}")
         name = self.live().row.name

@@ -115,8 +115,8 @@ class RunningServer:
 
     def members(self, network: str = "default") -> dict[str, Member]:
         """The members by name."""
-        answer = self.rest.get("networks", network, "members", kind=Members)
-        return {member.name: member for member in answer.members}
+        pages = self.rest.pages("networks", network, "members", kind=Members)
+        return {member.name: member for page in pages for member in page.members}
 
     def _wait_until_ready(self, stdout: IO[bytes]) -> None:
         deadline = time.monotonic() + START_S

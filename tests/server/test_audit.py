@@ -44,14 +44,14 @@ def test_a_log_is_read_page_by_page_without_gaps_while_it_grows(server: RunningS
     whole = newest(server, "networks", "default", action="key").entries
     assert {one.action for one in whole} == {"key.created"}
     found: list[AuditEntry] = []
-    before: dict[str, int] = {}
+    after: dict[str, str] = {}
     while True:
-        page = newest(server, "networks", "default", action="key.created", limit=3, **before)
+        page = newest(server, "networks", "default", action="key.created", limit=3, **after)
         found += page.entries
         server.create_key()  # newer than what is read: pages do not shift
         if page.next is None:
             break
-        before = {"before": page.next}
+        after = {"cursor": page.next}
     assert found == list(whole)
     assert newest(server, "networks", "default", action="key.creat").entries == ()
 
@@ -68,7 +68,7 @@ def test_the_servers_log_is_for_its_admins_and_a_networks_for_its_own(server: Ru
     assert refused(alice.call("GET", "/api/v1/networks/hers/audit")) == (403, "E_FORBIDDEN")
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "before=0", "before=x", f"action={'a' * 65}"])
+@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "cursor=0", "cursor=", f"action={'a' * 65}"])
 def test_a_page_that_cannot_be_is_refused(server: RunningServer, query: str) -> None:
     root = Person(server, admin=True)
     status, problem = root.call("GET", f"/api/v1/audit?{query}")

@@ -33,6 +33,7 @@ class Role:
     name: str
     token: str
     scopes: frozenset[Scope]
+    is_admin: bool = False
 
     @property
     def headers(self) -> dict[str, str]:
@@ -42,17 +43,20 @@ class Role:
     def may_ask(self, operation: str) -> bool:
         """Whether the guard can let them through; in which networks is another question."""
         need = NEEDS[RIGHT_OF[operation]]
-        return operation in OPEN or (bool(self.token) and need.scope in self.scopes and not need.server_admin)
+        return operation in OPEN or (
+            bool(self.token) and need.scope in self.scopes and (self.is_admin or not need.server_admin)
+        )
 
 
 @pytest.fixture(scope="module", name="roles")
 def _roles(server: RunningServer) -> list[Role]:
-    reader, owner = Person(server, scope="read"), Person(server)
+    reader, owner, admin = Person(server, scope="read"), Person(server), Person(server, admin=True)
     assert owner.call("POST", "/api/v1/networks", {"name": "owned"})[0] == 201
     return [
         Role("stranger", "", frozenset()),
         Role("reader", reader.token, frozenset({Scope.READ})),
         Role("owner", owner.token, frozenset(Scope)),
+        Role("the server's admin", admin.token, frozenset(Scope), is_admin=True),
     ]
 
 

@@ -12,11 +12,12 @@ from warren.limits import FORM_MAX_FIELDS
 from warren.model import names, prefixes
 from warren.model.names import printable
 from warren.policy import language
-from warren.protocol.rest import device, invitations, keys, members, networks, policies, tokens, users
+from warren.protocol.rest import device, invitations, keys, members, networks, paging, policies, tokens, users
 from warren.server.accounts import rules as accounts
 from warren.server.bodies import read_json
 from warren.server.invitations.rules import parse_text
 from warren.server.networks.founding import adopted
+from warren.server.repeats.rules import KEY_MAX_CHARS, parse_key
 from warren.server.signon.browsers import fields_of
 
 _NOW = 1_700_000_000
@@ -150,6 +151,43 @@ def check_form(data: bytes) -> bool:
     return bool(fields)
 
 
+_PLACES: tuple[paging.Place, ...] = (
+    paging.ByNumber(1),
+    paging.ByName("a", bytes(32)),
+    paging.ByDate(1_700_000_000, "uabcdefghij"),
+    paging.ByDateAndNetwork(1_700_000_000, bytes(32)),
+    paging.ByDateAndPair(1_700_000_000, "uabcdefghij", bytes(32)),
+)
+
+
+def check_cursor(data: bytes) -> bool:
+    """A cursor (the first byte says of which list): the place that is written just so, or one refusal."""
+    if not data:
+        return False
+    text, kind = data[1:].decode("latin-1"), type(_PLACES[data[0] % len(_PLACES)])
+    try:
+        place = paging.parse_cursor(text, kind)
+    except WarrenError as error:
+        require(error.code is Code.INVALID_ARGUMENT, f"refused with {error.code}")
+        return False
+    require(paging.show_cursor(place) == text, "it reads back differently")
+    for value in msgspec.structs.astuple(place):
+        require(not isinstance(value, str) or "\0" not in value, "text that no column takes")
+        require(not isinstance(value, int) or 0 <= value < 2**63, "a number that no column takes")
+    return True
+
+
+def check_repeat_key(data: bytes) -> bool:
+    """The header `Idempotency-Key`, as the server hands it on."""
+    try:
+        key = parse_key(data.decode("latin-1"))
+    except WarrenError as error:
+        require(error.code is Code.INVALID_ARGUMENT, f"refused with {error.code}")
+        return False
+    require(key.isascii() and key.isprintable() and 0 < len(key) <= KEY_MAX_CHARS, "a key that is none")
+    return True
+
+
 _GENESIS = next(parser.seeds[0] for parser in OF_DOCUMENTS if parser.name == "genesis")
 _DOCUMENTS = next(parser.seeds[1:3] for parser in OF_DOCUMENTS if parser.name == "document")
 _FOUNDED = msgspec.json.encode(networks.NetworkCreate(name="n", genesis=_GENESIS, documents=_DOCUMENTS))
@@ -175,6 +213,13 @@ _WORDS = (
 )
 
 PARSERS = (
+    Parser(
+        "cursor",
+        tuple(bytes([number]) + paging.show_cursor(place).encode() for number, place in enumerate(_PLACES)),
+        check_cursor,
+        (b"WyJuIiwxXQ", b"-_", b"="),
+    ),
+    Parser("repeat_key", (b"8e03978e-40d5-43dd-bc93-6894a57f9324", b'"quoted"'), check_repeat_key, (b'"', b" ")),
     Parser("body_device_ask", (_ASK, b"{}"), _body_of(device.DeviceAsk), _WORDS),
     Parser("body_device_poll", (b'{"secret":"s","wait_s":1}',), _body_of(device.DevicePoll), _WORDS),
     Parser(

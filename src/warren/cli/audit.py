@@ -1,5 +1,6 @@
 """`warren audit`: who changed who may do what, as the server kept it."""
 
+import itertools
 import time
 
 import msgspec
@@ -8,7 +9,7 @@ from warren.cli import output
 from warren.cli.grammar import Parsed
 from warren.cli.server_call import network_name, rest_client
 from warren.client.rest import RestClient
-from warren.limits import AUDIT_PAGE, AUDIT_PAGE_MAX
+from warren.limits import PAGE, PAGE_MAX
 from warren.protocol.rest.audit import AuditEntry, AuditPage
 
 _SHOWN_MAX = 100_000  # entries of one command; who wants more asks the API page by page
@@ -17,7 +18,7 @@ _SHOWN_MAX = 100_000  # entries of one command; who wants more asks the API page
 def audit(parsed: Parsed) -> int:
     """Print the newest entries, the newest last, as a log is read."""
     client = rest_client(parsed)
-    wanted = parsed.number("limit", 1, _SHOWN_MAX) or AUDIT_PAGE
+    wanted = parsed.number("limit", 1, _SHOWN_MAX) or PAGE
     if parsed.is_on("all-networks"):
         path: tuple[str, ...] = ("audit",)
     else:
@@ -32,17 +33,9 @@ def audit(parsed: Parsed) -> int:
 
 def _newest(client: RestClient, path: tuple[str, ...], wanted: int, action: str) -> list[AuditEntry]:
     """As many as are wanted, a page at a time."""
-    entries: list[AuditEntry] = []
-    before: int | None = None
-    while len(entries) < wanted:
-        query = {"limit": str(min(AUDIT_PAGE_MAX, wanted - len(entries)))}
-        query |= ({} if before is None else {"before": str(before)}) | ({"action": action} if action else {})
-        page = client.get(*path, kind=AuditPage, query=query)
-        entries += page.entries
-        before = page.next
-        if before is None:
-            break
-    return entries
+    query = {"limit": str(min(PAGE_MAX, wanted))} | ({"action": action} if action else {})
+    pages = client.pages(*path, kind=AuditPage, query=query)
+    return list(itertools.islice((one for page in pages for one in page.entries), wanted))
 
 
 def _row(one: AuditEntry) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """`warren invite user`, `list`, `withdraw`, `mine`, `accept`, `decline`; `warren network listed`, `ask`, `publish`."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from warren.cli import output
 from warren.cli.grammar import Parsed
@@ -36,13 +36,13 @@ def withdraw(parsed: Parsed) -> int:
 def list_invitations(parsed: Parsed) -> int:
     """Print who is invited and who asks."""
     client = rest_client(parsed)
-    found = client.get("networks", network_name(parsed, client), "invitations", kind=Invitations)
+    found = client.pages("networks", network_name(parsed, client), "invitations", kind=Invitations)
     return _listed(parsed, found, lambda one: f"{one.name} ({one.user} of {one.issuer})")
 
 
 def mine(parsed: Parsed) -> int:
     """Print what waits of this user."""
-    return _listed(parsed, rest_client(parsed).get("invitations", kind=Invitations), lambda one: one.network)
+    return _listed(parsed, rest_client(parsed).pages("invitations", kind=Invitations), lambda one: one.network)
 
 
 def accept(parsed: Parsed) -> int:
@@ -65,11 +65,11 @@ def ask(parsed: Parsed) -> int:
 
 def listed(parsed: Parsed) -> int:
     """Print the networks that people may ask to be let into."""
-    found = rest_client(parsed).get("listing", kind=Listing)
+    found = tuple(one for page in rest_client(parsed).pages("listing", kind=Listing) for one in page.networks)
     if parsed.is_on("json"):
-        output.say_json(found)
+        output.say_json(Listing(networks=found))
     else:
-        output.table(("NAME", "ABOUT", "YOU"), [(one.name, one.about, one.state) for one in found.networks])
+        output.table(("NAME", "ABOUT", "YOU"), [(one.name, one.about, one.state) for one in found])
     return output.DONE
 
 
@@ -94,12 +94,13 @@ def _told(parsed: Parsed, client: RestClient, came: Came | None, who: str) -> in
     return output.DONE
 
 
-def _listed(parsed: Parsed, found: Invitations, who: Callable[[Invitation], str]) -> int:
+def _listed(parsed: Parsed, pages: Iterable[Invitations], who: Callable[[Invitation], str]) -> int:
+    found = tuple(one for page in pages for one in page.invitations)
     if parsed.is_on("json"):
-        output.say_json(found)
+        output.say_json(Invitations(invitations=found))
         return output.DONE
     now = time.time()
-    rows = [_row(one, who(one), now) for one in found.invitations]
+    rows = [_row(one, who(one), now) for one in found]
     output.table(("WHO", "STATE", "BY", "FOR", "WORDS"), rows)
     return output.DONE
 

@@ -44,12 +44,13 @@ def request_of(parsed: Parsed) -> KeyCreate:
 def list_keys(parsed: Parsed) -> int:
     """Print the keys of a network."""
     client = rest_client(parsed)
-    found = client.get("networks", network_name(parsed, client), "keys", kind=Keys)
+    pages = client.pages("networks", network_name(parsed, client), "keys", kind=Keys)
+    found = tuple(one for page in pages for one in page.keys)
     if parsed.is_on("json"):
-        output.say_json(found)
+        output.say_json(Keys(keys=found))
     else:
         now = time.time()
-        output.table(("ID", "ADMITS", "STATE", "USES", "TAGS"), [_row(one, now) for one in found.keys])
+        output.table(("ID", "ADMITS", "STATE", "USES", "TAGS"), [_row(one, now) for one in found])
     return output.DONE
 
 

@@ -20,14 +20,13 @@ from warren.protocol.rest.members import Kicked, Member, Members
 def list_members(parsed: Parsed) -> int:
     """Print the members of a network."""
     client = rest_client(parsed)
-    found = client.get("networks", network_name(parsed, client), "members", kind=Members)
+    pages = client.pages("networks", network_name(parsed, client), "members", kind=Members)
+    found = tuple(one for page in pages for one in page.members)
     if parsed.is_on("json"):
-        output.say_json(found)
+        output.say_json(Members(members=found))
         return output.DONE
     now = time.time()
-    output.table(
-        ("NAME", "ADDRESS", "STATE", "IDENTITY", "USER OR TAGS", "SYSTEM"), [_row(one, now) for one in found.members]
-    )
+    output.table(("NAME", "ADDRESS", "STATE", "IDENTITY", "USER OR TAGS", "SYSTEM"), [_row(one, now) for one in found])
     return output.DONE
 
 

@@ -115,13 +115,12 @@ def _meant(parsed: Parsed) -> str | None:
 
 def list_networks(parsed: Parsed) -> int:
     """Print the server's networks."""
-    found = rest_client(parsed).get("networks", kind=Networks)
+    found = tuple(one for page in rest_client(parsed).pages("networks", kind=Networks) for one in page.networks)
     if parsed.is_on("json"):
-        output.say_json(found)
+        output.say_json(Networks(networks=found))
         return output.DONE
     rows = [
-        (one.name, " ".join(one.prefixes), f"{one.online} of {one.members}", one.root, one.id[:10])
-        for one in found.networks
+        (one.name, " ".join(one.prefixes), f"{one.online} of {one.members}", one.root, one.id[:10]) for one in found
     ]
     output.table(("NAME", "PREFIXES", "ONLINE", "ROOT", "ID"), rows)
     return output.DONE

@@ -25,7 +25,7 @@ def network_name(parsed: Parsed, client: RestClient, named: str = "") -> str:
     given = named or parsed.text("network")
     if given:
         return given
-    names = [one.name for one in client.get("networks", kind=Networks).networks]
+    names = [one.name for page in client.pages("networks", kind=Networks) for one in page.networks]
     if len(names) == 1:
         return names[0]
     if _DEFAULT_NETWORK in names:

@@ -38,12 +38,13 @@ def _request_of(parsed: Parsed) -> TokenCreate:
 
 def list_tokens(parsed: Parsed) -> int:
     """Print the tokens of a person."""
-    found = rest_client(parsed).get("tokens", kind=Tokens, query=_of(parsed))
+    pages = rest_client(parsed).pages("tokens", kind=Tokens, query=_of(parsed))
+    found = tuple(one for page in pages for one in page.tokens)
     if parsed.is_on("json"):
-        output.say_json(found)
+        output.say_json(Tokens(tokens=found))
         return output.DONE
     now = time.time()
-    rows = [(one.id, one.name, one.scope, _state(one, now)) for one in found.tokens]
+    rows = [(one.id, one.name, one.scope, _state(one, now)) for one in found]
     output.table(("ID", "NAME", "MAY", "STATE"), rows)
     return output.DONE
 

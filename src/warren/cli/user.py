@@ -37,9 +37,9 @@ def _asked(name: str) -> str:
 
 def list_users(parsed: Parsed) -> int:
     """Print the users of a server."""
-    found = rest_client(parsed).get("users", kind=Users)
+    found = tuple(one for page in rest_client(parsed).pages("users", kind=Users) for one in page.users)
     if parsed.is_on("json"):
-        output.say_json(found)
+        output.say_json(Users(users=found))
         return output.DONE
     now = time.time()
     rows = [
@@ -50,7 +50,7 @@ def list_users(parsed: Parsed) -> int:
             "shut out" if one.disabled_at is not None else f"since {show_duration(int(now - one.created_at))}",
             one.id,
         )
-        for one in found.users
+        for one in found
     ]
     output.table(("NAME", "SIGNS ON BY", "IS", "STATE", "ID"), rows)
     return output.DONE

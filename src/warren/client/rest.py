@@ -1,12 +1,18 @@
 """A server's `/api/v1` from outside: over the admin socket of its data folder, or over its URL.
 
 Whoever may connect to the socket is an admin (the folder is 0700, the socket 0600), so it needs no token. Failures
-become WarrenError: SERVER_UNREACHABLE where nobody listens, else what the server's problem says."""
+become WarrenError: SERVER_UNREACHABLE where nobody listens, else what the server's problem says.
+
+Decides when a request is sent again: where its answer was lost on the way, because the server ended or was started
+anew, and for a few seconds. What makes something or uses something up carries an `Idempotency-Key`, so the server does
+it once however often it comes."""
 
 import contextlib
 import http.client
+import secrets
 import socket
 import ssl
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -16,14 +22,24 @@ import msgspec
 
 from warren.client.credentials import token_for
 from warren.errors import Code, WarrenError
-from warren.limits import CLIENT_ANSWER_MAX_BYTES
+from warren.limits import (
+    CLIENT_AGAIN_S,
+    CLIENT_ANSWER_MAX_BYTES,
+    CLIENT_LOOK_EVERY_S,
+    CLIENT_PAGES_MAX,
+    PAGE_MAX,
+)
 from warren.model.keys import Secret
+from warren.protocol.rest.paging import Page
 from warren.protocol.rest.problem import Problem, error_of
 
 Answer = TypeVar("Answer")
+PageAnswer = TypeVar("PageAnswer", bound=Page)
 API = "/api/v1"
 ADMIN_SOCKET = "admin.sock"
 SYSTEM_DATA = Path("/var/lib/warren-server")
+_LOST = (ConnectionError, http.client.RemoteDisconnected, http.client.IncompleteRead, FileNotFoundError)
+"""What an answer that was lost looks like, and a server that is just being started anew."""
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -58,6 +74,17 @@ class RestClient:
     def get(self, *path: str, kind: type[Answer], query: Mapping[str, str] | None = None) -> Answer:
         """Return the answer to GET; the path is given in segments, which are quoted here, as the query is."""
         return self._call("GET", path, None, kind, query)
+
+    def pages(self, *path: str, kind: type[PageAnswer], query: Mapping[str, str] | None = None) -> Iterator[PageAnswer]:
+        """Every page of a list, from the first to the last. Raises WarrenError TOO_LARGE for a list without end."""
+        asked = {"limit": str(PAGE_MAX)} | dict(query or {})
+        for _ in range(CLIENT_PAGES_MAX):
+            page = self.get(*path, kind=kind, query=asked)
+            yield page
+            if page.next is None:
+                return
+            asked["cursor"] = page.next
+        raise WarrenError(Code.TOO_LARGE, f"{self.name} lists more than {CLIENT_PAGES_MAX} pages")
 
     def post(
         self, *path: str, body: msgspec.Struct, kind: type[Answer], query: Mapping[str, str] | None = None
@@ -98,16 +125,24 @@ class RestClient:
         token = self._token or (token_for(self._url) if self._url else None)
         if token is not None:
             headers["authorization"] = f"Bearer {token.reveal()}"
-        with self._connection() as connection:
-            try:
-                # a server may refuse and close before it has read everything: its answer says why
-                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                    connection.request(method, target, content, headers)
-                response = connection.getresponse()
-                data = response.read(CLIENT_ANSWER_MAX_BYTES + 1)
-            except (OSError, http.client.HTTPException) as error:
-                raise self._unreachable(error) from error
-        return read_answer(self.name, response.status, data, kind)
+        if method in {"POST", "DELETE"}:
+            headers["idempotency-key"] = secrets.token_urlsafe(24)
+        status, data = self._ask(method, target, content, headers)
+        return read_answer(self.name, status, data, kind)
+
+    def _ask(self, method: str, target: str, content: bytes | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        """Status and body; asked again where the answer was lost. Raises WarrenError as `_unreachable` says."""
+        deadline, is_lost = time.monotonic() + min(CLIENT_AGAIN_S, self._timeout_s), False
+        while True:
+            with self._connection() as connection:
+                try:
+                    connection.connect()
+                    is_lost = True  # from here on the server may have done it
+                    return _exchanged(connection, method, target, content, headers)
+                except (OSError, http.client.HTTPException) as error:
+                    if not is_lost or not isinstance(error, _LOST) or time.monotonic() >= deadline:
+                        raise self._unreachable(error) from error
+            time.sleep(CLIENT_LOOK_EVERY_S)
 
     @contextlib.contextmanager
     def _connection(self) -> Iterator[http.client.HTTPConnection]:
@@ -141,6 +176,23 @@ class RestClient:
             return WarrenError(Code.TIMEOUT, f"{self.name} did not answer within {self._timeout_s:g} s")
         fix = "is `warren server` running there?" if self._is_named else "name the server: --server DIR or URL"
         return WarrenError(Code.SERVER_UNREACHABLE, f"no server answers at {self.name}", fix)
+
+
+def _exchanged(
+    connection: http.client.HTTPConnection,
+    method: str,
+    target: str,
+    content: bytes | None,
+    headers: Mapping[str, str],
+) -> tuple[int, bytes]:
+    # a server may refuse and close before it has read everything: its answer says why
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        connection.request(method, target, content, headers)
+    response = connection.getresponse()
+    data = response.read(CLIENT_ANSWER_MAX_BYTES + 1)
+    if response.length and len(data) <= CLIENT_ANSWER_MAX_BYTES:
+        raise http.client.IncompleteRead(data, response.length)
+    return response.status, data
 
 
 def read_answer(server: str, status: int, data: bytes, kind: type[Answer]) -> Answer:

@@ -38,6 +38,7 @@ from warren.server.registrar import LocalRegistrar
 from warren.server.relaying import own_place, refuse_removed, relay_service
 from warren.server.relays.files import read_places
 from warren.server.relays.service import Relays
+from warren.server.repeats.service import Repeats
 from warren.server.restored.service import Restored
 from warren.server.services import Services
 from warren.server.serving import Application, Listener, bind_tcp, bind_unix
@@ -158,6 +159,7 @@ async def _construct(settings: Settings, folder: Folder, database: Database, gro
         ),
         audit=Audit(database),
         invitations=Invitations(database, clock),
+        repeats=Repeats(database, keys.load_or_make(folder.factors_key).private_bytes(), clock),
     )
 
 
@@ -188,6 +190,7 @@ async def _serve(
         networks=services.networks,
         devices=services.devices,
         hub=services.hub,
+        repeats=services.repeats,
         clock=time.monotonic,
         unix_time=time.time,
     )

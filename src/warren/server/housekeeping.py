@@ -14,6 +14,7 @@ from warren.log import Log
 from warren.model.ids import Identity, NetworkId
 from warren.server.devices.service import Devices
 from warren.server.networks.service import Networks
+from warren.server.repeats.service import Repeats
 from warren.server.sessions.hub import Hub
 
 log = Log("housekeeping")
@@ -29,12 +30,14 @@ class Housekeeping:
         networks: Networks,
         devices: Devices,
         hub: Hub,
+        repeats: Repeats,
         clock: Callable[[], float],
         unix_time: Callable[[], float],
     ) -> None:
         self._networks = networks
         self._devices = devices
         self._hub = hub
+        self._repeats = repeats
         self._clock = clock
         self._unix_time = unix_time
         self._away_since: dict[tuple[NetworkId, Identity], float] = {}  # ephemeral members only
@@ -46,6 +49,7 @@ class Housekeeping:
             group.create_task(_every(EPHEMERAL_SWEEP_S, self.sweep_ephemeral))
             group.create_task(_every(HOUSEKEEPING_S, self._networks.redate_heads))
             group.create_task(_every(HOUSEKEEPING_S, self.renew_tagged))
+            group.create_task(_every(HOUSEKEEPING_S, self._repeats.forget_old))
             group.create_task(_every(RELAY_GRANTS_LOOK_S, self.renew_grants))
 
     async def store_last_seen(self) -> None:

@@ -21,6 +21,7 @@ from warren.server.invites.service import Invites
 from warren.server.networks.service import Networks
 from warren.server.providers.service import Providers
 from warren.server.relays.service import Relays
+from warren.server.repeats.service import Repeats
 from warren.server.restored.service import Restored
 from warren.server.sessions.hub import Hub
 from warren.server.signon.service import SignOn
@@ -49,6 +50,7 @@ class Services:
     approvals: Approvals
     audit: Audit
     invitations: Invitations
+    repeats: Repeats
 
 
 def services_of(request: Request[Any, Any, Any]) -> Services:

@@ -1,5 +1,10 @@
 """The client of a server: paths are quoted, problems become errors, nobody there has a code of its own."""
 
+import contextlib
+import re
+import socket
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -78,3 +83,61 @@ def test_every_code_has_a_status_of_an_error_and_survives_the_way() -> None:
 def test_a_code_of_a_newer_server_is_told_in_words() -> None:
     error = error_of(Problem(code="E_NEW", title="New", status=400, detail="what is new"))
     assert (error.code, error.text) == (Code.INTERNAL, "E_NEW: what is new")
+
+
+@contextlib.contextmanager
+def answering(path: Path, answers: list[bytes]) -> Iterator[list[bytes]]:
+    """One connection after the other gets one of the answers; what they asked."""
+    asked: list[bytes] = []
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    listener.listen()
+
+    def serve() -> None:
+        for answer in answers:
+            connection, _ = listener.accept()
+            with connection:
+                asked.append(connection.recv(65536))
+                connection.sendall(answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield asked
+    finally:
+        thread.join(10)
+        listener.close()
+
+
+WHOLE = http(200, b'{"networks": []}')
+
+
+@pytest.mark.parametrize("lost", [b"", WHOLE[:-3]], ids=["nothing", "half a body"])
+def test_a_request_whose_answer_was_lost_is_sent_again_with_the_same_word(tmp_path: Path, lost: bytes) -> None:
+    with answering(tmp_path / "admin.sock", [lost, WHOLE]) as asked:
+        client = RestClient(folder(tmp_path))
+        assert client.post("networks", body=NetworkRename(name="b"), kind=Networks) == Networks(networks=())
+    words = [re.search(rb"(?i)idempotency-key: (\S+)", one) for one in asked]
+    assert len(asked) == 2
+    assert all(words)
+    assert len({word[1] for word in words if word}) == 1
+
+
+def test_what_only_asks_needs_no_word_and_each_request_has_its_own(tmp_path: Path) -> None:
+    with answering(tmp_path / "admin.sock", [WHOLE, WHOLE, WHOLE]) as asked:
+        client = RestClient(folder(tmp_path))
+        client.get("networks", kind=Networks)
+        for _ in range(2):
+            client.delete("networks", kind=Networks)
+    words = [re.search(rb"(?i)idempotency-key: (\S+)", one) for one in asked]
+    assert words[0] is None
+    assert len({word[1] for word in words if word}) == 2
+
+
+def test_a_server_that_is_slow_is_asked_once(tmp_path: Path) -> None:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(tmp_path / "admin.sock"))
+    listener.listen()
+    with listener, pytest.raises(WarrenError) as caught:
+        RestClient(folder(tmp_path), timeout_s=0.2).get("networks", kind=Networks)
+    assert caught.value.code is Code.TIMEOUT

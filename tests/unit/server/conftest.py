@@ -12,7 +12,7 @@ from tests.server.conftest import DATABASES, postgresql
 
 from warren.errors import Code
 from warren.model.ids import Identity
-from warren.model.keys import SigningKeyPair
+from warren.model.keys import Secret, SigningKeyPair
 from warren.protocol.control.messages import Join
 from warren.server.approvals.service import Approvals
 from warren.server.completions import Completions
@@ -25,6 +25,7 @@ from warren.server.invites.service import Invites
 from warren.server.networks.live import LiveNetwork
 from warren.server.networks.service import Networks
 from warren.server.registrar import LocalRegistrar
+from warren.server.repeats.service import Repeats
 from warren.server.restored.service import Restored
 from warren.server.sessions.hub import Hub
 from warren.trust import admission_key
@@ -146,7 +147,12 @@ async def features(tmp_path: Path, url: str | URL) -> AsyncIterator[Features]:
             on_removed=hub.removed,
         )
         housekeeping = Housekeeping(
-            networks=networks, devices=devices, hub=hub, clock=lambda: clock[0], unix_time=lambda: clock[0]
+            networks=networks,
+            devices=devices,
+            hub=hub,
+            repeats=Repeats(database, Secret(os.urandom(32)), lambda: clock[0]),
+            clock=lambda: clock[0],
+            unix_time=lambda: clock[0],
         )
         invites = Invites(database, server.public, lambda: clock[0])
         restored = Restored(

@@ -19,6 +19,7 @@ import warren.server.invitations.store
 import warren.server.invites.store
 import warren.server.networks.store
 import warren.server.providers.store
+import warren.server.repeats.store
 import warren.server.signon.store  # noqa: F401  # each adds its tables
 from warren.errors import Code, WarrenError
 from warren.limits import DATABASE_CONNECTIONS_MAX

@@ -1,12 +1,13 @@
 """`/api/v1/audit` and `/api/v1/networks/{network}/audit`: who changed who may do what, the newest first.
 
-GET takes `before` (a number: older entries only), `limit` and `action` (a word of the log, or the part before its dot).
-`next` of an answer is the `before` of the page that follows; none on the last page.
+GET takes `action` (a word of the log, or the part before its dot), and comes in pages (`paging`).
 """
 
 from typing import Any
 
 import msgspec
+
+from warren.protocol.rest.paging import Page
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,8 +23,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     detail: dict[str, Any]
 
 
-class AuditPage(msgspec.Struct, frozen=True, kw_only=True):
+class AuditPage(Page, frozen=True, kw_only=True):
     """Answer to GET."""
 
     entries: tuple[AuditEntry, ...]
-    next: int | None = None

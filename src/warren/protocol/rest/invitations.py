@@ -4,12 +4,16 @@
 DELETE withdraws, denies, or ends a plain member's role. `/api/v1/networks/{network}/listing`: PUT lists the network,
 DELETE does not any more. `/api/v1/invitations`: GET lists the caller's own; `.../{name}`: POST accepts, DELETE
 declines. `/api/v1/listing`: GET lists networks that people may ask to be let into; `.../{name}`: POST asks.
+
+Lists come in pages (`paging`).
 """
 
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
+
+from warren.protocol.rest.paging import Page
 
 Words = Annotated[str, Meta(max_length=200)]
 
@@ -29,7 +33,7 @@ class Invitation(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: float
 
 
-class Invitations(msgspec.Struct, frozen=True, kw_only=True):
+class Invitations(Page, frozen=True, kw_only=True):
     """Answer to GET."""
 
     invitations: tuple[Invitation, ...]
@@ -64,7 +68,7 @@ class ListedNetwork(msgspec.Struct, frozen=True, kw_only=True):
     state: Literal["in", "invited", "asked", "out"] = "out"
 
 
-class Listing(msgspec.Struct, frozen=True, kw_only=True):
+class Listing(Page, frozen=True, kw_only=True):
     """Answer to GET, and to PUT and DELETE the one network that was changed."""
 
     networks: tuple[ListedNetwork, ...]

@@ -1,4 +1,4 @@
-"""`/api/v1/networks/{network}/keys`: GET lists, POST creates; `.../keys/{id}`: DELETE revokes.
+"""`/api/v1/networks/{network}/keys`: GET lists in pages (`paging`), POST creates; `.../keys/{id}`: DELETE revokes.
 
 The server makes the key, shows it once in `KeyCreated` and stores its public half only.
 """
@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from warren.limits import KEY_LIFETIME_MAX_S, KEY_USES_MAX, MEMBER_MAX_TAGS
+from warren.protocol.rest.paging import Page
 
 KeyState = Literal["live", "used", "expired", "revoked"]
 
@@ -48,7 +49,7 @@ class KeyCreated(msgspec.Struct, frozen=True, kw_only=True):
     key: Key
 
 
-class Keys(msgspec.Struct, frozen=True, kw_only=True):
+class Keys(Page, frozen=True, kw_only=True):
     """Answer to GET."""
 
     keys: tuple[Key, ...]

@@ -1,12 +1,15 @@
-"""`/api/v1/networks/{network}/members`: GET lists; `.../members/{member}`: DELETE kicks (`?keep_key=true`);
-`.../members/{member}/renew`: POST gives a person's machine a later end.
+"""`/api/v1/networks/{network}/members`: GET lists in pages (`paging`);
 
+`.../members/{member}`: DELETE kicks (`?keep_key=true`); `.../members/{member}/renew`: POST gives a person's machine a
+later end.
 `{member}` is a hostname or an identity in hex (or its first 10 digits and more, where only one member begins so).
 """
 
 from typing import Annotated
 
 import msgspec
+
+from warren.protocol.rest.paging import Page
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +30,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     key_id: str | None = None
 
 
-class Members(msgspec.Struct, frozen=True, kw_only=True):
+class Members(Page, frozen=True, kw_only=True):
     """Answer to GET."""
 
     members: tuple[Member, ...]

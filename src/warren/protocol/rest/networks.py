@@ -10,6 +10,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from warren.protocol.rest.paging import Page
+
 
 class Network(msgspec.Struct, frozen=True, kw_only=True):
     """A network on this server. `root` says where its root key lives (`this server`, `owner`)."""
@@ -73,7 +75,7 @@ class NetworkRename(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     name: str
 
 
-class Networks(msgspec.Struct, frozen=True, kw_only=True):
+class Networks(Page, frozen=True, kw_only=True):
     """Answer to GET."""
 
     networks: tuple[Network, ...]

@@ -44,6 +44,7 @@ STATUS_OF: Final = MappingProxyType(
         Code.ALREADY_RUNNING: 409,
         Code.NOT_UP: 409,
         Code.TOO_LARGE: 413,
+        Code.REPEAT_MISMATCH: 422,
         Code.BUSY: 429,
         Code.UNSUPPORTED: 501,
         Code.SERVER_UNREACHABLE: 502,

@@ -1,4 +1,4 @@
-"""`/api/v1/tokens`: the caller's API tokens. GET lists, POST creates; `.../{token}`: DELETE revokes.
+"""`/api/v1/tokens`: the caller's API tokens. GET lists (`paging`), POST creates; `.../{token}`: DELETE revokes.
 
 On the server's own socket `?user=` names the person whose tokens are meant.
 """
@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from warren.limits import TOKEN_LIFETIME_MAX_S
+from warren.protocol.rest.paging import Page
 
 TokenState = Literal["live", "expired", "revoked"]
 
@@ -40,7 +41,7 @@ class TokenCreated(msgspec.Struct, frozen=True, kw_only=True):
     token: Token
 
 
-class Tokens(msgspec.Struct, frozen=True, kw_only=True):
+class Tokens(Page, frozen=True, kw_only=True):
     """Answer to GET."""
 
     tokens: tuple[Token, ...]

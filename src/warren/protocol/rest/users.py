@@ -1,10 +1,12 @@
-"""`/api/v1/users`: GET lists, POST creates; `.../{user}`: PATCH shuts out or lets in;
+"""`/api/v1/users`: GET lists in pages (`paging`), POST creates; `.../{user}`: PATCH shuts out or lets in;
 `.../{user}/factors`: DELETE takes second factors away. For the server's admins.
 
 `{user}` is an id, or the name of a person of this server.
 """
 
 import msgspec
+
+from warren.protocol.rest.paging import Page
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +41,7 @@ class UserChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     disabled: bool
 
 
-class Users(msgspec.Struct, frozen=True, kw_only=True):
+class Users(Page, frozen=True, kw_only=True):
     """Answer to GET."""
 
     users: tuple[User, ...]

@@ -3,16 +3,20 @@
 from typing import Any
 
 import msgspec
-from litestar import Request, delete, get, patch, post
+from litestar import Request, Response, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from warren.errors import Code, WarrenError
+from warren.limits import PAGE
+from warren.protocol.rest.paging import ByDate
 from warren.protocol.rest.tokens import Token, TokenCreate, TokenCreated, Tokens
 from warren.protocol.rest.users import Me, User, UserChange, UserCreate, Users
 from warren.server.accounts.rules import Caller, Right, Scope, may_revoke
 from warren.server.accounts.service import Accounts, is_live
 from warren.server.accounts.store import TokenRow, UserRow
+from warren.server.paging import LINK, Cursor, Limit, answer, wanted
 from warren.server.problems import refused
+from warren.server.repeats.requests import IdempotencyKey, once
 from warren.server.services import caller_of, services_of
 
 HTTPRequest = Request[Any, Any, Any]
@@ -27,25 +31,43 @@ async def show_me(request: HTTPRequest) -> Me:
     return Me(name=caller.name, admin=caller.is_server_admin, scopes=scopes, user=user)
 
 
-@get("/users", operation_id="listUsers", summary="List the users", responses=refused(403), opt={"right": Right.SERVER})
-async def list_users(request: HTTPRequest) -> Users:
+@get(
+    "/users",
+    operation_id="listUsers",
+    summary="List the users",
+    responses=refused(403),
+    response_headers=[LINK],
+    opt={"right": Right.SERVER},
+)
+async def list_users(request: HTTPRequest, cursor: Cursor = None, limit: Limit = PAGE) -> Response[Users]:
     """Every account of this server, the oldest first."""
-    return Users(users=tuple(map(_shown, await services_of(request).accounts.all())))
+    page = wanted(cursor, limit, ByDate)
+    return answer(
+        request,
+        page,
+        await services_of(request).accounts.page(after=page.after, limit=page.rows),
+        lambda row: ByDate(row.created_at, row.id),
+        lambda rows, following: Users(users=tuple(map(_shown, rows)), next=following),
+    )
 
 
 @post(
     "/users",
     operation_id="createUser",
     summary="Make a user of this server",
-    responses=refused(403, 409),
+    responses=refused(403, 409, 422),
     opt={"right": Right.SERVER},
 )
-async def create_user(request: HTTPRequest, data: JSONBody[UserCreate]) -> User:
+async def create_user(request: HTTPRequest, data: JSONBody[UserCreate], idempotency_key: IdempotencyKey = None) -> User:
     """Make a person who signs on with a name and password."""
-    made = await services_of(request).accounts.create(
-        data.name, data.password, is_admin=data.admin, actor=caller_of(request).actor
+    accounts, actor = services_of(request).accounts, caller_of(request).actor
+    return await once(
+        request,
+        idempotency_key,
+        User,
+        lambda keep: accounts.create(data.name, data.password, is_admin=data.admin, actor=actor, keep=keep),
+        _shown,
     )
-    return _shown(made)
 
 
 @patch(
@@ -88,38 +110,56 @@ async def take_factors(request: HTTPRequest, user: FromPath[str]) -> User:
     operation_id="listTokens",
     summary="List API tokens",
     responses=refused(403, 404),
+    response_headers=[LINK],
     opt={"right": Right.OWN_ACCOUNT},
 )
-async def list_tokens(request: HTTPRequest, user: FromQuery[str | None] = None) -> Tokens:
+async def list_tokens(
+    request: HTTPRequest, user: FromQuery[str | None] = None, cursor: Cursor = None, limit: Limit = PAGE
+) -> Response[Tokens]:
     """The caller's tokens, the newest first, without secrets."""
-    accounts = services_of(request).accounts
+    accounts, page = services_of(request).accounts, wanted(cursor, limit, ByDate)
     owner = await _owner(accounts, caller_of(request), user)
     now = accounts.now()
-    return Tokens(tokens=tuple(_token(row, now) for row in await accounts.tokens(owner.id)))
+    return answer(
+        request,
+        page,
+        await accounts.tokens(owner.id, after=page.after, limit=page.rows),
+        lambda row: ByDate(row.created_at, row.id),
+        lambda rows, following: Tokens(tokens=tuple(_token(row, now) for row in rows), next=following),
+    )
 
 
 @post(
     "/tokens",
     operation_id="createToken",
     summary="Make an API token",
-    responses=refused(403, 404, 429),
+    responses=refused(403, 404, 422, 429),
     opt={"right": Right.OWN_ACCOUNT_CHANGE},
 )
 async def create_token(
-    request: HTTPRequest, data: JSONBody[TokenCreate], user: FromQuery[str | None] = None
+    request: HTTPRequest,
+    data: JSONBody[TokenCreate],
+    user: FromQuery[str | None] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> TokenCreated:
     """Make a token; its secret is in this answer and nowhere else."""
     accounts, caller = services_of(request).accounts, caller_of(request)
     owner = await _owner(accounts, caller, user)
-    made = await accounts.create_token(
-        owner,
-        data.name,
-        Scope(data.scope),
-        data.expires_s,
-        actor=caller.actor,
-        factor_at=_vouched_until(accounts, caller, data.expires_s),
+    return await once(
+        request,
+        idempotency_key,
+        TokenCreated,
+        lambda keep: accounts.create_token(
+            owner,
+            data.name,
+            Scope(data.scope),
+            data.expires_s,
+            actor=caller.actor,
+            factor_at=_vouched_until(accounts, caller, data.expires_s),
+            keep=keep,
+        ),
+        lambda made: TokenCreated(secret=made.secret.reveal(), token=_token(made.row, accounts.now())),
     )
-    return TokenCreated(secret=made.secret.reveal(), token=_token(made.row, accounts.now()))
 
 
 @delete(

@@ -21,12 +21,14 @@ from warren.limits import TOKENS_A_USER_MAX
 from warren.model.ids import NetworkId
 from warren.model.keys import Secret
 from warren.model.names import printable
+from warren.protocol.rest.paging import ByDate
 from warren.server.accounts import rules, store
 from warren.server.accounts.passwords import Passwords
 from warren.server.accounts.rules import LOCAL_ISSUER, Caller, Role, Scope
 from warren.server.accounts.store import TokenRow, UserRow
 from warren.server.audit.service import Action, record
 from warren.server.db.engine import Database
+from warren.server.repeats.kept import Keep, keep_nothing
 
 TOKEN_PREFIX = "wt"  # noqa: S105 - what every token begins with
 _SECRET_BYTES = 32
@@ -61,8 +63,10 @@ class Accounts:
         is_admin: bool,
         actor: str,
         within: Callable[[AsyncConnection], Awaitable[None]] | None = None,
+        keep: Keep[UserRow] = keep_nothing,
     ) -> UserRow:
-        """Make a person of this server. `within` is done in the same transaction, and may refuse.
+        """Make a person of this server. `within` is done in the same transaction, and may refuse; `keep` hears of it
+        there.
 
         Raises WarrenError INVALID_ARGUMENT, CONFLICT or STORE_UNAVAILABLE.
         """
@@ -92,6 +96,7 @@ class Accounts:
                     subject=row.id,
                     detail={"issuer": row.issuer, "subject": row.subject, "admin": is_admin},
                 )
+                await keep(connection, row)
         except IntegrityError as error:
             raise WarrenError(Code.CONFLICT, f"there is a user '{name}' already", "choose another name") from error
         return row
@@ -137,6 +142,11 @@ class Accounts:
         """Every account, the oldest first."""
         async with self._database.read() as connection:
             return await store.read_users(connection)
+
+    async def page(self, *, after: ByDate | None, limit: int) -> list[UserRow]:
+        """So many of them behind a place."""
+        async with self._database.read() as connection:
+            return await store.read_users_page(connection, after=after, limit=limit)
 
     async def find(self, name_or_id: str) -> UserRow:
         """The account of this id, or the local one of this name. Raises WarrenError NOT_FOUND."""
@@ -184,9 +194,18 @@ class Accounts:
         return user if right and user is not None and user.disabled_at is None else None
 
     async def create_token(
-        self, user: UserRow, name: str, scope: Scope, lifetime_s: int, *, actor: str, factor_at: int | None
+        self,
+        user: UserRow,
+        name: str,
+        scope: Scope,
+        lifetime_s: int,
+        *,
+        actor: str,
+        factor_at: int | None,
+        keep: Keep[CreatedToken] = keep_nothing,
     ) -> CreatedToken:
-        """Make a token; `factor_at`: when a second factor was shown for it, Unix seconds.
+        """Make a token; `factor_at`: when a second factor was shown for it, Unix seconds. `keep` hears of it in the
+        same transaction.
 
         Raises WarrenError BUSY (too many live ones) or STORE_UNAVAILABLE.
         """
@@ -195,7 +214,9 @@ class Accounts:
             row = await self.create_token_within(
                 connection, user, name, scope, lifetime_s, actor=actor, factor_at=factor_at, drawn=drawn
             )
-        return CreatedToken(self.show_token(drawn), row)
+            created = CreatedToken(self.show_token(drawn), row)
+            await keep(connection, created)
+        return created
 
     async def create_token_within(
         self,
@@ -236,10 +257,10 @@ class Accounts:
         secret, token = _parts(drawn)
         return Secret(f"{TOKEN_PREFIX}.{token}.{_to_text(secret)}")
 
-    async def tokens(self, user: str) -> list[TokenRow]:
-        """A person's tokens, the newest first."""
+    async def tokens(self, user: str, *, after: ByDate | None, limit: int) -> list[TokenRow]:
+        """So many of a person's tokens behind a place, the newest first."""
         async with self._database.read() as connection:
-            return await store.read_tokens(connection, user)
+            return await store.read_tokens_page(connection, user, after=after, limit=limit)
 
     async def revoke_token(self, token: str, user: str, *, actor: str) -> TokenRow:
         """End a token of this person. Raises WarrenError NOT_FOUND or STORE_UNAVAILABLE."""

@@ -24,6 +24,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from warren.model.ids import NetworkId
+from warren.protocol.rest.paging import ByDate
+from warren.server.db.keyset import Down, Up, page
 from warren.server.db.metadata import Bytes, Seconds, metadata
 
 users = Table(
@@ -111,6 +113,13 @@ async def read_users(connection: AsyncConnection) -> list[UserRow]:
     return [UserRow(*row) for row in await connection.execute(select(*_USER).order_by(users.c.created_at, users.c.id))]
 
 
+async def read_users_page(connection: AsyncConnection, *, after: ByDate | None, limit: int) -> list[UserRow]:
+    """So many accounts behind a place, the oldest first."""
+    order = (Up(users.c.created_at), Up(users.c.id))
+    statement = page(select(*_USER), order, after=after, limit=limit)
+    return [UserRow(*row) for row in await connection.execute(statement)]
+
+
 async def read_user(connection: AsyncConnection, user: str) -> UserRow | None:
     """One account by its id."""
     row = (await connection.execute(select(*_USER).where(users.c.id == user))).first()
@@ -192,6 +201,15 @@ async def read_tokens(connection: AsyncConnection, user: str) -> list[TokenRow]:
     """A person's tokens, the newest first."""
     statement = select(*_TOKEN).where(tokens.c.user == user).order_by(tokens.c.created_at.desc(), tokens.c.id)
     return [TokenRow(*row) for row in await connection.execute(statement)]
+
+
+async def read_tokens_page(
+    connection: AsyncConnection, user: str, *, after: ByDate | None, limit: int
+) -> list[TokenRow]:
+    """The same, so many behind a place."""
+    statement = select(*_TOKEN).where(tokens.c.user == user)
+    order = (Down(tokens.c.created_at), Up(tokens.c.id))
+    return [TokenRow(*row) for row in await connection.execute(page(statement, order, after=after, limit=limit))]
 
 
 async def revoke_token(connection: AsyncConnection, token: str, user: str, at: int) -> TokenRow | None:

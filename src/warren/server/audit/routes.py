@@ -1,22 +1,22 @@
 """`/api/v1/audit` and `/api/v1/networks/{network}/audit`: see `warren.protocol.rest.audit`."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, get
+from litestar import Request, Response, get
 from litestar.params import FromPath, QueryParameter
 
-from warren.limits import AUDIT_PAGE, AUDIT_PAGE_MAX
+from warren.limits import PAGE
+from warren.model.ids import NetworkId
 from warren.protocol.rest.audit import AuditEntry, AuditPage
+from warren.protocol.rest.paging import ByNumber
 from warren.server.accounts.rules import Right
 from warren.server.audit.store import AuditRow
+from warren.server.paging import LINK, Cursor, Limit, answer, wanted
 from warren.server.problems import refused
 from warren.server.services import services_of
 
 HTTPRequest = Request[Any, Any, Any]
-_NUMBER_MAX: Final = 2**63 - 1
-Before = Annotated[int | None, QueryParameter(ge=1, le=_NUMBER_MAX, description="entries with smaller numbers only")]
-Limit = Annotated[int, QueryParameter(ge=1, le=AUDIT_PAGE_MAX, description="how many at most")]
 Word = Annotated[str, QueryParameter(max_length=64, description="entries of this action, or of a kind of action, only")]
 
 
@@ -25,14 +25,14 @@ Word = Annotated[str, QueryParameter(max_length=64, description="entries of this
     operation_id="listAudit",
     summary="Show the audit log",
     responses=refused(403),
+    response_headers=[LINK],
     opt={"right": Right.SERVER},
 )
 async def list_audit(
-    request: HTTPRequest, before: Before = None, limit: Limit = AUDIT_PAGE, action: Word = ""
-) -> AuditPage:
+    request: HTTPRequest, cursor: Cursor = None, limit: Limit = PAGE, action: Word = ""
+) -> Response[AuditPage]:
     """Everything that changed who may do what, in every network and the server itself, the newest first."""
-    rows = await services_of(request).audit.newest(None, before=before, limit=limit, action=action)
-    return _page(rows, limit)
+    return await _page(request, None, cursor, limit, action)
 
 
 @get(
@@ -40,20 +40,27 @@ async def list_audit(
     operation_id="listNetworkAudit",
     summary="Show a network's audit log",
     responses=refused(403, 404),
+    response_headers=[LINK],
     opt={"right": Right.ADMIN_NETWORK},
 )
 async def list_network_audit(
-    request: HTTPRequest, network: FromPath[str], before: Before = None, limit: Limit = AUDIT_PAGE, action: Word = ""
-) -> AuditPage:
+    request: HTTPRequest, network: FromPath[str], cursor: Cursor = None, limit: Limit = PAGE, action: Word = ""
+) -> Response[AuditPage]:
     """What of it happened in this network."""
-    services = services_of(request)
-    found = services.networks.find(network)
-    return _page(await services.audit.newest(found.id, before=before, limit=limit, action=action), limit)
+    return await _page(request, services_of(request).networks.find(network).id, cursor, limit, action)
 
 
-def _page(rows: list[AuditRow], limit: int) -> AuditPage:
-    shown = rows[:limit]
-    return AuditPage(entries=tuple(map(_shown, shown)), next=shown[-1].number if len(rows) > limit else None)
+async def _page(
+    request: HTTPRequest, network: NetworkId | None, cursor: str | None, limit: int, action: str
+) -> Response[AuditPage]:
+    page = wanted(cursor, limit, ByNumber)
+    return answer(
+        request,
+        page,
+        await services_of(request).audit.newest(network, after=page.after, limit=page.rows, action=action),
+        lambda row: ByNumber(row.number),
+        lambda rows, following: AuditPage(entries=tuple(map(_shown, rows)), next=following),
+    )
 
 
 def _shown(row: AuditRow) -> AuditEntry:

@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from warren.model.ids import NetworkId
+from warren.protocol.rest.paging import ByNumber
 from warren.server.audit import store
 from warren.server.audit.store import AuditRow
 from warren.server.db.engine import Database
@@ -87,7 +88,9 @@ class Audit:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def newest(self, network: NetworkId | None, *, before: int | None, limit: int, action: str) -> list[AuditRow]:
-        """A page, of one network or all, and one row more where another page follows."""
+    async def newest(
+        self, network: NetworkId | None, *, after: ByNumber | None, limit: int, action: str
+    ) -> list[AuditRow]:
+        """So many rows behind a place, of one network or all, the newest first."""
         async with self._database.read() as connection:
-            return await store.read_newest(connection, network, before=before, limit=limit + 1, action=action)
+            return await store.read_newest(connection, network, after=after, limit=limit, action=action)

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from sqlalchemy import Column, Index, String, Table, Text, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from warren.limits import AUDIT_PAGE_MAX
+from warren.limits import PAGE_MAX
 from warren.model.ids import NetworkId
+from warren.protocol.rest.paging import ByNumber
+from warren.server.db.keyset import Down, page
 from warren.server.db.metadata import Bytes, RowNumber, Seconds, metadata
 
 audit = Table(
@@ -56,17 +58,15 @@ async def read_newest(
     connection: AsyncConnection,
     network: NetworkId | None,
     *,
-    before: int | None = None,
-    limit: int = AUDIT_PAGE_MAX,
+    after: ByNumber | None = None,
+    limit: int = PAGE_MAX,
     action: str = "",
 ) -> list[AuditRow]:
-    """The newest rows, of one network or all; `before`: with smaller numbers; `action`: of this word or kind."""
+    """The newest rows, of one network or all, behind a place; `action`: of this word or kind."""
     columns = tuple(audit.c[name] for name in AuditRow.__slots__)
-    statement = select(*columns).order_by(audit.c.number.desc()).limit(limit)
+    statement = page(select(*columns), (Down(audit.c.number),), after=after, limit=limit)
     if network is not None:
         statement = statement.where(audit.c.network == network)
-    if before is not None:
-        statement = statement.where(audit.c.number < before)
     if action:
         kind = audit.c.action.startswith(f"{action}.", autoescape=True)
         statement = statement.where(or_(audit.c.action == action, kind))

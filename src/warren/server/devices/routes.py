@@ -3,18 +3,24 @@
 from typing import Any
 
 import msgspec
-from litestar import Request, delete, get, post
+from litestar import Request, Response, delete, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
+from warren.limits import PAGE
 from warren.model.ids import Identity, show_identity
 from warren.model.keys import KEY_BYTES
 from warren.protocol.rest.members import Kicked, Member, Members, Renewal, Renewed
+from warren.protocol.rest.paging import ByName
 from warren.server.accounts.rules import Right
 from warren.server.devices.rules import address_at
+from warren.server.devices.service import Removed
 from warren.server.devices.store import MemberRow
 from warren.server.invites.service import unknown_key
 from warren.server.networks.live import LiveNetwork
+from warren.server.paging import LINK, Cursor, Limit, answer, wanted
 from warren.server.problems import refused
+from warren.server.repeats.kept import Keep
+from warren.server.repeats.requests import IdempotencyKey, once
 from warren.server.services import Services, caller_of, services_of
 
 HTTPRequest = Request[Any, Any, Any]
@@ -25,13 +31,22 @@ HTTPRequest = Request[Any, Any, Any]
     operation_id="listMembers",
     summary="List the members",
     responses=refused(403, 404),
+    response_headers=[LINK],
     opt={"right": Right.READ_NETWORK},
 )
-async def list_members(request: HTTPRequest, network: FromPath[str]) -> Members:
+async def list_members(
+    request: HTTPRequest, network: FromPath[str], cursor: Cursor = None, limit: Limit = PAGE
+) -> Response[Members]:
     """Every member of a network by name."""
     services = services_of(request)
-    found = services.networks.find(network)
-    return Members(members=tuple(_shown(services, found, row) for row in await services.devices.all(found)))
+    page, found = wanted(cursor, limit, ByName), services.networks.find(network)
+    return answer(
+        request,
+        page,
+        await services.devices.page(found, after=page.after, limit=page.rows),
+        lambda row: ByName(row.hostname or "", row.identity),
+        lambda rows, following: Members(members=tuple(_shown(services, found, row) for row in rows), next=following),
+    )
 
 
 @delete(
@@ -39,7 +54,7 @@ async def list_members(request: HTTPRequest, network: FromPath[str]) -> Members:
     operation_id="kickMember",
     summary="Remove a member",
     status_code=200,
-    responses=refused(403, 404, 409),
+    responses=refused(403, 404, 409, 422),
     opt={"right": Right.ADMIN_NETWORK},
 )
 async def kick_member(
@@ -47,16 +62,25 @@ async def kick_member(
     network: FromPath[str],
     member: FromPath[str],
     keep_key: FromQuery[bool] = False,  # noqa: FBT002  # Litestar passes query parameters by name
+    idempotency_key: IdempotencyKey = None,
 ) -> Kicked:
     """End a membership; the key that admitted it is revoked too unless keep_key."""
     services = services_of(request)
     found = services.networks.find(network)
-    row = await services.devices.find(found, member)
-    shown = _shown(services, found, row)
-    removed = await services.devices.remove(
-        found, row.identity, actor=caller_of(request).actor, revoke_key=not keep_key
+    actor, shown = caller_of(request).actor, list[Member]()
+
+    async def kick(keep: Keep[Removed]) -> Removed:
+        row = await services.devices.find(found, member)
+        shown.append(_shown(services, found, row))  # as it was while it was a member
+        return await services.devices.remove(found, row.identity, actor=actor, revoke_key=not keep_key, keep=keep)
+
+    return await once(
+        request,
+        idempotency_key,
+        Kicked,
+        kick,
+        lambda removed: Kicked(member=shown[-1], revoked_key=removed.revoked_key),
     )
-    return Kicked(member=shown, revoked_key=removed.revoked_key)
 
 
 @post(

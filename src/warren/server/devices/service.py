@@ -19,6 +19,7 @@ from warren.failpoints import reach
 from warren.limits import JOIN_ATTEMPTS_MAX, MACHINE_LIFE_S, MEMBERS_PER_NETWORK_MAX
 from warren.model.ids import Identity, NetworkId, show_identity
 from warren.protocol.control.messages import Join
+from warren.protocol.rest.paging import ByName
 from warren.server.accounts.service import hold_groups
 from warren.server.audit.service import Action, record
 from warren.server.completions import Completions
@@ -33,6 +34,7 @@ from warren.server.networks.live import Change, LiveNetwork
 from warren.server.networks.service import Networks
 from warren.server.networks.store import DocumentRow, NetworkRow
 from warren.server.registrar import Registrar
+from warren.server.repeats.kept import Keep, keep_nothing
 from warren.trust import admission_key
 from warren.trust.documents import FIRST_EPOCH, Kind, Membership, Removal, Right, subject_of
 
@@ -120,6 +122,11 @@ class Devices:
         async with self._database.read() as connection:
             return await store.read_all(connection, network.id)
 
+    async def page(self, network: LiveNetwork, *, after: ByName | None, limit: int) -> list[MemberRow]:
+        """So many of them behind a place."""
+        async with self._database.read() as connection:
+            return await store.read_page(connection, network.id, after=after, limit=limit)
+
     async def ephemeral(self, network: LiveNetwork) -> list[MemberRow]:
         """Members that go when they are away."""
         async with self._database.read() as connection:
@@ -130,15 +137,29 @@ class Devices:
         return rules.pick_member(await self.all(network), name)
 
     async def remove(
-        self, network: LiveNetwork, identity: Identity, *, actor: str, revoke_key: bool, left: bool = False
+        self,
+        network: LiveNetwork,
+        identity: Identity,
+        *,
+        actor: str,
+        revoke_key: bool,
+        left: bool = False,
+        keep: Keep[Removed] = keep_nothing,
     ) -> Removed:
         """End a membership with a signed removal, told to every peer at once. Raises WarrenError NOT_FOUND."""
         return await self._completions.finish(
-            self._remove(network, identity, actor=actor, revoke_key=revoke_key, left=left)
+            self._remove(network, identity, actor=actor, revoke_key=revoke_key, left=left, keep=keep)
         )
 
     async def _remove(
-        self, network: LiveNetwork, identity: Identity, *, actor: str, revoke_key: bool, left: bool
+        self,
+        network: LiveNetwork,
+        identity: Identity,
+        *,
+        actor: str,
+        revoke_key: bool,
+        left: bool,
+        keep: Keep[Removed],
     ) -> Removed:
         if not network.may(self._registrar.public, Right.REMOVE):
             raise WarrenError(
@@ -169,10 +190,12 @@ class Devices:
                 subject=show_identity(identity),
                 detail={"hostname": member.hostname, "revoked_key": revoked},
             )
+            removed = Removed(member, revoked)
+            await keep(connection, removed)
         network.state.drop_presence(identity)
         self._networks.apply(network, row, changes)
         self._on_removed(network.id, identity)
-        return Removed(member, revoked)
+        return removed
 
     async def remove_of_user(self, user: str, *, actor: str) -> tuple[str, ...]:
         """End the memberships of a person's machines in every network; names those that this server may not remove.

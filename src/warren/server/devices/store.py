@@ -27,6 +27,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from warren.model.ids import Identity, NetworkId
+from warren.protocol.rest.paging import ByName
+from warren.server.db.keyset import Up, page
 from warren.server.db.metadata import Bytes, Seconds, metadata
 
 members = Table(
@@ -100,6 +102,16 @@ async def read_all(connection: AsyncConnection, network: NetworkId) -> list[Memb
         .order_by(members.c.hostname)
     )
     return [MemberRow(*row) for row in await connection.execute(statement)]
+
+
+async def read_page(
+    connection: AsyncConnection, network: NetworkId, *, after: ByName | None, limit: int
+) -> list[MemberRow]:
+    """The same, so many behind a place."""
+    order = (Up(func.coalesce(members.c.hostname, "")), Up(members.c.identity))
+    statement = select(*_COLUMNS).where(members.c.network == network, members.c.removed_at.is_(None))
+    rows = await connection.execute(page(statement, order, after=after, limit=limit))
+    return [MemberRow(*row) for row in rows]
 
 
 async def read_of_user(connection: AsyncConnection, user: str) -> list[MemberRow]:

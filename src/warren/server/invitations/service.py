@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from warren.errors import Code, WarrenError
-from warren.limits import ASKS_A_USER_MAX, INVITATIONS_A_NETWORK_MAX
+from warren.limits import ASKS_A_USER_MAX, INVITATIONS_A_NETWORK_MAX, NETWORKS_MAX
 from warren.model.ids import NetworkId
+from warren.protocol.rest.paging import ByDateAndNetwork, ByDateAndPair
 from warren.server.accounts import store as account_store
 from warren.server.accounts.rules import Role
 from warren.server.accounts.service import hold_groups
@@ -19,8 +20,12 @@ from warren.server.audit.service import Action, record
 from warren.server.db.engine import Database
 from warren.server.invitations import rules, store
 from warren.server.invitations.rules import Kind
-from warren.server.invitations.store import InvitationRow
+from warren.server.invitations.store import InvitationRow, ListingRow
 from warren.server.networks.live import LiveNetwork
+from warren.server.repeats.kept import Keep, keep_nothing
+
+_IN, _WAITS = True, False
+"""What comes of an invitation or a question: the person is in at once, or the other side's word is waited for."""
 
 
 class Invitations:
@@ -32,7 +37,9 @@ class Invitations:
 
     # --- admins ---
 
-    async def invite(self, network: LiveNetwork, user: UserRow, text: str, *, actor: str) -> bool:
+    async def invite(
+        self, network: LiveNetwork, user: UserRow, text: str, *, actor: str, keep: Keep[bool] = keep_nothing
+    ) -> bool:
         """Invite a person; whether they are in at once, because they had asked. Raises WarrenError CONFLICT (is in
         already), BUSY, FORBIDDEN (is shut out) or INVALID_ARGUMENT."""
         now, words = int(self._clock()), rules.parse_text(text)
@@ -41,15 +48,19 @@ class Invitations:
             await _check_outside(connection, network.id, user.id)
             if await store.take(connection, network.id, user.id, Kind.ASKED, now=now) is not None:
                 await self._let_in(connection, network, user, actor=actor, now=now)
-                return True
+                await keep(connection, _IN)
+                return _IN
             if await store.count(connection, network=network.id) >= INVITATIONS_A_NETWORK_MAX:
                 raise WarrenError(Code.BUSY, f"{INVITATIONS_A_NETWORK_MAX} people are invited already", "withdraw some")
             row = InvitationRow(network.id, user.id, Kind.INVITED, actor, words, now, now + rules.LIFETIME_S)
             await store.put(connection, row)
             await record(connection, Action.PERSON_INVITED, actor=actor, at=now, network=network.id, subject=user.id)
-        return False
+            await keep(connection, _WAITS)
+        return _WAITS
 
-    async def withdraw(self, network: LiveNetwork, user: UserRow, *, actor: str) -> None:
+    async def withdraw(
+        self, network: LiveNetwork, user: UserRow, *, actor: str, keep: Keep[None] = keep_nothing
+    ) -> None:
         """End an invitation, deny a question, or end a plain member's role; machines that they added stay. Raises
         WarrenError NOT_FOUND."""
         now = int(self._clock())
@@ -60,11 +71,13 @@ class Invitations:
                     Code.NOT_FOUND, "nothing waits of this person, nor are they a plain member", "warren invite list"
                 )
             await record(connection, Action.PERSON_OUT, actor=actor, at=now, network=network.id, subject=user.id)
+            await keep(connection, None)
 
-    async def of_network(self, network: LiveNetwork) -> list[InvitationRow]:
-        """What waits, the longest first."""
+    async def of_network(self, network: LiveNetwork, *, after: ByDateAndPair | None, limit: int) -> list[InvitationRow]:
+        """So much of what waits behind a place, the longest first."""
         async with self._database.read() as connection:
-            return await store.read(connection, network=network.id, now=int(self._clock()))
+            now = int(self._clock())
+            return await store.read(connection, network=network.id, now=now, after=after, limit=limit)
 
     async def publish(self, network: LiveNetwork, about: str, *, actor: str) -> None:
         """List a network: everybody who is signed on sees its name and these words, and may ask. Raises WarrenError
@@ -89,33 +102,46 @@ class Invitations:
 
     # --- people ---
 
-    async def of_user(self, user: str) -> list[InvitationRow]:
-        """What waits of this person, the longest first."""
+    async def of_user(
+        self, user: str, *, after: ByDateAndPair | None = None, limit: int = NETWORKS_MAX
+    ) -> list[InvitationRow]:
+        """What waits of this person, the longest first; so much behind a place."""
         async with self._database.read() as connection:
-            return await store.read(connection, user=user, now=int(self._clock()))
+            return await store.read(connection, user=user, now=int(self._clock()), after=after, limit=limit)
 
     async def listed(self) -> Mapping[NetworkId, str]:
         """What is said of each listed network."""
         async with self._database.read() as connection:
             return await store.read_listings(connection)
 
-    async def accept(self, network: LiveNetwork, user: UserRow, *, actor: str) -> None:
+    async def listing(self, *, after: ByDateAndNetwork | None, limit: int) -> list[ListingRow]:
+        """So many listed networks behind a place, the oldest first."""
+        async with self._database.read() as connection:
+            return await store.read_listings_page(connection, after=after, limit=limit)
+
+    async def accept(self, network: LiveNetwork, user: UserRow, *, actor: str, keep: Keep[None] = keep_nothing) -> None:
         """Take an invitation. Raises WarrenError NOT_FOUND or FORBIDDEN."""
         now = int(self._clock())
         async with self._database.write() as connection:
             if await store.take(connection, network.id, user.id, Kind.INVITED, now=now) is None:
                 raise rules.not_invited()
             await self._let_in(connection, network, user, actor=actor, now=now)
+            await keep(connection, None)
 
-    async def decline(self, network: LiveNetwork, user: UserRow, *, actor: str) -> None:
+    async def decline(
+        self, network: LiveNetwork, user: UserRow, *, actor: str, keep: Keep[None] = keep_nothing
+    ) -> None:
         """Want it no more: an invitation, or what this person asked. Raises WarrenError NOT_FOUND."""
         now = int(self._clock())
         async with self._database.write() as connection:
             if await store.take(connection, network.id, user.id, None, now=now) is None:
                 raise rules.not_invited()
             await record(connection, Action.PERSON_OUT, actor=actor, at=now, network=network.id, subject=user.id)
+            await keep(connection, None)
 
-    async def ask(self, network: LiveNetwork, user: UserRow, text: str, *, actor: str) -> bool:
+    async def ask(
+        self, network: LiveNetwork, user: UserRow, text: str, *, actor: str, keep: Keep[bool] = keep_nothing
+    ) -> bool:
         """Ask to be let into a listed network; whether the person is in at once, because they were invited. Raises
         WarrenError NOT_FOUND (not listed), CONFLICT, BUSY, FORBIDDEN or INVALID_ARGUMENT."""
         now, words = int(self._clock()), rules.parse_text(text)
@@ -123,7 +149,8 @@ class Invitations:
             await store.drop_expired(connection, now)
             if await store.take(connection, network.id, user.id, Kind.INVITED, now=now) is not None:
                 await self._let_in(connection, network, user, actor=actor, now=now)
-                return True
+                await keep(connection, _IN)
+                return _IN
             if network.id not in await store.read_listings(connection):
                 raise rules.not_listed()
             await _check_outside(connection, network.id, user.id)
@@ -138,7 +165,8 @@ class Invitations:
                 connection, Action.PERSON_ASKED, actor=actor, at=now, network=network.id, subject=user.id,
                 detail={"text": words},
             )  # fmt: skip
-        return False
+            await keep(connection, _WAITS)
+        return _WAITS
 
     async def _let_in(
         self, connection: AsyncConnection, network: LiveNetwork, user: UserRow, *, actor: str, now: int

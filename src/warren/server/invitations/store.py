@@ -9,6 +9,8 @@ from sqlalchemy import Column, ColumnElement, ForeignKey, Index, String, Table, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from warren.model.ids import NetworkId
+from warren.protocol.rest.paging import ByDateAndNetwork, ByDateAndPair
+from warren.server.db.keyset import Up, page
 from warren.server.db.metadata import Bytes, Seconds, metadata
 
 invitations = Table(
@@ -46,6 +48,15 @@ class InvitationRow:
     expires_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class ListingRow:
+    """A listed network, and what is said of it."""
+
+    network: NetworkId
+    about: str
+    listed_at: int
+
+
 _COLUMNS = tuple(invitations.c[name] for name in InvitationRow.__slots__)
 
 
@@ -71,16 +82,22 @@ async def take(
 
 
 async def read(
-    connection: AsyncConnection, *, network: NetworkId | None = None, user: str | None = None, now: int
+    connection: AsyncConnection,
+    *,
+    network: NetworkId | None = None,
+    user: str | None = None,
+    now: int,
+    after: ByDateAndPair | None,
+    limit: int,
 ) -> list[InvitationRow]:
-    """What waits of a network or a person, the oldest first."""
+    """So much of what waits of a network or a person behind a place, the oldest first."""
     statement = select(*_COLUMNS).where(invitations.c.expires_at > now)
     if network is not None:
         statement = statement.where(invitations.c.network == network)
     if user is not None:
         statement = statement.where(invitations.c.user == user)
-    ordered = statement.order_by(invitations.c.created_at, invitations.c.user, invitations.c.network)
-    return [InvitationRow(*row) for row in await connection.execute(ordered)]
+    order = (Up(invitations.c.created_at), Up(invitations.c.user), Up(invitations.c.network))
+    return [InvitationRow(*row) for row in await connection.execute(page(statement, order, after=after, limit=limit))]
 
 
 async def count(connection: AsyncConnection, *, network: NetworkId | None = None, user: str | None = None) -> int:
@@ -105,6 +122,15 @@ async def drop_listing(connection: AsyncConnection, network: NetworkId) -> bool:
     """List it no more; False where it was not listed."""
     statement = delete(listings).where(listings.c.network == network).returning(listings.c.network)
     return (await connection.execute(statement)).first() is not None
+
+
+async def read_listings_page(
+    connection: AsyncConnection, *, after: ByDateAndNetwork | None, limit: int
+) -> list[ListingRow]:
+    """So many listed networks behind a place, the oldest first."""
+    statement = select(listings.c.network, listings.c.about, listings.c.listed_at)
+    order = (Up(listings.c.listed_at), Up(listings.c.network))
+    return [ListingRow(*row) for row in await connection.execute(page(statement, order, after=after, limit=limit))]
 
 
 async def read_listings(connection: AsyncConnection) -> dict[NetworkId, str]:

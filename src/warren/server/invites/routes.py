@@ -3,15 +3,19 @@
 from typing import Any
 
 import msgspec
-from litestar import Request, delete, get, post
+from litestar import Request, Response, delete, get, post
 from litestar.params import FromPath, JSONBody
 
+from warren.limits import PAGE
 from warren.protocol.rest.keys import Key, KeyCreate, KeyCreated, Keys
+from warren.protocol.rest.paging import ByDate
 from warren.server.accounts.rules import Right
 from warren.server.invites.service import state_of
 from warren.server.invites.store import KeyRow
 from warren.server.networks.live import LiveNetwork
+from warren.server.paging import LINK, Cursor, Limit, answer, wanted
 from warren.server.problems import refused
+from warren.server.repeats.requests import IdempotencyKey, once
 from warren.server.services import caller_of, services_of
 
 HTTPRequest = Request[Any, Any, Any]
@@ -22,37 +26,57 @@ HTTPRequest = Request[Any, Any, Any]
     operation_id="listKeys",
     summary="List the pre-auth keys",
     responses=refused(403, 404),
+    response_headers=[LINK],
     opt={"right": Right.ADMIN_NETWORK},
 )
-async def list_keys(request: HTTPRequest, network: FromPath[str]) -> Keys:
+async def list_keys(
+    request: HTTPRequest, network: FromPath[str], cursor: Cursor = None, limit: Limit = PAGE
+) -> Response[Keys]:
     """Every key of a network, the newest first, without secrets."""
     services = services_of(request)
-    found = services.networks.find(network)
+    page, found = wanted(cursor, limit, ByDate), services.networks.find(network)
     now = services.invites.now()
-    return Keys(keys=tuple(_shown(found, row, now) for row in await services.invites.all(found)))
+    return answer(
+        request,
+        page,
+        await services.invites.page(found, after=page.after, limit=page.rows),
+        lambda row: ByDate(row.created_at, row.id),
+        lambda rows, following: Keys(keys=tuple(_shown(found, row, now) for row in rows), next=following),
+    )
 
 
 @post(
     "/networks/{network:str}/keys",
     operation_id="createKey",
     summary="Make a pre-auth key",
-    responses=refused(403, 404, 429),
+    responses=refused(403, 404, 422, 429),
     opt={"right": Right.ADMIN_NETWORK},
 )
-async def create_key(request: HTTPRequest, network: FromPath[str], data: JSONBody[KeyCreate]) -> KeyCreated:
+async def create_key(
+    request: HTTPRequest,
+    network: FromPath[str],
+    data: JSONBody[KeyCreate],
+    idempotency_key: IdempotencyKey = None,
+) -> KeyCreated:
     """Make a key; its secret is in this answer and nowhere else."""
     services = services_of(request)
     found = services.networks.find(network)
-    created = await services.invites.create(
-        found,
-        reusable=data.reusable or data.uses is not None,
-        ephemeral=data.ephemeral,
-        tags=data.tags,
-        expires_s=data.expires_s,
-        uses=data.uses,
-        actor=caller_of(request).actor,
+    return await once(
+        request,
+        idempotency_key,
+        KeyCreated,
+        lambda keep: services.invites.create(
+            found,
+            reusable=data.reusable or data.uses is not None,
+            ephemeral=data.ephemeral,
+            tags=data.tags,
+            expires_s=data.expires_s,
+            uses=data.uses,
+            actor=caller_of(request).actor,
+            keep=keep,
+        ),
+        lambda made: KeyCreated(secret=made.secret.reveal(), key=_shown(found, made.row, services.invites.now())),
     )
-    return KeyCreated(secret=created.secret.reveal(), key=_shown(found, created.row, services.invites.now()))
 
 
 @delete(

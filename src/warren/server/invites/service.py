@@ -18,11 +18,13 @@ from warren.model.ids import NetworkId
 from warren.model.keys import Secret
 from warren.model.names import parse_tag, printable
 from warren.protocol.rest.keys import KeyState
+from warren.protocol.rest.paging import ByDate
 from warren.server.audit.service import Action, record
 from warren.server.db.engine import Database
 from warren.server.invites import store
 from warren.server.invites.store import KeyRow
 from warren.server.networks.live import LiveNetwork
+from warren.server.repeats.kept import Keep, keep_nothing
 from warren.trust import admission_key
 
 RANDOM_BYTES = 39  # what admission_key.make takes: 7 for the id, 32 for the seed
@@ -59,8 +61,9 @@ class Invites:
         expires_s: int,
         actor: str,
         uses: int | None = None,
+        keep: Keep[Created] = keep_nothing,
     ) -> Created:
-        """Make a key; a reusable one for at most `uses` machines.
+        """Make a key; a reusable one for at most `uses` machines. `keep` hears of it in the same transaction.
 
         Raises WarrenError INVALID_ARGUMENT (a tag), BUSY (too many live keys) or STORE_UNAVAILABLE.
         """
@@ -82,6 +85,7 @@ class Invites:
             revoked_at=None,
             uses_max=uses,
         )
+        created = Created(Secret(admission_key.format_key(key)), row)
         async with self._database.write() as connection:
             if await store.count_live(connection, network.id, now) >= KEYS_PER_NETWORK_MAX:
                 raise WarrenError(
@@ -103,7 +107,8 @@ class Invites:
                     "expires_at": row.expires_at,
                 },
             )
-        return Created(Secret(admission_key.format_key(key)), row)
+            await keep(connection, created)
+        return created
 
     async def approve(
         self, connection: AsyncConnection, network: LiveNetwork, public: bytes, user: str, lifetime_s: int
@@ -141,10 +146,10 @@ class Invites:
         """The 16 bytes by which a machine knows this network and this server."""
         return admission_key.pin(network.id, network.first_root, self._server_public)
 
-    async def all(self, network: LiveNetwork) -> list[KeyRow]:
-        """Every key of a network, the newest first."""
+    async def page(self, network: LiveNetwork, *, after: ByDate | None, limit: int) -> list[KeyRow]:
+        """So many of a network's keys behind a place, the newest first."""
         async with self._database.read() as connection:
-            return await store.read_all(connection, network.id)
+            return await store.read_page(connection, network.id, after=after, limit=limit)
 
     async def find(self, key_id: str) -> KeyRow | None:
         """One key, whatever its state."""

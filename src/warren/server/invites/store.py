@@ -27,6 +27,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from warren.model.ids import NetworkId
+from warren.protocol.rest.paging import ByDate
+from warren.server.db.keyset import Down, Up, page
 from warren.server.db.metadata import Bytes, Seconds, metadata
 
 join_keys = Table(
@@ -88,12 +90,13 @@ async def read(connection: AsyncConnection, key_id: str) -> KeyRow | None:
     return None if row is None else KeyRow(*row)
 
 
-async def read_all(connection: AsyncConnection, network: NetworkId) -> list[KeyRow]:
-    """Every key of a network, the newest first."""
-    statement = (
-        select(*_COLUMNS).where(join_keys.c.network == network).order_by(join_keys.c.created_at.desc(), join_keys.c.id)
-    )
-    return [KeyRow(*row) for row in await connection.execute(statement)]
+async def read_page(
+    connection: AsyncConnection, network: NetworkId, *, after: ByDate | None, limit: int
+) -> list[KeyRow]:
+    """So many keys of a network behind a place, the newest first."""
+    statement = select(*_COLUMNS).where(join_keys.c.network == network)
+    order = (Down(join_keys.c.created_at), Up(join_keys.c.id))
+    return [KeyRow(*row) for row in await connection.execute(page(statement, order, after=after, limit=limit))]
 
 
 async def count_live(connection: AsyncConnection, network: NetworkId, now: int) -> int:

@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from litestar import Request, delete, get, patch, post
+import msgspec
+from litestar import Request, Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 
 from warren.errors import Code, WarrenError
+from warren.limits import PAGE
 from warren.model.ids import show_identity, show_network_id
 from warren.protocol.rest.networks import (
     Founding,
@@ -16,9 +18,14 @@ from warren.protocol.rest.networks import (
     TakenOver,
     TakeOver,
 )
+from warren.protocol.rest.paging import ByDateAndNetwork
 from warren.server.accounts.rules import Right
 from warren.server.networks.live import LiveNetwork
+from warren.server.networks.service import ROOT_OF_OWNER
+from warren.server.paging import LINK, Cursor, Limit, answer, wanted
 from warren.server.problems import refused
+from warren.server.repeats.kept import Keep
+from warren.server.repeats.requests import IdempotencyKey, once
 from warren.server.services import Services, caller_of, services_of
 
 HTTPRequest = Request[Any, Any, Any]
@@ -29,35 +36,60 @@ HTTPRequest = Request[Any, Any, Any]
     operation_id="listNetworks",
     summary="List the networks",
     responses=refused(403),
+    response_headers=[LINK],
     opt={"right": Right.LIST_NETWORKS},
 )
-async def list_networks(request: HTTPRequest) -> Networks:
+async def list_networks(request: HTTPRequest, cursor: Cursor = None, limit: Limit = PAGE) -> Response[Networks]:
     """Every network that the caller has a role in, the oldest first; a server's admin sees all."""
     services, caller = services_of(request), caller_of(request)
+    page = wanted(cursor, limit, ByDateAndNetwork)
     roles = await services.accounts.roles(caller)
     seen = [one for one in services.networks.all() if caller.is_server_admin or one.id in roles]
+    rows = sorted((one for one in seen if page.after is None or _key(one) > _after(page.after)), key=_key)
     counts = await services.networks.member_counts()
-    return Networks(networks=tuple(_shown(services, network, counts.get(network.id, 0)) for network in seen))
+    return answer(
+        request,
+        page,
+        rows[: page.rows],
+        lambda one: ByDateAndNetwork(one.row.created_at, one.id),
+        lambda found, following: Networks(
+            networks=tuple(_shown(services, one, counts.get(one.id, 0)) for one in found), next=following
+        ),
+    )
+
+
+def _key(network: LiveNetwork) -> tuple[int, bytes]:
+    return network.row.created_at, network.id
+
+
+def _after(place: ByDateAndNetwork) -> tuple[int, bytes]:
+    return place.at, place.network
 
 
 @post(
     "/networks",
     operation_id="createNetwork",
     summary="Make a network",
-    responses=refused(403, 409, 429),
+    responses=refused(403, 409, 422, 429),
     opt={"right": Right.CREATE_NETWORK},
 )
-async def create_network(request: HTTPRequest, data: JSONBody[NetworkCreate]) -> Network:
+async def create_network(
+    request: HTTPRequest, data: JSONBody[NetworkCreate], idempotency_key: IdempotencyKey = None
+) -> Network:
     """Make a network whose root is on this server; who makes it owns it."""
     services, caller = services_of(request), caller_of(request)
-    networks = services.networks
-    if data.genesis:
-        made = await networks.adopt(data.name, data.genesis, data.documents, actor=caller.actor, owner=caller.user)
-    else:
-        made = await networks.create(
-            data.name, data.prefix, actor=caller.actor, owner=caller.user, prefix6=data.prefix6
+
+    async def make(keep: Keep[LiveNetwork]) -> LiveNetwork:
+        actor, owner = caller.actor, caller.user
+        if data.genesis:
+            return await services.networks.adopt(
+                data.name, data.genesis, data.documents, actor=actor, owner=owner, keep=keep
+            )
+        return await services.networks.create(
+            data.name, data.prefix, actor=actor, owner=owner, prefix6=data.prefix6, keep=keep
         )
-    return _shown(services, made, 0)
+
+    return await once(request, idempotency_key, Network, make, lambda made: _shown(services, made, 0))
 
 
 @get(
@@ -83,11 +115,16 @@ async def show_founding(request: HTTPRequest) -> Founding:
     operation_id="takeOverNetwork",
     summary="Take the root key of a network",
     status_code=200,
-    responses=refused(403, 404),
+    responses=refused(403, 404, 422),
     opt={"right": Right.OWN_NETWORK},
 )
-async def take_over(request: HTTPRequest, network: FromPath[str], data: JSONBody[TakeOver]) -> TakenOver:
-    """Show the root key that lives here; with a proof that it arrived, forget it."""
+async def take_over(
+    request: HTTPRequest,
+    network: FromPath[str],
+    data: JSONBody[TakeOver],
+    idempotency_key: IdempotencyKey = None,
+) -> TakenOver:
+    """Show the root key that lives here, in no answer that is kept; with a proof that it arrived, forget it."""
     services = services_of(request)
     found = services.networks.find(network)
     counts = await services.networks.member_counts()
@@ -98,8 +135,14 @@ async def take_over(request: HTTPRequest, network: FromPath[str], data: JSONBody
         proof = bytes.fromhex(data.proof)
     except ValueError as error:
         raise WarrenError(Code.MALFORMED, "a proof is a signature in hex") from error
-    await services.networks.forget_root(found, proof, actor=caller_of(request).actor)
-    return TakenOver(network=_shown(services, found, counts.get(found.id, 0)))
+    afterwards = msgspec.structs.replace(_shown(services, found, counts.get(found.id, 0)), root=ROOT_OF_OWNER)
+    return await once(
+        request,
+        idempotency_key,
+        TakenOver,
+        lambda keep: services.networks.forget_root(found, proof, actor=caller_of(request).actor, keep=keep),
+        lambda _: TakenOver(network=afterwards),
+    )
 
 
 @get(

@@ -38,6 +38,7 @@ from warren.server.networks.founding import ROOT_KINDS, adopted, root_head, sign
 from warren.server.networks.live import Change, LiveNetwork
 from warren.server.networks.store import DocumentRow, NetworkRow
 from warren.server.registrar import Registrar
+from warren.server.repeats.kept import AnsweredMeanwhileError, Keep, keep_nothing
 from warren.trust import root_key
 from warren.trust.documents import Head, Kind, Policy, ServerPlace, Settings
 from warren.trust.ed25519 import is_signed
@@ -137,9 +138,10 @@ class Networks:
         owner: str | None = None,
         prefix6: str | None = None,
         within: Within | None = None,
+        keep: Keep[LiveNetwork] = keep_nothing,
     ) -> LiveNetwork:
         """Make a network whose root is in this server's data folder. `owner`: the account that gets the role; `within`
-        is done in the same transaction.
+        is done in the same transaction, where `keep` hears of it.
 
         Raises WarrenError INVALID_ARGUMENT, CONFLICT (name taken), BUSY (too many) or STORE_UNAVAILABLE.
         """
@@ -148,11 +150,18 @@ class Networks:
         wanted6 = prefixes.parse_prefix6(prefix6) if prefix6 is not None else None
         self._check_room()
         return await self._completions.finish(
-            self._create(label, prefix4, actor=actor, owner=owner, prefix6=wanted6, within=within)
+            self._create(label, prefix4, actor=actor, owner=owner, prefix6=wanted6, within=within, keep=keep)
         )
 
     async def adopt(
-        self, name: str, genesis: bytes, raws: Sequence[bytes], *, actor: str, owner: str | None = None
+        self,
+        name: str,
+        genesis: bytes,
+        raws: Sequence[bytes],
+        *,
+        actor: str,
+        owner: str | None = None,
+        keep: Keep[LiveNetwork] = keep_nothing,
     ) -> LiveNetwork:
         """Take in a network that was founded elsewhere: its root lives on the owner's device. As `create`, and
         MALFORMED or FORBIDDEN where the documents are not what a network here begins with."""
@@ -176,7 +185,7 @@ class Networks:
             next_offset=0,
             created_at=now,
         )
-        return await self._completions.finish(self._store(row, documents, actor=actor, owner=owner))
+        return await self._completions.finish(self._store(row, documents, actor=actor, owner=owner, keep=keep))
 
     @property
     def registrar_key(self) -> Identity:
@@ -187,20 +196,23 @@ class Networks:
         """The line of a root key that lives here. Raises WarrenError FORBIDDEN where it does not."""
         return Secret(root_key.format_root(network.id, self._root(network)))
 
-    async def forget_root(self, network: LiveNetwork, proof: bytes, *, actor: str) -> None:
+    async def forget_root(
+        self, network: LiveNetwork, proof: bytes, *, actor: str, keep: Keep[None] = keep_nothing
+    ) -> None:
         """The owner's device proved that it holds the root: delete it here. Raises WarrenError BAD_SIGNATURE."""
         self._root(network)
         if not is_signed(network.row.root_key, take_over_statement(network.id), proof):
             raise WarrenError(Code.BAD_SIGNATURE, "this is no proof that the root key arrived")
-        await self._completions.finish(self._forget_root(network, actor=actor))
+        await self._completions.finish(self._forget_root(network, actor=actor, keep=keep))
 
-    async def _forget_root(self, network: LiveNetwork, *, actor: str) -> None:
+    async def _forget_root(self, network: LiveNetwork, *, actor: str, keep: Keep[None]) -> None:
         async with self._database.write(of=network.id) as connection:
             row = await self.advance(connection, network)
             await store.set_root(connection, network.id, ROOT_OF_OWNER)
             await record(
                 connection, Action.ROOT_TAKEN, actor=actor, at=int(self._clock()), network=network.id, subject=row.name
             )
+            await keep(connection, None)
         row = NetworkRow(**{**{name: getattr(row, name) for name in row.__slots__}, "root": ROOT_OF_OWNER})
         self.apply(network, row, ())
         self._folder.root_key(short_identity(network.id)).unlink(missing_ok=True)
@@ -231,6 +243,7 @@ class Networks:
         owner: str | None,
         prefix6: IPv6Network | None = None,
         within: Within | None = None,
+        keep: Keep[LiveNetwork] = keep_nothing,
     ) -> LiveNetwork:
         private = keys.generate()
         root = SigningKeyPair(private)
@@ -261,9 +274,9 @@ class Networks:
         key_file = self._folder.root_key(short_identity(founded.network))
         await asyncio.to_thread(write_private, key_file, private)
         try:
-            return await self._store(row, documents, actor=actor, owner=owner, within=within)
-        except WarrenError as error:
-            if error.code is Code.CONFLICT:
+            return await self._store(row, documents, actor=actor, owner=owner, within=within, keep=keep)
+        except (WarrenError, AnsweredMeanwhileError) as error:
+            if not isinstance(error, WarrenError) or error.code is Code.CONFLICT:
                 key_file.unlink(missing_ok=True)
             raise
 
@@ -275,6 +288,7 @@ class Networks:
         actor: str,
         owner: str | None,
         within: Within | None = None,
+        keep: Keep[LiveNetwork] = keep_nothing,
     ) -> LiveNetwork:
         """A new network in the database and in memory. Raises WarrenError CONFLICT where its name is taken."""
         network, now = LiveNetwork(row, documents), row.created_at
@@ -288,6 +302,7 @@ class Networks:
                 if within is not None:
                     await within(connection, row.id)
                 await record(connection, Action.NETWORK_CREATED, actor=actor, at=now, network=row.id, subject=row.name)
+                await keep(connection, network)
         except IntegrityError as error:
             raise _name_taken(row.name) from error
         network.apply(row, [(head.kind, head.subject, head.raw)])

@@ -1,0 +1,1 @@
+"""Requests that come twice because an answer was lost: `Idempotency-Key`. `service.py` is the only door."""
