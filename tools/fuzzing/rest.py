@@ -193,6 +193,7 @@ _DOCUMENTS = next(parser.seeds[1:3] for parser in OF_DOCUMENTS if parser.name ==
 _FOUNDED = msgspec.json.encode(networks.NetworkCreate(name="n", genesis=_GENESIS, documents=_DOCUMENTS))
 _NETWORK = b'{"name":"n","prefix":"100.96.0.0/16","prefix6":"fd00:1:2:3::/64"}'
 _PROOF = b'{"proof":"' + b"ab" * 64 + b'"}'
+_RENEWAL = b'{"key_id":"abcdefghij","signature":"' + b"ab" * 64 + b'"}'
 _ANN = b'{"name":"ann","password":"a few words"}'
 _FORM = b"name=ann&password=a+few%20words&next=%2Fdevice&csrf="
 _PROBLEM = b'\x80{"code":"E_X","title":"t","status":404,"detail":"d"}'
@@ -238,6 +239,7 @@ PARSERS = (
     Parser("body_invite", (b'{"user":"ann","text":"come in"}',), _body_of(invitations.Invite, _then_text), _WORDS),
     Parser("body_said", (b'{"text":"let me in"}', b"{}"), _body_of(invitations.Said, _then_text), _WORDS),
     Parser("body_rest_rename", (b'{"name":"n"}',), _body_of(networks.NetworkRename), _WORDS),
+    Parser("body_rest_renewal", (_RENEWAL,), _body_of(members.Renewal), _WORDS),
     Parser("body_take_over", (_PROOF, b"{}"), _body_of(networks.TakeOver), _WORDS),
     Parser("body_policy_set", (_POLICY,), _body_of(policies.PolicySet, _then_policy), _WORDS),
     Parser("body_found", (_FOUNDED, _NETWORK), _body_of(networks.NetworkCreate, _then_network), _WORDS),
