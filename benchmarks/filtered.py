@@ -31,10 +31,10 @@ def rows(ways: Ways, flow: Callable[[Way], tuple[float, float]], runs: int) -> N
             with enter() as way:
                 seen[name].append(flow(way))
     medians = {name: [statistics.median(column) for column in zip(*one, strict=True)] for name, one in seen.items()}
-    print(f"{'':28}{'Gbit/s':>9}{'of its own':>12}{'CPU s/GB':>10}")
+    print(f"{'':34}{'Gbit/s':>9}{'of its own':>12}{'CPU s/GB':>10}")
     for name, (rate, cpu_s_gb) in medians.items():
         own = medians[name.partition(",")[0]][0]
-        print(f"{name:28}{rate * 8 / 1e9:9.2f}{rate / own:12.2f}{cpu_s_gb:10.2f}")
+        print(f"{name:34}{rate * 8 / 1e9:9.2f}{rate / own:12.2f}{cpu_s_gb:10.2f}")
 
 
 def _wanted(ways: Ways) -> Mapping[str, Callable[[], AbstractContextManager[Way]]]:
