@@ -196,7 +196,9 @@ impl<T: Tun, U: Udp> Worker<T, U> {
             self.keep_time();
             self.answer();
             if ready.tun && self.bulk.is_empty() {
-                self.seal()?;
+                let sealed = self.seal();
+                self.device.seal_held(self.now, &mut self.bulk.trains);
+                sealed?;
                 self.tell_host()?;
             }
             self.drive_relays();

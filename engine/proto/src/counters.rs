@@ -38,6 +38,8 @@ counters! {
     tx_too_big,
     /// SYNs, both ways, whose MSS was more than what the peer's path carries.
     mss_clamped,
+    /// TCP acknowledgements that the next one, read in the same turn, made needless.
+    tx_acks_spared,
     /// Keepalives received.
     rx_keepalives,
     /// Keepalives sent.

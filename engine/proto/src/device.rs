@@ -21,6 +21,7 @@ use crate::bucket::Bucket;
 use crate::event::Events;
 use crate::filter::Filter;
 use crate::index::Indices;
+use crate::offload::HeldAck;
 use crate::peers::Peers;
 use crate::probe::Probes;
 use crate::staging::Budget;
@@ -66,6 +67,7 @@ pub struct Device {
     ready: VecDeque<PeerId>,
     /// `None`: what passes the gate passes.
     filter: Option<Box<Filter>>,
+    held_ack: HeldAck,
     outgoing: outgoing::Queue,
     host: narrowing::Answers,
     events: Events,
@@ -99,6 +101,7 @@ impl Device {
             staged_bytes: Budget::default(),
             ready: VecDeque::new(),
             filter: None,
+            held_ack: HeldAck::default(),
             outgoing: outgoing::Queue::default(),
             host: narrowing::Answers::default(),
             events: Events::default(),

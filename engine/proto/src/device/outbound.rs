@@ -1,10 +1,12 @@
 //! Packets out: routed by destination, sealed in place, or left to wait; and what the device sends by itself.
 
+use core::mem;
+
 use super::{Device, PingSent};
 use crate::counters::{add, count};
 use crate::inner::{self, ECHO_LEN, Echo};
 use crate::narrow::mss;
-use crate::offload::{Malformed, Superpacket, VirtioHeader};
+use crate::offload::{Malformed, Offered, Superpacket, VirtioHeader};
 use crate::outgoing::Outgoing;
 use crate::peer::Peer;
 use crate::staging::Staged;
@@ -27,8 +29,30 @@ enum Outcome {
 impl Device {
     /// Seal a packet of the TUN, or each of the packets that a superpacket is made of: written, sealed and pushed to
     /// `out` one after the other. Route and gate are asked once. What goes nowhere is counted; what has no session or
-    /// endpoint yet is copied to wait.
+    /// endpoint yet is copied to wait. An acknowledgement is held until the next packet or [`Device::seal_held`].
     pub fn seal(&mut self, now: Now, header: &VirtioHeader, packet: &[u8], out: &mut Trains) {
+        let mut offered = self.held_ack.offer(header, packet);
+        if offered == Offered::Passed && self.held_ack.held().is_some() {
+            self.seal_held(now, out);
+            offered = self.held_ack.offer(header, packet);
+        }
+        match offered {
+            Offered::Held => {}
+            Offered::Replaced => count(&mut self.counters.tx_acks_spared),
+            Offered::Passed => self.seal_now(now, header, packet, out),
+        }
+    }
+
+    /// Seal the acknowledgement that waits for the packet behind it, since there is none: call when the TUN is empty
+    /// and when a turn ends.
+    pub fn seal_held(&mut self, now: Now, out: &mut Trains) {
+        let held = mem::take(&mut self.held_ack);
+        if let Some((header, packet)) = held.held() {
+            self.seal_now(now, header, packet, out);
+        }
+    }
+
+    fn seal_now(&mut self, now: Now, header: &VirtioHeader, packet: &[u8], out: &mut Trains) {
         let packet = match Superpacket::parse(header, packet) {
             Ok(packet) => packet,
             Err(Malformed::NotIp) => return count(&mut self.counters.drop_not_ip),

@@ -115,6 +115,7 @@ fn batch_out(input: &mut Input<'_>, device: &mut Device, now: Now) {
     let header = input.take(10).first_chunk().and_then(VirtioHeader::parse).unwrap_or_default();
     let mut out = Trains::new(input.below(256), 4);
     device.seal(now, &header, input.some(), &mut out);
+    device.seal_held(now, &mut out);
     assert!(out.is_empty(), "there is no session to seal with");
 }
 

@@ -82,6 +82,7 @@ pub(super) fn open(device: &mut Device, now: Now, source: Endpoint, bytes: &[u8]
 pub(super) fn seal(device: &mut Device, now: Now, inner: &[u8]) -> Option<(Endpoint, Vec<u8>)> {
     let mut out = Trains::new(HEADROOM + inner.len() + TAILROOM + RELAY_LEAD, 1);
     device.seal(now, &VirtioHeader::default(), inner, &mut out);
+    device.seal_held(now, &mut out);
     assert!(out.list().len() <= 1);
     out.list().first().map(|train| (train.endpoint, out.get(train.span)[train.lead..].to_vec()))
 }

@@ -4,12 +4,14 @@
 //! Start reading at [`Superpacket`] (what comes from the TUN) and [`Coalescer`] (what goes to it). Merging is always
 //! reversible: splitting what was merged gives the very packets back.
 
+mod acks;
 mod checksum;
 mod coalesce;
 pub(crate) mod headers;
 mod split;
 mod virtio;
 
+pub use acks::{HeldAck, Offered};
 pub use checksum::Sum;
 pub use coalesce::{Coalescer, Merging, Run};
 pub use split::{Malformed, Superpacket};

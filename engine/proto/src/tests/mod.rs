@@ -7,6 +7,7 @@
     reason = "tests stop at the first surprise"
 )]
 
+mod acks;
 mod ciphers;
 mod defence;
 mod gate;

@@ -173,6 +173,7 @@ impl Pair {
     pub(crate) fn send_packet(&mut self, side: usize, inner: &[u8]) {
         let mut out = Trains::new(crate::HEADROOM + inner.len() + crate::TAILROOM + crate::limits::RELAY_LEAD, 1);
         self.hosts[side].device.seal(self.now, &VirtioHeader::default(), inner, &mut out);
+        self.hosts[side].device.seal_held(self.now, &mut out);
         for train in out.list() {
             self.launch(side, train.endpoint, out.get(train.span)[train.lead..].to_vec());
         }
