@@ -65,6 +65,12 @@ def forwarding(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forwarding]
             made.b.end()
 
 
+def long_ping(host: Host, address: str, *words: str, patience_s: int = 5) -> bool:
+    """Whether an echo of LONG bytes comes back."""
+    argv = ["ping", "-c1", f"-W{patience_s}", f"-s{LONG}", *words, address]
+    return host.run(argv, check=False).returncode == 0
+
+
 def path_mtu(host: Host, address: str) -> str:
     """What the host learned, as `ip route get` says it; empty: nothing."""
     words = host.run(["ip", "route", "get", address]).stdout.split()
@@ -76,16 +82,15 @@ def test_a_machine_behind_this_one_is_told_what_fits_and_its_packets_arrive(forw
     standing = Flow(behind, forwarding.host_b, ip_address(B), FLOW_BYTES, FLOW_BYTES_PER_S)
     a.ask("set_path_mtu", NARROW)
     before = a.ask("counters")
-    ping = ["ping", "-c1", "-W1", "-s", str(LONG)]
-    assert behind.run([*ping, "-M", "dont", B], check=False).returncode == 0, "cut on the way"
-    assert behind.run([*ping, "-M", "do", B], check=False).returncode != 0
+    assert long_ping(behind, B, "-M", "dont"), "cut on the way"
+    assert not long_ping(behind, B, "-M", "do", patience_s=1)
     assert path_mtu(behind, B) == str(NARROW)
-    behind.run([*ping, B6], check=False)
+    assert not long_ping(behind, B6, patience_s=1)
     assert path_mtu(behind, B6) == "1280", "hosts believe in no less"
-    assert behind.run([*ping, B6], check=False).returncode == 0, "its pieces are cut again"
+    assert long_ping(behind, B6), "its pieces are cut again"
     for address in (B, B6):
-        assert reaches(behind, "tcp", address, PORT, 200_000)
-        assert reaches(forwarding.host_a, "tcp", address, PORT, 200_000)
+        assert reaches(behind, "tcp", address, PORT, 50_000)
+        assert reaches(forwarding.host_a, "tcp", address, PORT, 50_000)
     standing.finish()
     after = a.ask("counters")
     rise = {name: after[name] - before[name] for name in ("tx_too_big", "tx_fragmented", "mss_clamped")}
@@ -94,7 +99,7 @@ def test_a_machine_behind_this_one_is_told_what_fits_and_its_packets_arrive(forw
     assert rise["mss_clamped"] >= 4 * 2, "a SYN and its answer each"
     a.ask("set_path_mtu", None)
     behind.ip_batch("route flush cache")
-    assert behind.run([*ping, "-M", "do", B], check=False).returncode == 0, "the path was mended"
+    assert long_ping(behind, B, "-M", "do"), "the path was mended"
 
 
 def test_a_line_that_carries_less_than_the_tunnel_is_learned_of_the_kernel(forwarding: Forwarding) -> None:
