@@ -1,4 +1,5 @@
-"""Joining by signing on: a machine without a key shows a code, a person approves it elsewhere, the machine is in."""
+"""Joining by signing on: a machine without a key shows a code, a person approves it elsewhere, the machine is in; and
+so it is renewed."""
 
 import json
 import os
@@ -11,6 +12,7 @@ import pytest
 from tests.faults import figures
 from tests.netlab.lab import Lab
 from tests.netlab.machines import WARREN, Machine, Server
+from tests.netlab.until import until
 from tests.provider.running import RunningProvider, installed
 
 pytestmark = pytest.mark.netlab
@@ -24,6 +26,7 @@ def test_a_machine_joins_when_its_person_approves_the_code_that_it_shows(lab: La
     lan = lab.switch("lan")
     server = Server(lab.host("server", lan), lab.folder)
     server.url = server.url.replace("http:", "https:")
+    server.flags = ("--machine-days", "30")
     server.start()
     a, b, desk = (Machine(lab.host(name, lan), lab.folder) for name in ("a", "b", "desk"))
     a.up(server, server.key())
@@ -56,6 +59,19 @@ def test_a_machine_joins_when_its_person_approves_the_code_that_it_shows(lab: La
         b.run("ping", "a", "-c", "1")
     members = json.loads(a.host.run([WARREN, "member", "list", "--server", server.data, "--json"]).stdout)["members"]
     assert {one["name"]: bool(one["user"]) for one in members} == {"a": False, "b": True}
+
+    def ends() -> float:
+        found: float = json.loads(b.run("whoami", "--json").stdout)["networks"][0]["expires"]
+        return found
+
+    first = ends()
+    renewing = b.start("up", "--renew")
+    code = re.search(r"type ([A-Z]{4}-[A-Z]{4})", renewing.wait_for("and type"))
+    assert code is not None
+    person[-2] = code[1]
+    desk.host.run(person, env=trusting)
+    assert renewing.wait(30) == 0, renewing.output()
+    until(lambda: ends() > first, "the later end comes with the map")
 
 
 def test_a_machine_joins_by_a_provider_and_goes_with_its_person(lab: Lab) -> None:

@@ -69,6 +69,23 @@ BASE = [
     NETWORK.delegation("registrar"),
 ]
 SETS = st.lists(DOCUMENTS, max_size=14).map(lambda made: [*BASE, *made])
+CHANGES = st.one_of(
+    _built(
+        lambda step, **given: NETWORK.root_change(
+            to=step[1], generation=step[2], old=NETWORK.identity(step[0]), **given
+        ),
+        step=st.sampled_from([("root", "b", 1), ("root", "c", 1), ("b", "c", 2), ("b", "root", 2)]),
+        by=st.sampled_from([*SIGNERS, "b"]),
+        kept=st.sampled_from([(), tuple(one for one in BASE if one.kind != "genesis")]),
+    ),
+    _built(
+        NETWORK.recovery,
+        whos=st.sampled_from([("admin",), ("admin", "registrar")]),
+        quorum=st.just(1),
+        by=st.sampled_from(SIGNERS[:2]),
+    ),
+)
+LINEAGES = st.tuples(SETS, st.lists(CHANGES, min_size=1, max_size=5)).map(lambda both: [*both[0], *both[1]])
 EXAMPLES = int(os.environ.get("WARREN_LAW_EXAMPLES", "0"))
 QUICK = settings(
     max_examples=EXAMPLES or 100,
@@ -116,6 +133,20 @@ def test_floors_never_go_back_and_inputs_stay_as_they_are(batches: list[list[Aut
         assert all(view.floors.orders[key] >= order for key, order in floors.orders.items())
         assert view.effective_now >= now
         floors, now, kept = view.floors, view.effective_now, list(view.documents)
+
+
+@QUICK
+@given(LINEAGES, st.randoms(use_true_random=False))
+def test_roots_follow_each_other_alike_in_any_order_and_stay(documents: list[Authentic], rng: "object") -> None:
+    first = NETWORK.verify(documents, now=DATE)
+    shuffled = [*documents]
+    rng.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert NETWORK.verify(shuffled, now=DATE) == first
+    second = NETWORK.verify(first.documents, Floors.decode(first.floors.encode()), now=first.effective_now)
+    assert (facts(second), second.root, second.recovery) == (facts(first), first.root, first.recovery)
+    old_world = NETWORK.verify(BASE, first.floors, now=DATE)
+    assert (old_world.root, old_world.generation) == (first.root, first.generation)
+    assert all(old_world.floors.orders[key] >= order for key, order in first.floors.orders.items())
 
 
 @QUICK

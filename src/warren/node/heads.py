@@ -30,9 +30,10 @@ class _Shown:
 
 
 def own_heads(view: View) -> tuple[bytes, ...]:
-    """The heads to tell peers, the root's first: as signed, at most HEADS_TOLD_MAX."""
+    """The heads to tell peers and the server: as signed, at most HEADS_TOLD_MAX. The root's first, then the newest: a
+    server that was brought back from a copy knows least of what was signed last."""
     heads = [one for one in view.documents if _is_own_head(one) and len(one.raw) <= HEAD_MAX_BYTES]
-    heads.sort(key=lambda one: (one.signer != view.root, one.signer))
+    heads.sort(key=lambda one: (one.signer != view.root, -getattr(one.body, "date", 0), one.signer))
     return tuple(one.raw for one in heads[:HEADS_TOLD_MAX])
 
 

@@ -7,11 +7,15 @@ from tests.unit.server.conftest import Features
 
 from warren.model.ids import Identity
 from warren.model.keys import SigningKeyPair
+from warren.node.heads import own_heads
+from warren.policy.language import is_readable
 from warren.server.networks import store
 from warren.server.networks.live import LiveNetwork
 from warren.server.restored.rules import compare, learn, shows_more
-from warren.trust.documents import Head, Kind, Membership
+from warren.trust.batches import Draft, Pen
+from warren.trust.documents import Delegation, Head, Kind, Membership
 from warren.trust.signing import sign
+from warren.trust.successions import change_root
 
 NOBODY = Identity(bytes(32))
 
@@ -102,3 +106,37 @@ async def test_what_nodes_tell_brings_back_who_joined_and_ends_who_was_kicked(co
     assert learned.counter >= max(head.counter for head in copied.now.heads())
     assert (Kind.RECORD.value, copied.late) in {(kind, subject) for kind, subject, _ in learned.changes}
     assert compare(copied.now, in_force).changes == ()
+
+
+async def test_a_copy_from_before_a_change_of_the_root_learns_of_it_and_does_not_go_back(copied: Copied) -> None:
+    network = copied.now
+    old, new = copied.features.networks._root(network), SigningKeyPair(os.urandom(32))
+    now = int(copied.features.clock[0])
+    view = learn(network.id, [network.row.genesis, *copied.told()], (), now)
+    batch = change_root(view, old, new, now=now, readable=is_readable)
+    await copied.features.approvals.submit(network, batch.raws, actor="test")
+    assert network.row.root_key == new.public
+    shown = own_heads(learn(network.id, [network.row.genesis, *copied.told()], (), now))[:2]  # as a session begins
+    assert shows_more(copied.copy, NOBODY, b"", shown)
+    held = copied.copy.state.difference(0)
+    assert held is not None
+    learned = learn(network.id, [network.row.genesis, *held.documents], copied.told(), now)
+    assert learned.root == new.public
+    kinds = {kind for kind, _, _ in compare(copied.copy, learned.documents).changes}
+    assert Kind.ROOT_CHANGE.value in kinds
+
+
+async def test_the_first_head_of_a_key_that_may_sign_shows_that_a_copy_is_one(copied: Copied) -> None:
+    """A voter's, where an admin that never signed before votes for another root."""
+    network, admin = copied.now, SigningKeyPair(os.urandom(32))
+    view = learn(network.id, [network.row.genesis, *copied.told()], (), int(copied.features.clock[0]))
+    draft = Draft(view, Pen(copied.features.networks._root(network)), now=int(copied.features.clock[0]))
+    draft.put(Kind.DELEGATION, Delegation(counter=0, date=0, delegate=admin.public, rights=("admit", "readmit")))
+    await copied.features.approvals.submit(network, draft.batch().raws, actor="test")
+    async with copied.features.database.read() as connection:
+        copy = LiveNetwork(network.row, await store.read_documents(connection, network.id))
+    head = Head(counter=1, date=1, authority=admin.public, digest=bytes(32))
+    shown = sign(Kind.HEAD, network.id, head, admin)
+    assert shows_more(copy, NOBODY, b"", [shown])
+    copy.apply(network.row, [(Kind.HEAD.value, admin.public, shown)])
+    assert not shows_more(copy, NOBODY, b"", [shown])

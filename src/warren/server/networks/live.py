@@ -133,7 +133,8 @@ class LiveNetwork:
         """Whether a head of this order was signed after what this process found on disk and before the first one since:
         then the disk is an older copy, for every head is stored before it is told."""
         first = self._heads_since.get(authority)
-        return order > self._loaded_heads.get(authority, order) and (first is None or order < first)
+        unseen = order if self.grant_of(authority) is None else (-1, 0)  # of a key that may sign, and had not yet
+        return order > self._loaded_heads.get(authority, unseen) and (first is None or order < first)
 
     def newest_date(self) -> int:
         """When something of this network was signed last, Unix seconds."""

@@ -46,8 +46,10 @@ def shows_more(network: LiveNetwork, identity: Identity, membership: bytes, head
     authorities = {head.authority for head in network.heads()}
     for raw in heads:
         document = authenticate(network.id, raw)
-        if isinstance(document, Authentic) and isinstance(document.body, Head) and document.signer in authorities:
+        if isinstance(document, Authentic) and isinstance(document.body, Head):
             body = document.body
+            if document.signer not in authorities and network.grant_of(document.signer) is None:
+                continue
             if document.subject == document.signer and network.is_lost(body.authority, (body.epoch, body.counter)):
                 return True
     if not membership or network.state.is_member(identity) or network.is_removed(identity):
