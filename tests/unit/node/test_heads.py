@@ -33,6 +33,17 @@ def test_the_heads_of_authorities_are_told_as_signed_and_few_of_them() -> None:
     assert all(len(raw) <= HEAD_MAX_BYTES for raw in told)
 
 
+def test_the_roots_head_is_told_first_and_then_what_was_signed_last() -> None:
+    """A server that was brought back from a copy is shown two of them; the newest it knows least."""
+    network = Network()
+    admins = [f"admin{number}" for number in range(6)]
+    documents = [*network.base(), *(network.delegation(one) for one in admins), network.head("root", date=DATE)]
+    heads = [network.head(one, date=DATE + 10 * number) for number, one in enumerate(admins)]
+    told = own_heads(network.verify([*documents, *heads]))
+    signers = [network.open(raw).signer for raw in told]
+    assert signers == [network.identity(one) for one in ("root", "admin5", "admin4", "admin3")]
+
+
 def test_another_head_with_the_same_number_is_a_second_view_at_once_and_is_told_for_a_while() -> None:
     network, watch = Network(), HeadWatch()
     view = seen(network, head(network, 5))

@@ -56,6 +56,26 @@ async def test_an_older_document_is_refused_after_a_restart_too(store: Store, ne
     assert held.view.members[network.identity("me")].hostname == "new"
 
 
+async def test_a_change_of_the_root_outlives_a_restart_lost_documents_and_a_server_that_shows_the_world_before_it(
+    store: Store, network: Network
+) -> None:
+    ledger = await filled(store, network)
+    assert ledger.held is not None
+    kept = [one for one in ledger.held.view.documents if one.signer == network.identity("root")]
+    change = network.root_change("next", kept=[one for one in kept if one.kind != Kind.GENESIS])
+    assert (await ledger.take([change.raw], NOW)).view.root == network.identity("next")
+    store.remove(DOCUMENTS_FILE)
+    again = open_ledger(store)
+    again.load(NOW)
+    thief = network.member("evil", by="root")
+    held = await again.take([*base(network), thief.raw], NOW)  # what a hostile server has
+    assert held.view.root == network.identity("next")
+    assert network.identity("evil") not in held.view.members
+    assert "root-change-missing" in {note.code for note in held.view.health}
+    healed = await again.take([*(one.raw for one in ledger.held.view.documents), change.raw], NOW)
+    assert healed.view.members.keys() == {network.identity("me")}
+
+
 async def test_floors_are_on_disk_before_documents_are_used(
     store: Store, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
