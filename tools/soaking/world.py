@@ -37,7 +37,7 @@ class World:
         secret.write_text(secrets.token_hex(32))
         self.server.flags = ("--turn-secret", f"file:{secret}")
         self.server.start()
-        self.key = self.server.key("--reusable")
+        self.key = self.server.key("--reusable", "--expires", "7d")  # guests come until the soak's last round
         self.machines = [Machine(lab.host(f"m{number}", lan), lab.folder) for number in range(MACHINES)]
         self.guest = Machine(lab.host("guest", lan), lab.folder)
         self.noise: Host = lab.host("noise", lan)
