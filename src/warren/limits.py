@@ -38,6 +38,8 @@ WAITING_ASK_S = 1.0  # until it asks again
 ROTATION_NOTICE_S = 5.0  # from when the server has a record with the next WireGuard key until that is used
 ROTATION_COUNT_S = 6 * 3600.0  # how often it is written down how long a key was in use
 ROTATION_RETRY_S = 60.0  # before a step of a rotation that could not be taken is tried again
+ADOPT_RETRY_S = 60.0  # machines that an ended invite admitted lose nothing meanwhile
+ADOPT_SPREAD_S = 5.0  # several admins' machines see the end at the same second; the first one signs for all
 WAITING_KEPT_S = 7 * 24 * 3600  # a machine that nobody approved in a week asks anew
 RESUME_MEMBERSHIP_MAX_BYTES = (
     1024  # what a node shows of itself with its proof, within a stranger's budget; ours have 300

@@ -33,6 +33,7 @@ from warren.model.ids import Identity, NetworkId
 from warren.model.transport import Transport, TransportWish, capabilities, own_transport
 from warren.node import keys as node_keys
 from warren.node import membership as memberships
+from warren.node.adopting import Adopting
 from warren.node.control.connection import Connection
 from warren.node.control.link import Link, LinkState
 from warren.node.control.place import parse_server
@@ -73,6 +74,7 @@ from warren.trust.batches import Draft, Pen
 from warren.trust.clock import SignedClock
 from warren.trust.documents import Kind
 from warren.trust.office import is_locked
+from warren.trust.view import View
 
 log = Log("network")
 
@@ -130,6 +132,7 @@ class Network:
         self.link = Link(place, self.id, parts.keys.identity, self, _jitter)
         self.prober = Prober(self.id, envelopes, self.book, self.link.signal, self, budget=budget)
         self.rekeying = Rekeying(self)
+        self._adopting = Adopting(self, parts.keys.identity)
         self.portmap = PortMapping(parts.store, self.prober.set_mappings, self._seen)
         self._translators = Translators(self.prober.set_translators)
         self.surroundings = Surroundings()
@@ -230,6 +233,7 @@ class Network:
                 tasks.create_task(self.portmap.run())
                 tasks.create_task(self.flows.run(lambda: self.tunnel))
                 tasks.create_task(self.rekeying.run())
+                tasks.create_task(self._adopting.run())
                 tasks.create_task(watch_portal(self.link.place, lambda: not self._was_connected, self._note_portal))
         finally:
             self._tasks = None
@@ -328,6 +332,17 @@ class Network:
         self.parts = dataclasses.replace(self.parts, membership=membership)
         await asyncio.to_thread(memberships.save, self.parts.store, membership)
         return True
+
+    # --- what signing for others needs (adopting.Owner) ---
+
+    def view(self) -> View | None:
+        """What this machine believes now."""
+        return self.held.view if self.held is not None else None
+
+    async def bring(self, raws: Sequence[bytes]) -> None:
+        """Have the server take documents that were signed here, and take them. Raises WarrenError."""
+        await self.link.submit(raws, SERVER_ANSWER_MAX_S)
+        await self.take(raws)
 
     # --- what the rotation of keys needs (rekeying.Owner) ---
 

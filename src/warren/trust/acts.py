@@ -159,6 +159,21 @@ def invite(
     return address
 
 
+def orphans(view: View) -> tuple[Identity, ...]:
+    """Members whom a key admitted that may not any more, since its time is over: an invite's, mostly."""
+    return tuple(
+        one for one, member in view.members.items() if member.signer not in {*view.roots, view.root, *view.delegations}
+    )
+
+
+def adopt(draft: Draft) -> tuple[Identity, ...]:
+    """Sign for those, so that machines which join later know them too; whom."""
+    found = orphans(draft.view)
+    for identity in found:
+        draft.admit(again(draft.view.members[identity].membership))
+    return found
+
+
 def revoke_invite(draft: Draft, key: Identity) -> None:
     """End an invite's key and whom it admitted (FAULTS.md F27)."""
     found = draft.view.delegations.get(key)

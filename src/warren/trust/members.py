@@ -71,11 +71,12 @@ def _authorised(
     body = document.body
     if not isinstance(body, Membership):
         return None
-    grants = authorities.grants_for(document, Right.ADMIT, now)
+    at = None if _was_in_time(document, ledger) else now
+    grants = authorities.grants_for(document, Right.ADMIT, at)
     if grants is None:
         ledger.refuse(document, Code.FORBIDDEN, "its signer may not admit members, or not any more")
         return None
-    reason = _reason_against(document, body, authorities, removed, now)
+    reason = _reason_against(document, body, authorities, removed, at)
     if reason is not None:
         ledger.refuse(document, *reason)
         return None
@@ -89,8 +90,15 @@ def _authorised(
     return None
 
 
+def _was_in_time(document: Authentic, ledger: Ledger) -> bool:
+    """Whether this membership counted here before: an invite or a key that ends admits nobody from then on, and throws
+    out nobody whom it admitted in time. The date on the document is its signer's own word; whoever sees it for the
+    first time after the end refuses it."""
+    return ledger.floors.order(Kind.MEMBERSHIP, document.subject) == order_of(document)
+
+
 def _reason_against(
-    document: Authentic, body: Membership, authorities: Authorities, removed: Mapping[Identity, int], now: int
+    document: Authentic, body: Membership, authorities: Authorities, removed: Mapping[Identity, int], now: int | None
 ) -> tuple[Code, str] | None:
     """Why its signer may not admit this identity again; None if it may, or if it was never removed."""
     ended = removed.get(Identity(body.identity))

@@ -4,6 +4,7 @@ import os
 
 import pytest
 from tests.unit.server.conftest import Features
+from tests.unit.trust.founding import DATE, Network
 
 from warren.errors import Code, WarrenError
 from warren.model.ids import Identity
@@ -15,7 +16,7 @@ from warren.server.approvals import rules
 from warren.server.networks import store as network_store
 from warren.trust import acts, admission_key, root_key
 from warren.trust.batches import Draft, Pen
-from warren.trust.documents import Membership
+from warren.trust.documents import AdmissionLimits, Membership, Right
 from warren.trust.floors import Floors
 from warren.trust.verify import verify
 from warren.trust.view import View
@@ -88,3 +89,16 @@ async def test_nobody_approves_a_machine_of_somebody_who_is_shut_out(features: F
         await account_store.set_disabled(connection, ALICE, None)
     await approve(features, identity)
     assert identity in (await view_of(features)).members
+
+
+def test_whom_an_invite_admitted_in_time_stays_stored_when_it_has_ended() -> None:
+    network, end = Network(), DATE + 50
+    invite = network.delegation("invite", [Right.ADMIT], not_after=end, limits=AdmissionLimits(count=2))
+    held = [one.raw for one in (*network.base(), invite, network.member("a", by="invite"))]
+    judged = rules.judge(network.id, held, [network.settings(name="other").raw], end + 1)
+    assert judged.gone == ()
+    assert network.identity("a") in judged.view.members
+    assert not [kind for kind, _, raw in judged.changes if raw is None]
+    with pytest.raises(WarrenError) as caught:
+        rules.judge(network.id, held, [network.member("b", by="invite").raw], end + 1)
+    assert caught.value.code is Code.FORBIDDEN

@@ -45,6 +45,23 @@ def test_a_delegation_ends_with_its_last_second(network: Network) -> None:
     assert after.delegations == {}
 
 
+def test_whom_a_delegation_admitted_stays_after_its_end_where_they_were_seen(network: Network) -> None:
+    given = network.delegation("invite", [Right.ADMIT], not_after=DATE + 50, limits=AdmissionLimits(count=2))
+    base = [*network.base(), given]
+    seen, late = network.member("a", by="invite"), network.member("b", by="invite", date=DATE)
+    floors = network.verify([*base, seen], now=DATE + 50).floors
+    after = network.verify([*base, seen, late], floors, now=DATE + 51)
+    assert network.names(after, "a", "b") == ["a"], (
+        "whoever is shown first behind the end is not let in, whatever it says"
+    )
+    assert network.names(network.verify(after.documents, after.floors, now=DATE + 10**6), "a") == ["a"]
+    another = network.member("a", by="invite", counter=9, hostname="other")
+    changed = network.verify([*base, another], floors, now=DATE + 51)
+    assert network.names(changed, "a") == [], "its key signs nothing new"
+    ended = network.verify([*base, seen, network.removal_of_delegation("invite")], floors, now=DATE + 51)
+    assert network.names(ended, "a") == [], "who takes the invite back takes back whom it let in"
+
+
 def test_what_a_removed_delegation_signed_is_void_whatever_its_date(network: Network) -> None:
     removal = network.removal_of_delegation("registrar")
     documents = [*network.base(), network.member("a", date=DATE - 10**6), network.member("b", by="root"), removal]

@@ -7,6 +7,7 @@ of memberships, records and heads goes. Must not know the database or sessions.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from warren.errors import Code, WarrenError
 from warren.limits import SUBMIT_DOCUMENTS_MAX
@@ -16,6 +17,7 @@ from warren.server.networks.live import Change
 from warren.trust.authenticate import Authentic, authenticate
 from warren.trust.documents import Kind, Membership
 from warren.trust.floors import Floors
+from warren.trust.ledger import order_of
 from warren.trust.verify import verify
 from warren.trust.view import View
 
@@ -56,7 +58,7 @@ def judge(network: NetworkId, held: Sequence[bytes], raws: Sequence[bytes], now:
     if not raws or len(raws) > SUBMIT_DOCUMENTS_MAX:
         raise WarrenError(Code.TOO_LARGE, f"a batch has 1 to {SUBMIT_DOCUMENTS_MAX} documents")
     known = _authentic(network, held)
-    before = verify(network, known, floors=Floors(), now=now, readable=is_readable)
+    before = verify(network, known, floors=_admitted_in_time(known), now=now, readable=is_readable)
     new = [_submitted(network, raw) for raw in raws]
     view = verify(network, [*before.documents, *new], floors=before.floors, now=now, readable=is_readable)
     refused = {one.digest: one for one in view.refused}
@@ -89,6 +91,12 @@ def judge(network: NetworkId, held: Sequence[bytes], raws: Sequence[bytes], now:
         counter=max((getattr(one.body, "counter", 0) for one in new), default=0),
         view=view,
     )
+
+
+def _admitted_in_time(known: Iterable[Authentic]) -> Floors:
+    """What is held as a membership counted when it came, so an invite's end does not take it away."""
+    members = [one for one in known if one.kind == Kind.MEMBERSHIP]
+    return Floors(MappingProxyType({(one.kind.value, one.subject): order_of(one) for one in members}))
 
 
 def _submitted(network: NetworkId, raw: bytes) -> Authentic:
