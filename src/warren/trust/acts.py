@@ -101,12 +101,12 @@ def approve(
 
 
 def kick(draft: Draft, identity: Identity) -> None:
-    """End a membership, and with it what the identity may sign."""
+    """End a membership, and with it what the identity may sign: all of it by the root, else what the pen can end."""
     if identity not in draft.view.members and identity not in draft.view.removed:
         raise WarrenError(Code.NOT_FOUND, "there is no such member", "warren member list shows who there is")
     draft.remove(identity)
-    if identity in draft.view.delegations:
-        draft.end_delegation(identity, max(one.epoch for one in draft.view.delegations[identity]))
+    if is_roots_to_end(draft.view, identity):
+        draft.end_delegation(identity, _newest_epoch(draft.view, identity), is_all=False)
 
 
 def promote(draft: Draft, identity: Identity) -> None:
@@ -127,12 +127,18 @@ def promote(draft: Draft, identity: Identity) -> None:
 
 
 def demote(draft: Draft, identity: Identity) -> None:
-    """Make an admin a plain member; whom it admitted stays."""
+    """Make an admin a plain member; whom it admitted stays. WarrenError FORBIDDEN where it would stay an admin."""
     member = draft.view.members.get(identity)
-    if member is None or identity not in draft.view.delegations:
+    if member is None or not is_roots_to_end(draft.view, identity):
         raise WarrenError(Code.NOT_FOUND, "this member is no admin", "warren member list shows who is")
-    draft.end_delegation(identity, max(one.epoch for one in draft.view.delegations[identity]))
+    draft.end_delegation(identity, _newest_epoch(draft.view, identity))
     draft.admit(msgspec.structs.replace(again(member.membership), role="member"))
+
+
+def is_roots_to_end(view: View, key: Identity) -> bool:
+    """Whether a key may sign something or vote for another root: an admin ends only what comes from its own word, the
+    root all of it."""
+    return key in view.delegations or key in view.voters
 
 
 def rename(draft: Draft, name: str) -> None:
@@ -202,6 +208,12 @@ def free_address(view: View, wanted: str = "") -> str:
         if address not in taken:
             return address
     raise WarrenError(Code.ADDRESSES_EXHAUSTED, f"every address of {prefix} is in use", "remove members that are gone")
+
+
+def _newest_epoch(view: View, key: Identity) -> int:
+    """Of all that a key was ever given, as far as it is here: votes count under delegations that others had ended."""
+    given = [one.body for one in view.documents if isinstance(one.body, Delegation) and one.body.delegate == key]
+    return max(one.epoch for one in given)
 
 
 def _settings(view: View) -> Settings:

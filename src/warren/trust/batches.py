@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from warren.errors import Code, WarrenError
-from warren.model.ids import Identity
+from warren.model.ids import Identity, short_identity
 from warren.model.keys import SigningKeyPair
 from warren.trust.authenticate import Authentic, authenticate
 from warren.trust.documents import (
@@ -73,6 +73,7 @@ class Draft:
         self._readable = readable
         self._bodies: dict[tuple[Kind, bytes], OrderedBody] = {}
         self._leaving: set[Identity] = set()
+        self._ending: dict[Identity, int] = {}
 
     @property
     def is_root(self) -> bool:
@@ -109,8 +110,10 @@ class Draft:
         self._leaving.add(identity)
         self.put(Kind.REMOVAL, Removal(counter=0, date=0, epoch=epoch, of="membership", subject=identity))
 
-    def end_delegation(self, key: Identity, epoch: int) -> None:
-        """End every delegation to a key up to this epoch."""
+    def end_delegation(self, key: Identity, epoch: int, *, is_all: bool = True) -> None:
+        """End every delegation to a key up to this epoch. `is_all`: nothing is signed where the pen cannot end each."""
+        if is_all:
+            self._ending[key] = epoch
         self.put(Kind.REMOVAL, Removal(counter=0, date=0, epoch=epoch, of="delegation", subject=key))
 
     def ended_epoch(self, key: Identity) -> int | None:
@@ -163,6 +166,13 @@ class Draft:
             reason = refused.get(document.digest)
             if reason is not None:
                 raise WarrenError(reason.code, f"nodes would refuse this {document.kind}: {reason.text}")
+        for key, epoch in self._ending.items():
+            if any(one.epoch <= epoch for one in after.delegations.get(key, ())):
+                raise WarrenError(
+                    Code.FORBIDDEN,
+                    f"this machine's key does not end what {short_identity(key)} may: another gave it that",
+                    "the same command on the owner's machine, where the root key is",
+                )
 
     def _sign_again(self, after: View) -> bool:
         """Put what would be lost though nobody meant to end it; whether there was any."""

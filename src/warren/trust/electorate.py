@@ -49,6 +49,11 @@ class Electorate:
     quorum: int
     standing: Mapping[Identity, Mapping[int, Authentic]]
 
+    @property
+    def keys(self) -> frozenset[Identity]:
+        """Those whose vote would count now."""
+        return frozenset(key for key, given in self.standing.items() if given)
+
     def basis(self, vote: Authentic) -> tuple[Authentic, ...]:
         """What gives the signer of this vote its word; empty where nothing does."""
         under = vote.body.under if isinstance(vote.body, RootChange) else -1

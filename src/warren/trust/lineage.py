@@ -12,7 +12,7 @@ settings, members or time.
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from warren.errors import Code
 from warren.model.ids import Identity, short_identity
@@ -29,10 +29,11 @@ _GENERATION_BYTES = 8
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """The roots, who may recover them, and the proposals that have no effect yet."""
+    """The roots, who may recover them, the proposals that have no effect yet, and whose vote counts."""
 
     roots: Roots
     recovery: Recovery | None = None
+    voters: frozenset[Identity] = frozenset()
     pending: tuple[Proposal, ...] = ()
 
 
@@ -69,7 +70,7 @@ def trace(
     for documents in waiting.values():
         for document in documents:
             ledger.refuse(document, Code.CONFLICT, "it changes a root that is not in force, or not any more")
-    return replace(Lineage(roots, pending=pending), recovery=_settle(roots, recoveries, ledger))
+    return Lineage(roots, _settle(roots, recoveries, ledger), voters.keys, pending)
 
 
 def proposal_of(body: RootChange) -> bytes:

@@ -25,8 +25,36 @@ from warren.trust.documents import (
 
 
 def show(batch: Batch) -> tuple[str, ...]:
-    """What the documents of a batch say, one line each, in their order; heads say nothing that others do not."""
-    return tuple(show_bodies(batch.bodies, name_of(batch)))
+    """What the documents of a batch say, one line each, in their order; heads say nothing that others do not. Last what
+    somebody keeps who was meant to lose it."""
+    name = name_of(batch)
+    done = [one for one in batch.bodies if not _is_half_done(batch, one[1])]
+    return (*show_bodies(done, name), *_left(batch, name))
+
+
+def _is_half_done(batch: Batch, body: Body) -> bool:
+    """Whether it is to end what a key may sign, and does not end all of it."""
+    if not isinstance(body, Removal) or body.of != "delegation":
+        return False
+    return any(one.epoch <= body.epoch for one in batch.after.delegations.get(Identity(body.subject), ()))
+
+
+def _left(batch: Batch, name: Callable[[bytes], str]) -> Iterable[str]:
+    """What keys keep that the batch was to end, and what to do about it."""
+    for _kind, body in batch.bodies:
+        if not isinstance(body, Removal) or body.of != "delegation":
+            continue
+        who, short = name(body.subject), short_identity(Identity(body.subject))
+        if _is_half_done(batch, body):
+            yield (
+                f"{who} keeps what another key let it sign, and can come back by that: this key does not end it; "
+                f"on the owner's machine, where the root key is: warren member kick {short}"
+            )
+        if body.subject in batch.after.voters:
+            yield (
+                f"{who} may still vote in a recovery of the root, until that kick, or until there: "
+                "warren network recovery set … with the others only"
+            )
 
 
 def name_of(batch: Batch) -> Callable[[bytes], str]:

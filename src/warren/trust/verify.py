@@ -95,6 +95,7 @@ def verify(
         generation=lineage.roots.generation,
         recovery=lineage.recovery,
         proposals=lineage.pending,
+        voters=lineage.voters,
     )
 
 

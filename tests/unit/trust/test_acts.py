@@ -182,8 +182,13 @@ def test_an_admin_promotes_and_removes_but_never_one_above(network: Network) -> 
     assert network.identity("db") not in admins(again)
     back = done(network, again, root(network), lambda draft: acts.promote(draft, network.identity("db"))).after
     assert network.identity("db") in admins(back)
-    still = done(network, at, Pen(network.key("db")), lambda draft: acts.demote(draft, network.identity("laptop")))
-    assert network.identity("laptop") in admins(still.after)
+    with pytest.raises(WarrenError) as caught:
+        done(network, at, Pen(network.key("db")), lambda draft: acts.demote(draft, network.identity("laptop")))
+    assert caught.value.code is Code.FORBIDDEN
+    kicked = done(network, at, Pen(network.key("db")), lambda draft: acts.kick(draft, network.identity("laptop")))
+    assert network.names(kicked.after, "laptop", "db") == ["db"]
+    assert network.identity("laptop") in admins(kicked.after)  # an end of its machine's access, and the lines say so
+    assert any("can come back" in line for line in show(kicked))
 
 
 def test_an_invite_admits_one_machine_of_one_name_and_address_and_revoking_it_removes_that(network: Network) -> None:

@@ -61,7 +61,7 @@ async def answer(scope: Scope, request: Request, reply: Reply) -> None:
         errand.seed = os.urandom(32)
     roots = Roots(scope.loaded.settings.state)
     root = await asyncio.to_thread(roots.in_force, network.id, view.root)
-    pen = _pen(network, view, root, body.act)
+    pen = choose_pen(view, network.parts.keys.identity, root, body.act, ended_by(view, body))
     draft = Draft(view, pen, now=network.now(), readable=is_readable)
     if body.act in _NEXT_ROOT:
         errand.next_root = await asyncio.to_thread(roots.next, network.id, SigningKeyPair(os.urandom(32)))
@@ -114,16 +114,30 @@ def _view(network: Network) -> View:
     return network.held.view
 
 
-def _pen(network: Network, view: View, root: SigningKeyPair | None, act: str) -> Pen:
-    """The key to sign with. The root where only it may, or where this node's own key may not."""
-    own = admins(view).get(network.me)
-    if own is not None and (act not in _ROOT_ONLY or root is None):
-        return Pen(network.parts.keys.identity, own.epoch)
+def ended_by(view: View, body: SignRequest) -> Identity | None:
+    """Whose membership or key an act ends. WarrenError NOT_FOUND or INVALID_ARGUMENT where that is not one."""
+    match body.act:
+        case "kick":
+            return _ever_member(view, _only(body))
+        case "demote":
+            return _member(view, _only(body))
+        case "revoke-invite":
+            return _invite_key(view, _only(body))
+    return None
+
+
+def choose_pen(view: View, node: SigningKeyPair, root: SigningKeyPair | None, act: str, ended: Identity | None) -> Pen:
+    """The key to sign with: this node's own where it is an admin's. The root where only it may, where the node's own
+    may not, and where the act is to end a key: an admin's word leaves what the root, or another admin, gave it."""
+    own = admins(view).get(node.public)
+    is_roots = act in _ROOT_ONLY or (ended is not None and acts.is_roots_to_end(view, ended))
+    if own is not None and (not is_roots or root is None):
+        return Pen(node, own.epoch)
     if root is not None and act not in _ADMIN_ONLY:
         return Pen(root)
     raise WarrenError(
         Code.FORBIDDEN,
-        f"this machine is no admin's in {network.name}, and its root key is not here",
+        "this machine is no admin's in this network, and the root key is not here",
         "on the owner's machine: warren member promote NAME; or warren network take-over",
     )
 
@@ -160,7 +174,7 @@ def _put(draft: Draft, errand: _Errand) -> None:
         case "approve":
             _approve(draft, errand)
         case "kick":
-            acts.kick(draft, _member(view, _only(body)))
+            acts.kick(draft, _ever_member(view, _only(body)))
         case "promote":
             acts.promote(draft, _member(view, _only(body)))
         case "demote":
@@ -251,6 +265,13 @@ def _member(view: View, who: str) -> Identity:
             Code.NOT_FOUND, f"there is no one member {printable(who[:80])!r}", "warren member list shows who there is"
         )
     return named[0]
+
+
+def _ever_member(view: View, who: str) -> Identity:
+    """A member; or who was one, by its identity: it may have kept a key or a vote that is to end."""
+    lowered = who.lower()
+    gone = [one for one in view.removed if len(who) >= IDENTITY_MIN_DIGITS and show_identity(one).startswith(lowered)]
+    return gone[0] if len(gone) == 1 else _member(view, who)
 
 
 def _removed(view: View, who: str) -> Identity:

@@ -1,0 +1,60 @@
+"""Which key signs on a machine that has its own, an admin's, and the network's root key."""
+
+import pytest
+from tests.unit.trust.founding import Network
+
+from warren.errors import Code, WarrenError
+from warren.node.api.sign import choose_pen, ended_by
+from warren.protocol.local.network import SignRequest
+from warren.trust.office import ADMIN_RIGHTS
+from warren.trust.view import View
+
+
+@pytest.fixture(name="view")
+def _view() -> View:
+    network = Network()
+    members = [network.member(who) for who in ("owner", "anna", "cat")]
+    given = [network.delegation(who, ADMIN_RIGHTS) for who in ("owner", "anna")]
+    return network.verify([*network.base(), *members, *given])
+
+
+@pytest.mark.parametrize(
+    ("act", "who", "signer", "without_root"),
+    [
+        ("kick", "anna", "root", "owner"),  # her rights and her vote are the root's to end
+        ("demote", "anna", "root", "owner"),
+        ("kick", "cat", "owner", "owner"),
+        ("promote", "cat", "owner", "owner"),
+        ("lock", "", "root", "owner"),
+        ("recovery-sign", "", "owner", "owner"),
+    ],
+)
+def test_the_root_signs_where_only_its_word_ends_everything(
+    view: View, act: str, who: str, signer: str, without_root: str
+) -> None:
+    network = Network()
+    body = SignRequest(act=act, who=(who,) if who else ())  # type: ignore[arg-type]
+    ended = ended_by(view, body)
+    own, root = network.key("owner"), network.key("root")
+    assert choose_pen(view, own, root, act, ended).key.public == network.identity(signer)
+    assert choose_pen(view, own, None, act, ended).key.public == network.identity(without_root)
+
+
+def test_a_machine_of_no_admin_signs_nothing(view: View) -> None:
+    with pytest.raises(WarrenError) as caught:
+        choose_pen(view, Network().key("cat"), None, "kick", None)
+    assert caught.value.code is Code.FORBIDDEN
+
+
+def test_who_is_no_member_any_more_is_named_by_its_identity() -> None:
+    network = Network()
+    anna = network.identity("anna")
+    gone = network.removal("anna", by="owner")
+    documents = [*network.base(), network.delegation("owner", ADMIN_RIGHTS), network.delegation("anna", ADMIN_RIGHTS)]
+    view = network.verify([*documents, network.member("anna"), network.member("owner"), gone])
+    assert anna not in view.members
+    for name in (anna.hex()[:10], anna.hex()):
+        assert ended_by(view, SignRequest(act="kick", who=(name,))) == anna
+    with pytest.raises(WarrenError) as caught:
+        ended_by(view, SignRequest(act="kick", who=("anna",)))
+    assert caught.value.code is Code.NOT_FOUND
