@@ -1,6 +1,7 @@
 """`warren member`: the members of a network, as its server knows them."""
 
 import time
+from dataclasses import dataclass
 
 from warren.cli import output
 from warren.cli.daemon_call import local_client
@@ -10,9 +11,10 @@ from warren.cli.signing import sign
 from warren.cli.units import show_duration
 from warren.errors import WarrenError
 from warren.limits import EXPIRY_WARNED_S
+from warren.model.ids import ID_BYTES, IDENTITY_MIN_DIGITS
 from warren.model.names import printable
 from warren.protocol.local import rights
-from warren.protocol.local.network import SignRequest, WaitingRequest, WaitingResult
+from warren.protocol.local.network import RecoveryRequest, RecoveryResult, SignRequest, WaitingRequest, WaitingResult
 from warren.protocol.local.status import Status
 from warren.protocol.rest.members import Kicked, Member, Members
 
@@ -31,14 +33,21 @@ def list_members(parsed: Parsed) -> int:
 
 
 def kick(parsed: Parsed) -> int:
-    """End a membership: by the server, or where the network is locked by this machine's own signature."""
-    if parsed.text("server") is None and _is_signed_here(parsed):
-        member, keep = parsed.argument("member"), parsed.is_on("keep-key")
+    """End a membership: by the server, or by this machine's own signature where the network is locked, or where the
+    member's key may sign something and the root key is here."""
+    member, keep = parsed.argument("member"), parsed.is_on("keep-key")
+    state = _signing_state(parsed, member) if parsed.text("server") is None else _State()
+    if state.is_locked or (state.is_signer and state.is_root_here):
         return sign(parsed, SignRequest(act="kick", network=parsed.text("network"), who=(member,), keep_keys=keep))
     client = rest_client(parsed)
-    network, member = network_name(parsed, client), parsed.argument("member")
-    query = {"keep_key": "true"} if parsed.is_on("keep-key") else None
+    network = network_name(parsed, client)
+    query = {"keep_key": "true"} if keep else None
     kicked = client.delete("networks", network, "members", member, kind=Kicked, query=query)
+    if state.is_signer and kicked is not None:
+        output.note(
+            f"{printable(member)} keeps what its key may sign, can come back by that, may vote in a recovery; "
+            f"on the owner's machine, where the root key is: warren member kick {kicked.member.identity[:10]}"
+        )
     if parsed.is_on("json"):
         output.say_json(kicked)
         return output.DONE
@@ -93,15 +102,32 @@ def waiting(parsed: Parsed) -> int:
     return output.DONE
 
 
-def _is_signed_here(parsed: Parsed) -> bool:
-    """Whether this machine is in the network that is meant, and that is locked."""
+@dataclass(frozen=True, slots=True)
+class _State:
+    """Of a network that this machine is in: who signs there, and whether the member that is meant may."""
+
+    is_locked: bool = False
+    is_root_here: bool = False
+    is_signer: bool = False
+
+
+def _signing_state(parsed: Parsed, member: str) -> _State:
+    """As this machine's daemon knows it; nothing where there is none, or it is not in that network."""
+    wanted, lowered = parsed.text("network"), member.lower()
     try:
-        status = local_client(parsed).get(rights.STATUS, Status)
+        client = local_client(parsed)
+        status = client.get(rights.STATUS, Status)
+        meant = [one for one in status.networks if wanted is None or wanted == one.name or one.id.startswith(wanted)]
+        if len(meant) != 1 or meant[0].locked:
+            return _State(is_locked=len(meant) == 1)
+        known = client.post(rights.RECOVERY, RecoveryRequest(network=wanted), RecoveryResult)
     except WarrenError:
-        return False
-    wanted = parsed.text("network")
-    meant = [one for one in status.networks if wanted is None or wanted == one.name or one.id.startswith(wanted)]
-    return len(meant) == 1 and meant[0].locked
+        return _State()
+    by_id = len(lowered) >= IDENTITY_MIN_DIGITS
+    is_signer = any(
+        one == lowered or (by_id and len(one) == 2 * ID_BYTES and one.startswith(lowered)) for one in known.signers
+    )
+    return _State(is_root_here=known.is_here, is_signer=is_signer)
 
 
 def _ending(member: Member, now: float) -> str:

@@ -52,6 +52,9 @@ def status(parsed: Parsed) -> int:
     output.say(f"{'root key':<13} {shown.root[:10]} ({where}){often}")
     who = f"{shown.quorum} of {', '.join(shown.admins)}" if shown.quorum else "nobody; warren network recovery set"
     output.say(printable(f"{'recovery by':<13} {who}"))
+    if shown.without_vote:
+        gone = ", ".join(shown.without_vote)
+        output.say(printable(f"{'no vote':<13} {gone}: ended since; warren network recovery set with others"))
     for one in shown.proposals:
         output.say(printable(f"{'proposed':<13} {one.root[:10]}: {one.words}"))
         output.say(printable(f"{'':<13} signed by {', '.join(one.votes)}; it takes {one.quorum}"))

@@ -17,6 +17,7 @@ UserId = NewType("UserId", str)
 
 ID_BYTES = 32
 SHORT_HEX_DIGITS = 10
+IDENTITY_MIN_DIGITS = 6  # of an identity that a person types; fewer are more likely a name
 
 
 def parse_identity(text: str) -> Identity:

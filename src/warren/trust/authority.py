@@ -176,10 +176,14 @@ def _is_own_end(document: Authentic, body: Removal, ledger: Ledger) -> bool:
 
 
 def _keep_delegation_removal(document: Authentic, body: Removal, authorities: Authorities, ledger: Ledger) -> None:
-    """Kept, and remembered by its floor, only if it counts for whatever its signer stands above (`_is_removed`)."""
+    """Kept, and remembered by its floor, only if it counts for whatever its signer stands above (`_is_removed`): who
+    may not delegate stands above nobody."""
     signer = document.signer
     is_own = signer == body.subject and authorities.knows(signer)
-    stands = any(grant.delegation.epoch == body.under for grant in authorities.grants.get(signer, ()))
+    stands = any(
+        grant.delegation.epoch == body.under and Right.DELEGATE in grant.delegation.rights
+        for grant in authorities.grants.get(signer, ())
+    )
     if authorities.roots.is_root(document) or is_own or stands:
         ledger.accept(document)
     else:

@@ -55,6 +55,12 @@ def _left(batch: Batch, name: Callable[[bytes], str]) -> Iterable[str]:
                 f"{who} may still vote in a recovery of the root, until that kick, or until there: "
                 "warren network recovery set … with the others only"
             )
+    recovery, voters = batch.after.recovery, batch.after.voters
+    if recovery is not None and len(voters) < recovery.quorum <= len(batch.before.voters):
+        yield (
+            f"a lost root key takes {recovery.quorum} votes to replace, and only {len(voters)} may vote then: "
+            "name others by warren network recovery set"
+        )
 
 
 def name_of(batch: Batch) -> Callable[[bytes], str]:

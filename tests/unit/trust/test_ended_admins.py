@@ -116,3 +116,21 @@ def test_an_invite_of_the_roots_is_not_revoked_by_half(network: Network, view: V
     assert caught.value.code is Code.FORBIDDEN
     assert acts.is_roots_to_end(at, key)
     assert key not in signed(network, at, "root", lambda draft: acts.revoke_invite(draft, key)).after.delegations
+
+
+def test_who_takes_too_many_votes_away_is_told(network: Network, view: View) -> None:
+    def both(draft: Draft) -> None:
+        acts.kick(draft, network.identity("anna"))
+        acts.demote(draft, network.identity("ben"))
+
+    assert any("takes 2 votes" in line and "only 1" in line for line in show(signed(network, view, "root", both)))
+
+
+def test_who_may_not_delegate_ends_nobodys_rights_not_even_in_appearance(network: Network, view: View) -> None:
+    invite = network.delegation("invite", ("admit",), by="root", not_after=NOW + 3600)
+    for by in ("invite", "registrar"):
+        under = 1 if by == "registrar" else 0
+        ends = [network.removal_of_delegation(who, by=by, under=under, epoch=9) for who in ("owner", "registrar")]
+        ends = [one for one in ends if one.signer != one.body.subject]  # type: ignore[union-attr]
+        after = network.verify([*view.documents, invite, *ends], view.floors)
+        assert {one.digest for one in ends} <= {one.digest for one in after.refused}

@@ -28,15 +28,22 @@ async def answer(scope: Scope, request: Request, reply: Reply) -> None:
     roots = Roots(scope.loaded.settings.state)
     root = await asyncio.to_thread(roots.in_force, network.id, view.root)
     proposals = await asyncio.to_thread(lambda: tuple(_shown(view, one) for one in view.proposals))
+    keys = view.recovery.keys if view.recovery is not None else ()
+    signers = view.delegations.keys() | view.voters
     await reply.result(
         RecoveryResult(
             network=network.name,
             root=show_identity(view.root),
             changes=view.generation,
             is_here=root is not None,
-            admins=tuple(_name(view, Identity(key)) for key in view.recovery.keys) if view.recovery is not None else (),
+            admins=tuple(_name(view, Identity(key)) for key in keys),
             quorum=view.recovery.quorum if view.recovery is not None else 0,
             proposals=proposals,
+            without_vote=tuple(_name(view, Identity(key)) for key in keys if key not in view.voters),
+            signers=(
+                *map(show_identity, sorted(signers)),
+                *sorted(one.hostname for key, one in view.members.items() if key in signers),
+            ),
         )
     )
 

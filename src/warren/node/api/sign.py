@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from warren.errors import Code, WarrenError
 from warren.limits import SERVER_ANSWER_MAX_S
-from warren.model.ids import Identity, short_identity, show_identity
+from warren.model.ids import IDENTITY_MIN_DIGITS, Identity, short_identity, show_identity
 from warren.model.keys import SigningKeyPair
 from warren.model.names import parse_host_label, parse_network_name, parse_tag, printable
 from warren.node.api import recovery
@@ -30,7 +30,6 @@ from warren.trust.showing import show
 from warren.trust.view import View
 from warren.trust.words import code_of, same
 
-IDENTITY_MIN_DIGITS = 6
 _ROOT_ONLY = frozenset({"lock", "unlock", "recovery-set", "root-change"})
 _ADMIN_ONLY = frozenset({"recovery-start", "recovery-sign"})
 _NEXT_ROOT = frozenset({"root-change", "recovery-start"})

@@ -145,7 +145,8 @@ class RootProposal(msgspec.Struct, frozen=True, kw_only=True):
 
 class RecoveryResult(msgspec.Struct, frozen=True, kw_only=True):
     """`root`: the root in force, in hex; `changes`: how often it has changed; `is_here`: whether its key is on this
-    machine; `admins`: who may recover it, `quorum` of them together (0: nobody)."""
+    machine; `admins`: who may recover it, `quorum` of them together (0: nobody), but for those `without_vote`, who were
+    ended since; `signers`: the keys, in hex, that may sign or vote for something, and the names of those members."""
 
     network: str
     root: str
@@ -154,3 +155,5 @@ class RecoveryResult(msgspec.Struct, frozen=True, kw_only=True):
     admins: tuple[str, ...] = ()
     quorum: int = 0
     proposals: tuple[RootProposal, ...] = ()
+    without_vote: tuple[str, ...] = ()
+    signers: tuple[str, ...] = ()
