@@ -12,9 +12,9 @@ from typing import TypeVar
 
 import msgspec
 
-from warren.limits import EPHEMERAL_LIFETIME_S
+from warren.limits import DELEGATION_DEPTH_MAX, EPHEMERAL_LIFETIME_S
 from warren.model.addresses import member_ipv6
-from warren.model.ids import Identity, NetworkId, UserId
+from warren.model.ids import ID_BYTES, Identity, NetworkId, UserId
 from warren.policy.language import Policy, parse
 from warren.policy.verdict import Party, allows
 from warren.protocol.control.messages import Presence
@@ -31,6 +31,7 @@ from warren.trust.documents import (
     NodeRecord,
     Removal,
     Right,
+    RootChange,
     Settings,
 )
 from warren.trust.documents import Policy as PolicyBody
@@ -57,7 +58,8 @@ class LiveNetwork:
         self._key_owners: dict[bytes, Identity] = {}
         self._removed: set[bytes] = set()
         self._delegations: dict[bytes, Delegation] = {}
-        self._ended: dict[bytes, int] = {}
+        self._ended: dict[bytes, dict[bytes, int]] = {}  # by whom, up to which epoch
+        self._former_roots: set[bytes] = set()
         self._keys_of: dict[Identity, tuple[bytes, ...]] = {}
         self._heads_since: dict[bytes, tuple[int, int]] = {}
         documents = list(documents)
@@ -163,8 +165,8 @@ class LiveNetwork:
         """The newest delegation to a key that nobody ended."""
         found = [
             one
-            for one in self._delegations.values()
-            if one.delegate == key and one.epoch > self._ended.get(one.delegate, -1)
+            for subject, one in self._delegations.items()
+            if one.delegate == key and not self._is_ended(subject, one)
         ]
         return newest(found) if found else None
 
@@ -181,7 +183,7 @@ class LiveNetwork:
     def is_locked(self) -> bool:
         """Whether no registrar admits."""
         return not any(
-            is_registrar(one) and one.epoch > self._ended.get(one.delegate, -1) for one in self._delegations.values()
+            is_registrar(one) and not self._is_ended(subject, one) for subject, one in self._delegations.items()
         )
 
     def ended_keys(self, live: Collection[bytes]) -> list[bytes]:
@@ -273,6 +275,8 @@ class LiveNetwork:
             self._take_rights(kind, subject, raw)
         elif kind == Kind.HEAD:
             self._take_head(subject, raw)
+        elif kind == Kind.ROOT_CHANGE and raw is not None:
+            self._former_roots.add(read_body(raw, RootChange).old)  # a proposal names the one in force
         elif kind == Kind.SETTINGS and raw is not None:
             self.settings = read_body(raw, Settings)
         elif kind == Kind.POLICY and raw is not None:
@@ -291,6 +295,19 @@ class LiveNetwork:
         self._heads[subject] = head = read_body(raw, Head)
         self._heads_since.setdefault(subject, (head.epoch, head.counter))
 
+    def _is_ended(self, subject: bytes, one: Delegation) -> bool:
+        """Whether a root, the key itself or one above it ended a delegation; others end nothing, as for `verify`."""
+        enders = {signer for signer, epoch in self._ended.get(one.delegate, {}).items() if epoch >= one.epoch}
+        if not enders:
+            return False
+        roots = {self.first_root, self.row.root_key, *self._former_roots}
+        above = {subject[ID_BYTES:]}
+        for _ in range(DELEGATION_DEPTH_MAX):
+            for key in above - roots:
+                givers = {given[ID_BYTES:] for given in self._delegations if given[:ID_BYTES] == key}
+                above |= givers & roots or givers  # nobody comes to stand above whom a root set up
+        return not enders.isdisjoint({one.delegate, *roots, *above})
+
     def _take_rights(self, kind: str, subject: bytes, raw: bytes | None) -> None:
         if raw is None:
             self._delegations.pop(subject, None)
@@ -301,7 +318,8 @@ class LiveNetwork:
             if removal.of == "membership":
                 self._removed.add(removal.subject)
             else:
-                self._ended[removal.subject] = max(removal.epoch, self._ended.get(removal.subject, -1))
+                ended, signer = self._ended.setdefault(removal.subject, {}), subject[-ID_BYTES:]
+                ended[signer] = max(removal.epoch, ended.get(signer, -1))
 
     def _take_record(self, identity: Identity, raw: bytes | None) -> None:
         for key in self._keys_of.pop(identity, ()):
