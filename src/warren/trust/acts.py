@@ -141,6 +141,11 @@ def is_roots_to_end(view: View, key: Identity) -> bool:
     return key in view.delegations or key in view.voters
 
 
+def is_roots_word(view: View, key: Identity) -> bool:
+    """Whether the root had better say what becomes of a key: it may sign or vote, or was named to vote."""
+    return is_roots_to_end(view, key) or (view.recovery is not None and key in view.recovery.keys)
+
+
 def rename(draft: Draft, name: str) -> None:
     """Give the network another name, and with it another DNS suffix."""
     draft.put(Kind.SETTINGS, msgspec.structs.replace(_settings(draft.view), name=name, suffix=suffix_of(name)))

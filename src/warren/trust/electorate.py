@@ -9,6 +9,7 @@ Must not know which change follows (`lineage.py`).
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from warren.model.ids import Identity
 from warren.trust.authenticate import Authentic
@@ -50,9 +51,9 @@ class Electorate:
     standing: Mapping[Identity, Mapping[int, Authentic]]
 
     @property
-    def keys(self) -> frozenset[Identity]:
-        """Those whose vote would count now."""
-        return frozenset(key for key, given in self.standing.items() if given)
+    def voters(self) -> Mapping[Identity, int]:
+        """Those whose vote would count now, with the newest epoch under which it does."""
+        return MappingProxyType({key: max(given) for key, given in self.standing.items() if given})
 
     def basis(self, vote: Authentic) -> tuple[Authentic, ...]:
         """What gives the signer of this vote its word; empty where nothing does."""

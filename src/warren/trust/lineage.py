@@ -12,7 +12,7 @@ settings, members or time.
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from warren.errors import Code
 from warren.model.ids import Identity, short_identity
@@ -33,7 +33,7 @@ class Lineage:
 
     roots: Roots
     recovery: Recovery | None = None
-    voters: frozenset[Identity] = frozenset()
+    voters: Mapping[Identity, int] = field(default_factory=dict)
     pending: tuple[Proposal, ...] = ()
 
 
@@ -70,7 +70,7 @@ def trace(
     for documents in waiting.values():
         for document in documents:
             ledger.refuse(document, Code.CONFLICT, "it changes a root that is not in force, or not any more")
-    return Lineage(roots, _settle(roots, recoveries, ledger), voters.keys, pending)
+    return Lineage(roots, _settle(roots, recoveries, ledger), voters.voters, pending)
 
 
 def proposal_of(body: RootChange) -> bytes:

@@ -55,6 +55,8 @@ def _left(batch: Batch, name: Callable[[bytes], str]) -> Iterable[str]:
                 f"{who} may still vote in a recovery of the root, until that kick, or until there: "
                 "warren network recovery set … with the others only"
             )
+    for key in sorted(batch.after.voters.keys() - batch.before.voters.keys()):
+        yield f"{name(key)} may vote for another root key where that is lost"
     recovery, voters = batch.after.recovery, batch.after.voters
     if recovery is not None and len(voters) < recovery.quorum <= len(batch.before.voters):
         yield (

@@ -148,6 +148,12 @@ def _only_voter(draft: Draft) -> None:
         )
     if draft.pen.key.public not in recovery.keys:
         raise WarrenError(Code.FORBIDDEN, "this machine is none of those that may recover the root")
+    if draft.pen.key.public not in draft.view.voters:
+        raise WarrenError(
+            Code.FORBIDDEN,
+            "this machine was named to recover the root, but what gave it its vote was ended since",
+            "whoever has the root key: warren network recovery set --quorum N ADMIN…",
+        )
 
 
 def _authentic(view: View, raw: bytes) -> Authentic:

@@ -5,7 +5,7 @@ derived from one.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
 from warren.model.ids import Identity, NetworkId
@@ -68,7 +68,8 @@ class View:
     seconds since), as `trust.clock` says (never the last `effective_now`: a clock that was wrong once would count for
     ever). `next_change`: when time alone changes the answer (None: never). `root` is the one in force, after
     `generation` changes; `roots`: it and the former ones; `recovery`: who may change it where it is lost, and
-    `proposals` what they voted for so far; `voters`: those of them whose vote counts, members or not.
+    `proposals` what they voted for so far; `voters`: those of them whose vote counts, members or not, with
+    the epoch to vote under.
     """
 
     network: NetworkId
@@ -91,4 +92,4 @@ class View:
     generation: int = 0
     recovery: Recovery | None = None
     proposals: tuple[Proposal, ...] = ()
-    voters: frozenset[Identity] = frozenset()
+    voters: Mapping[Identity, int] = field(default_factory=dict)

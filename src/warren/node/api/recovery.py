@@ -29,7 +29,7 @@ async def answer(scope: Scope, request: Request, reply: Reply) -> None:
     root = await asyncio.to_thread(roots.in_force, network.id, view.root)
     proposals = await asyncio.to_thread(lambda: tuple(_shown(view, one) for one in view.proposals))
     keys = view.recovery.keys if view.recovery is not None else ()
-    signers = view.delegations.keys() | view.voters
+    signers = view.delegations.keys() | view.voters.keys()
     await reply.result(
         RecoveryResult(
             network=network.name,

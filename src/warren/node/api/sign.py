@@ -60,7 +60,7 @@ async def answer(scope: Scope, request: Request, reply: Reply) -> None:
         errand.seed = os.urandom(32)
     roots = Roots(scope.loaded.settings.state)
     root = await asyncio.to_thread(roots.in_force, network.id, view.root)
-    pen = choose_pen(view, network.parts.keys.identity, root, body.act, ended_by(view, body))
+    pen = choose_pen(view, network.parts.keys.identity, root, body.act, changed_by(view, body))
     draft = Draft(view, pen, now=network.now(), readable=is_readable)
     if body.act in _NEXT_ROOT:
         errand.next_root = await asyncio.to_thread(roots.next, network.id, SigningKeyPair(os.urandom(32)))
@@ -113,23 +113,28 @@ def _view(network: Network) -> View:
     return network.held.view
 
 
-def ended_by(view: View, body: SignRequest) -> Identity | None:
-    """Whose membership or key an act ends. WarrenError NOT_FOUND or INVALID_ARGUMENT where that is not one."""
+def changed_by(view: View, body: SignRequest) -> Identity | None:
+    """Whom or which key an act ends or promotes. WarrenError NOT_FOUND or INVALID_ARGUMENT where that is not one."""
     match body.act:
         case "kick":
             return _ever_member(view, _only(body))
-        case "demote":
+        case "demote" | "promote":
             return _member(view, _only(body))
         case "revoke-invite":
             return _invite_key(view, _only(body))
     return None
 
 
-def choose_pen(view: View, node: SigningKeyPair, root: SigningKeyPair | None, act: str, ended: Identity | None) -> Pen:
+def choose_pen(
+    view: View, node: SigningKeyPair, root: SigningKeyPair | None, act: str, changed: Identity | None
+) -> Pen:
     """The key to sign with: this node's own where it is an admin's. The root where only it may, where the node's own
-    may not, and where the act is to end a key: an admin's word leaves what the root, or another admin, gave it."""
+    may not, and where the act is to end a key, or to give one back that is to vote: an admin's word leaves what the
+    root, or another admin, gave, and gives no vote."""
     own = admins(view).get(node.public)
-    is_roots = act in _ROOT_ONLY or (ended is not None and acts.is_roots_to_end(view, ended))
+    if act in _ADMIN_ONLY and node.public in view.voters:
+        return Pen(node, view.voters[node.public])
+    is_roots = act in _ROOT_ONLY or (changed is not None and acts.is_roots_word(view, changed))
     if own is not None and (not is_roots or root is None):
         return Pen(node, own.epoch)
     if root is not None and act not in _ADMIN_ONLY:

@@ -1,13 +1,17 @@
 """Which key signs on a machine that has its own, an admin's, and the network's root key."""
 
 import pytest
-from tests.unit.trust.founding import Network
+from tests.unit.trust.founding import DATE, Network
 
 from warren.errors import Code, WarrenError
-from warren.node.api.sign import choose_pen, ended_by
+from warren.node.api.sign import changed_by, choose_pen
 from warren.protocol.local.network import SignRequest
+from warren.trust import acts, successions
+from warren.trust.batches import Draft
 from warren.trust.office import ADMIN_RIGHTS
 from warren.trust.view import View
+
+NOW = DATE + 100
 
 
 @pytest.fixture(name="view")
@@ -34,10 +38,10 @@ def test_the_root_signs_where_only_its_word_ends_everything(
 ) -> None:
     network = Network()
     body = SignRequest(act=act, who=(who,) if who else ())  # type: ignore[arg-type]
-    ended = ended_by(view, body)
+    changed = changed_by(view, body)
     own, root = network.key("owner"), network.key("root")
-    assert choose_pen(view, own, root, act, ended).key.public == network.identity(signer)
-    assert choose_pen(view, own, None, act, ended).key.public == network.identity(without_root)
+    assert choose_pen(view, own, root, act, changed).key.public == network.identity(signer)
+    assert choose_pen(view, own, None, act, changed).key.public == network.identity(without_root)
 
 
 def test_a_machine_of_no_admin_signs_nothing(view: View) -> None:
@@ -54,7 +58,27 @@ def test_who_is_no_member_any_more_is_named_by_its_identity() -> None:
     view = network.verify([*documents, network.member("anna"), network.member("owner"), gone])
     assert anna not in view.members
     for name in (anna.hex()[:10], anna.hex()):
-        assert ended_by(view, SignRequest(act="kick", who=(name,))) == anna
+        assert changed_by(view, SignRequest(act="kick", who=(name,))) == anna
     with pytest.raises(WarrenError) as caught:
-        ended_by(view, SignRequest(act="kick", who=("anna",)))
+        changed_by(view, SignRequest(act="kick", who=("anna",)))
     assert caught.value.code is Code.NOT_FOUND
+
+
+def test_whom_the_owner_demotes_and_promotes_again_votes_again() -> None:
+    network = Network()
+    members = [network.member(who) for who in ("owner", "anna")]
+    given = [network.delegation(who, ADMIN_RIGHTS) for who in ("owner", "anna")]
+    view = network.verify([*network.base(), *members, *given, network.recovery(("owner", "anna"), 1)])
+    anna = network.identity("anna")
+    for name, act in (("demote", acts.demote), ("promote", acts.promote)):
+        body = SignRequest(act=name, who=("anna",))  # type: ignore[arg-type]
+        pen = choose_pen(view, network.key("owner"), network.key("root"), name, changed_by(view, body))
+        draft = Draft(view, pen, now=NOW)
+        act(draft, anna)
+        view = draft.batch().after
+        assert (anna in view.voters) == (name == "promote")
+    given_more = network.delegation("anna", ADMIN_RIGHTS, by="owner", epoch=7)  # under which nobody may vote
+    view = network.verify([*view.documents, given_more], view.floors)
+    draft = Draft(view, choose_pen(view, network.key("anna"), None, "recovery-start", None), now=NOW)
+    successions.propose(draft, network.identity("next"))
+    assert draft.batch().after.root == network.identity("next")
