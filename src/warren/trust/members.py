@@ -106,6 +106,8 @@ def _reason_against(
         return Code.REMOVED, f"the membership ended with epoch {ended}"
     if body.epoch > FIRST_EPOCH and authorities.grants_for(document, Right.READMIT, now) is None:
         return Code.FORBIDDEN, "only the root or an admin's key admits again after a removal"
+    if body.epoch > FIRST_EPOCH and document.signer == body.identity:
+        return Code.FORBIDDEN, "nobody admits themselves again after a removal"
     return None
 
 
@@ -193,10 +195,11 @@ def _is_in_force(
 
 
 def _within_counts(chosen: Sequence[Admitted], ledger: Ledger) -> dict[Identity, Admitted]:
-    """Of those a delegation admitted, the first `count`; a limit binds all that was signed beneath it."""
+    """Of those a delegation admitted, the first `count`; a limit binds all that was signed beneath it. Who counted here
+    before goes first: how long somebody has been there is the signer's own word."""
     used: Counter[bytes] = Counter()
     members: dict[Identity, Admitted] = {}
-    for candidate in chosen:
+    for candidate in sorted(chosen, key=lambda one: not _was_in_time(one.document, ledger)):
         limited = [
             link
             for link in (candidate.grant.chain() if candidate.grant is not None else ())
@@ -209,4 +212,4 @@ def _within_counts(chosen: Sequence[Admitted], ledger: Ledger) -> dict[Identity,
         used.update(link.document.subject for link in limited)
         ledger.accept(candidate.document)
         members[Identity(candidate.membership.identity)] = candidate
-    return members
+    return dict(sorted(members.items(), key=lambda one: one[1].seniority()))

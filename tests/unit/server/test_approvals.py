@@ -100,5 +100,17 @@ def test_whom_an_invite_admitted_in_time_stays_stored_when_it_has_ended() -> Non
     assert network.identity("a") in judged.view.members
     assert not [kind for kind, _, raw in judged.changes if raw is None]
     with pytest.raises(WarrenError) as caught:
-        rules.judge(network.id, held, [network.member("b", by="invite").raw], end + 1)
+        rules.judge(network.id, held, [network.member("b", by="invite").raw], end + 1, is_joining=True)
     assert caught.value.code is Code.FORBIDDEN
+
+
+def test_an_invites_signature_counts_only_for_who_joins_with_it() -> None:
+    network = Network()
+    invite = network.delegation("invite", [Right.ADMIT], limits=AdmissionLimits(count=2))
+    held, brought = [one.raw for one in (*network.base(), invite)], [network.member("b", by="invite").raw]
+    with pytest.raises(WarrenError, match="who joins with it") as caught:
+        rules.judge(network.id, held, brought, DATE)
+    assert caught.value.code is Code.FORBIDDEN
+    assert [one.identity for one in rules.judge(network.id, held, brought, DATE, is_joining=True).came] == [
+        network.identity("b")
+    ]

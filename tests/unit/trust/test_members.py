@@ -7,6 +7,7 @@ from warren import limits
 from warren.errors import Code
 from warren.trust.documents import AdmissionLimits, Membership, Right
 from warren.trust.members import matches, reason_outside
+from warren.trust.office import ADMIN_RIGHTS
 from warren.trust.view import View
 
 
@@ -231,3 +232,23 @@ def test_a_clock_that_is_ahead_forgets_no_membership(network: Network) -> None:
     right = network.verify(ahead.documents, floors=ahead.floors, now=DATE + 10)
     assert network.names(right, "a") == ["a"]
     assert right.members[network.identity("a")].record is not None
+
+
+def test_a_used_invite_does_not_replace_whom_it_admitted(network: Network) -> None:
+    invite = network.delegation("invite", [Right.ADMIT], limits=AdmissionLimits(count=1))
+    base = [*network.base(), invite]
+    first, forged = network.member("a", by="invite", joined=DATE), network.member("b", by="invite", joined=1)
+    floors = network.verify([*base, first]).floors
+    view = network.verify([*base, forged, first], floors)
+    assert network.names(view, "a", "b") == ["a"]
+    assert codes(view) == [Code.FORBIDDEN]
+
+
+def test_nobody_comes_back_by_a_key_of_their_own(network: Network) -> None:
+    admin = network.delegation("a", ADMIN_RIGHTS)
+    base = [*network.base(), admin, network.member("a", by="root")]
+    kicked = network.verify([*base, network.removal("a")])
+    again = network.member("a", by="a", epoch=1)
+    assert network.names(network.verify([*base, network.removal("a"), again], kicked.floors), "a") == []
+    by_another = network.member("a", by="root", epoch=1)
+    assert network.names(network.verify([*base, network.removal("a"), by_another], kicked.floors), "a") == ["a"]

@@ -49,11 +49,14 @@ class Judged:
     view: View
 
 
-def judge(network: NetworkId, held: Sequence[bytes], raws: Sequence[bytes], now: int) -> Judged:
-    """Judge a batch. `held` has the genesis; `now`: Unix seconds.
+def judge(
+    network: NetworkId, held: Sequence[bytes], raws: Sequence[bytes], now: int, *, is_joining: bool = False
+) -> Judged:
+    """Judge a batch. `held` has the genesis; `now`: Unix seconds; `is_joining`: a machine brings its own membership,
+    and the invite that signed it is used by that.
 
-    Raises WarrenError TOO_LARGE, UNSUPPORTED (a kind that is not for batches), or what `verify` has against one of its
-    documents.
+    Raises WarrenError TOO_LARGE, UNSUPPORTED (a kind that is not for batches), FORBIDDEN (an invite's signature by any
+    other way), or what `verify` has against one of its documents.
     """
     if not raws or len(raws) > SUBMIT_DOCUMENTS_MAX:
         raise WarrenError(Code.TOO_LARGE, f"a batch has 1 to {SUBMIT_DOCUMENTS_MAX} documents")
@@ -65,6 +68,8 @@ def judge(network: NetworkId, held: Sequence[bytes], raws: Sequence[bytes], now:
     for document in new:
         if (reason := refused.get(document.digest)) is not None:
             raise WarrenError(reason.code, f"this {document.kind} does not count: {reason.text}")
+        if document.kind == Kind.MEMBERSHIP and not is_joining and _is_invites(view, document.signer):
+            raise WarrenError(Code.FORBIDDEN, "an invite lets in who joins with it, and nobody else")
     if view.root != before.root and before.members.keys() - view.members.keys():
         raise WarrenError(
             Code.CONFLICT,
@@ -91,6 +96,10 @@ def judge(network: NetworkId, held: Sequence[bytes], raws: Sequence[bytes], now:
         counter=max((getattr(one.body, "counter", 0) for one in new), default=0),
         view=view,
     )
+
+
+def _is_invites(view: View, signer: Identity) -> bool:
+    return any(one.limits.count is not None for one in view.delegations.get(signer, ()))
 
 
 def _admitted_in_time(known: Iterable[Authentic]) -> Floors:

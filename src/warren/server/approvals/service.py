@@ -111,7 +111,10 @@ class Approvals:
             if errand.brought is not None:
                 await invites.consume(connection, network.id, errand.brought.key_id, now)
             held = [one.raw for one in await network_store.read_documents(connection, network.id)]
-            judged = await asyncio.to_thread(judge, network.id, [network.row.genesis, *held], raws, now)
+            is_joining = errand.brought is not None
+            judged = await asyncio.to_thread(
+                judge, network.id, [network.row.genesis, *held], raws, now, is_joining=is_joining
+            )
             if judged.counter >= row.sequence:
                 row = await self._networks.advance(connection, network, beyond=judged.counter)
             changes = list(judged.changes)
