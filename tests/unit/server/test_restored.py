@@ -12,6 +12,7 @@ from warren.policy.language import is_readable
 from warren.server.networks import store
 from warren.server.networks.live import LiveNetwork
 from warren.server.restored.rules import compare, learn, shows_more
+from warren.trust import acts
 from warren.trust.batches import Draft, Pen
 from warren.trust.documents import Delegation, Head, Kind, Membership
 from warren.trust.signing import sign
@@ -85,6 +86,27 @@ async def test_what_no_authority_signed_shows_nothing(copied: Copied) -> None:
     member = Membership(counter=2**40, date=1, identity=liar.public, hostname="x", ipv4="", joined=1)
     forged = [sign(Kind.HEAD, network, head, liar), b"\xc1", b""]
     assert not shows_more(copied.copy, liar.public, sign(Kind.MEMBERSHIP, network, member, liar), forged)
+
+
+@pytest.mark.parametrize("is_ended", [False, True])
+async def test_what_an_invites_key_signs_shows_nothing(copied: Copied, *, is_ended: bool) -> None:
+    """Whoever was given an invite would otherwise come in without using it up."""
+    network, invite, stranger = copied.now, SigningKeyPair(os.urandom(32)), SigningKeyPair(os.urandom(32)).public
+    root, now = copied.features.networks._root(network), int(copied.features.clock[0])
+    draft = Draft(
+        learn(network.id, [network.row.genesis, *copied.told()], (), now), Pen(root), now=now, readable=is_readable
+    )
+    acts.invite(draft, invite.public, hostname="tv", ipv4="", tags=(), count=1, not_after=now + 60)
+    await copied.features.approvals.submit(network, draft.batch().raws, actor="test")
+    if is_ended:
+        view = learn(network.id, [network.row.genesis, *copied.told()], (), now)
+        draft = Draft(view, Pen(root), now=now, readable=is_readable)
+        acts.revoke_invite(draft, invite.public)
+        await copied.features.approvals.submit(network, draft.batch().raws, actor="test")
+    head = Head(counter=2**40, date=now, authority=invite.public, digest=bytes(32))
+    member = Membership(counter=1, date=now, identity=stranger, hostname="tv", ipv4="", joined=1)
+    shown = sign(Kind.MEMBERSHIP, network.id, member, invite), [sign(Kind.HEAD, network.id, head, invite)]
+    assert not shows_more(network, stranger, *shown)
 
 
 async def test_what_nodes_tell_brings_back_who_joined_and_ends_who_was_kicked(copied: Copied) -> None:

@@ -170,6 +170,10 @@ class LiveNetwork:
         ]
         return newest(found) if found else None
 
+    def is_invites(self, key: bytes) -> bool:
+        """Whether a key is an invite's, or was: it lets a few machines in, and its word proves nothing else."""
+        return any(one.delegate == key and one.limits.count is not None for one in self._delegations.values())
+
     def may(self, key: bytes, right: Right) -> bool:
         """Whether a delegation gives the key this right."""
         grant = self.grant_of(key)

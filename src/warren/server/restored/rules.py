@@ -42,12 +42,15 @@ class Learned:
 
 def shows_more(network: LiveNetwork, identity: Identity, membership: bytes, heads: Iterable[bytes]) -> bool:
     """Whether a node shows what this server must have known once: a head that is missing here, or a membership of its
-    own that an authority signed and nobody ended."""
+    own that an authority signed and nobody ended. What an invite's key signs shows nothing: whoever was given the
+    invite has it, and could come in by this door without using it up."""
     authorities = {head.authority for head in network.heads()}
     for raw in heads:
         document = authenticate(network.id, raw)
         if isinstance(document, Authentic) and isinstance(document.body, Head):
             body = document.body
+            if network.is_invites(document.signer):
+                continue
             if document.signer not in authorities and network.grant_of(document.signer) is None:
                 continue
             if document.subject == document.signer and network.is_lost(body.authority, (body.epoch, body.counter)):
@@ -60,6 +63,7 @@ def shows_more(network: LiveNetwork, identity: Identity, membership: bytes, head
         and document.kind == Kind.MEMBERSHIP
         and document.subject == identity
         and document.signer in authorities
+        and not network.is_invites(document.signer)
     )
 
 
