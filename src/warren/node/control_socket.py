@@ -48,15 +48,11 @@ async def serve(link: str, get: Get, change: Change | None) -> AsyncIterator[Pat
 
 def _bind(path: Path) -> socket.socket:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with socket.socket(socket.AF_UNIX) as other:
-        try:
-            other.connect(str(path))
-        except (FileNotFoundError, ConnectionRefusedError):
-            path.unlink(missing_ok=True)
-        else:
-            raise WarrenError(
-                Code.CONFLICT, f"another program answers for {path.stem}", "choose another name, or end it first"
-            )
+    if _has_owner(path):
+        raise WarrenError(
+            Code.CONFLICT, f"another program answers for {path.stem}", "choose another name, or end it first"
+        )
+    path.unlink(missing_ok=True)
     listening = socket.socket(socket.AF_UNIX)
     try:
         listening.bind(str(path))
@@ -65,6 +61,19 @@ def _bind(path: Path) -> socket.socket:
         listening.close()
         raise
     return listening
+
+
+def _has_owner(path: Path) -> bool:
+    """Whether somebody listens there; at once, also where they hang and their queue of connections is full."""
+    with socket.socket(socket.AF_UNIX) as other:
+        other.settimeout(0.0)
+        try:
+            other.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        except BlockingIOError:
+            return True
+        return True
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, get: Get, change: Change | None) -> None:
