@@ -39,7 +39,12 @@ def is_locked(view: View) -> bool:
 def is_registrar(delegation: Delegation) -> bool:
     """Whether this delegation lets a key admit any number on its own."""
     rights = set(delegation.rights)
-    return Right.ADMIT in rights and Right.READMIT not in rights and delegation.limits.count is None
+    return Right.ADMIT in rights and Right.READMIT not in rights and not is_invite(delegation)
+
+
+def is_invite(delegation: Delegation) -> bool:
+    """Whether this delegation is an invite's: it lets a few machines in, and its key's word proves nothing else."""
+    return delegation.limits.count is not None
 
 
 def newest(delegations: Iterable[Delegation]) -> Delegation:

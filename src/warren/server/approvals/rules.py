@@ -18,6 +18,7 @@ from warren.trust.authenticate import Authentic, authenticate
 from warren.trust.documents import Kind, Membership
 from warren.trust.floors import Floors
 from warren.trust.ledger import order_of
+from warren.trust.office import is_invite
 from warren.trust.verify import verify
 from warren.trust.view import View
 
@@ -99,7 +100,7 @@ def judge(
 
 
 def _is_invites(view: View, signer: Identity) -> bool:
-    return any(one.limits.count is not None for one in view.delegations.get(signer, ()))
+    return any(map(is_invite, view.delegations.get(signer, ())))
 
 
 def _admitted_in_time(known: Iterable[Authentic]) -> Floors:

@@ -36,7 +36,7 @@ from warren.trust.documents import (
 )
 from warren.trust.documents import Policy as PolicyBody
 from warren.trust.founding import digest_of
-from warren.trust.office import is_registrar, newest
+from warren.trust.office import is_invite, is_registrar, newest
 from warren.trust.signing import Envelope
 
 BodyT = TypeVar("BodyT", bound=msgspec.Struct)
@@ -171,8 +171,8 @@ class LiveNetwork:
         return newest(found) if found else None
 
     def is_invites(self, key: bytes) -> bool:
-        """Whether a key is an invite's, or was: it lets a few machines in, and its word proves nothing else."""
-        return any(one.delegate == key and one.limits.count is not None for one in self._delegations.values())
+        """Whether a key is an invite's, or was."""
+        return any(one.delegate == key and is_invite(one) for one in self._delegations.values())
 
     def may(self, key: bytes, right: Right) -> bool:
         """Whether a delegation gives the key this right."""
