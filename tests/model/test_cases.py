@@ -112,6 +112,19 @@ async def a_server_that_began_just_now_does_not_fall_behind_what_it_signed(world
     await joined(world, "n0", "n1")
 
 
+async def a_server_whose_clock_jumped_dates_all_its_heads_at_once(world: World) -> None:
+    """Found by seed 424: a policy of ten years later made the registrar's last head old news, and for an hour nobody was
+    admitted who had not been seen before."""
+    await joined(world, "n0", "n1")
+    world.server.set_clock(DECADE_S)
+    world.truth.server_was_ahead_s = DECADE_S
+    await world.set_policy(CLOSED)
+    await asyncio.sleep(5.0)
+    for node in (world.node_of("n0"), world.node_of("n1")):
+        if any("no news" in text for text in node.troubles()):
+            world.find(f"{node.name} takes heads for old: {node.troubles()}")
+
+
 @pytest.mark.filterwarnings("ignore:The garbage collector is trying to clean up")
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.parametrize(
@@ -125,6 +138,7 @@ async def a_server_that_began_just_now_does_not_fall_behind_what_it_signed(world
         a_leave_whose_asker_was_cut_off_may_count_yet,
         an_old_policy_does_not_come_back_to_who_lost_its_documents,
         a_server_that_began_just_now_does_not_fall_behind_what_it_signed,
+        a_server_whose_clock_jumped_dates_all_its_heads_at_once,
     ],
 )
 def test_what_seeds_found_is_found_no_more(case: Callable[[World], Awaitable[None]], folder: Path) -> None:

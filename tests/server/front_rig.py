@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import json
+import os
+import signal
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
@@ -32,6 +34,13 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while not condition():  # noqa: ASYNC110 - see above
             await asyncio.sleep(0.005)
+
+
+async def stand_still(pid: int) -> None:
+    """Stop a process with SIGSTOP. A thread of it that runs at this moment does so for a while yet, and would answer."""
+    os.kill(pid, signal.SIGSTOP)
+    threads = Path(f"/proc/{pid}/task")
+    await until(lambda: all("State:\tT" in (one / "status").read_text() for one in threads.iterdir()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from tests.server.front_rig import HOST, PATIENCE_S, Web, Wire, running_front, running_web, until
+from tests.server.front_rig import HOST, PATIENCE_S, Web, Wire, running_front, running_web, stand_still, until
 
 from warren.errors import Code, WarrenError
 from warren.limits import FRONT_LINE_MAX_BYTES, FRONT_LOOK_S, FRONT_MISSES_MAX, FRONT_STATS_S
@@ -133,7 +133,7 @@ async def test_a_front_that_hangs_is_told_of_and_replaced(
     async with running_web(tmp_path / "web.sock", Web()), running_front(tmp_path / "web.sock") as rig:
         assert (await (await rig.connect()).get()).status == 200
         hanging = rig.pid
-        os.kill(hanging, signal.SIGSTOP)
+        await stand_still(hanging)
         fresh = await rig.connect()  # the kernel takes it, nobody serves it
         assert await fresh.ended() == b""
         await until(lambda: rig.process.restarts == 1 and rig.pid != hanging)
@@ -144,7 +144,7 @@ async def test_a_front_that_hangs_is_told_of_and_replaced(
 async def test_a_front_that_is_slow_to_answer_once_is_no_front_that_hangs(tmp_path: Path) -> None:
     async with running_web(tmp_path / "web.sock", Web()), running_front(tmp_path / "web.sock") as rig:
         pid = rig.pid
-        os.kill(pid, signal.SIGSTOP)
+        await stand_still(pid)
         with pytest.raises(WarrenError) as refused:
             await rig.process.stats()
         os.kill(pid, signal.SIGCONT)

@@ -6,6 +6,7 @@ away for a minute costs a minute's rounds and nothing else.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 from warren.errors import WarrenError
@@ -47,7 +48,8 @@ class Housekeeping:
         async with asyncio.TaskGroup() as group:
             group.create_task(_every(LAST_SEEN_FLUSH_S, self.store_last_seen))
             group.create_task(_every(EPHEMERAL_SWEEP_S, self.sweep_ephemeral))
-            group.create_task(_every(HOUSEKEEPING_S, self._networks.redate_heads))
+            networks = self._networks  # a clock that jumped ahead makes heads old long before the hour is over
+            group.create_task(_every(HOUSEKEEPING_S, networks.redate_heads, early=networks.heads_overtaken))
             group.create_task(_every(HOUSEKEEPING_S, self.renew_tagged))
             group.create_task(_every(HOUSEKEEPING_S, self._repeats.forget_old))
             group.create_task(_every(RELAY_GRANTS_LOOK_S, self.renew_grants))
@@ -96,12 +98,18 @@ class Housekeeping:
                     await self._devices.remove(network, member.identity, actor="server", revoke_key=False, left=True)
 
 
-async def _every(interval_s: float, work: Callable[[], Awaitable[None]]) -> None:
+async def _every(
+    interval_s: float, work: Callable[[], Awaitable[None]], *, early: asyncio.Event | None = None
+) -> None:
+    """Do the work now, and again after each interval, or as soon as `early` is set."""
+    woken = early or asyncio.Event()
     while True:
+        woken.clear()
         try:
             await work()
         except WarrenError as error:
             log.warning("a round is put off", code=error.code.value)
         except Exception as error:  # noqa: BLE001 - a bug of one round is not the end of the others
             log.bug("a round failed", error)
-        await asyncio.sleep(interval_s)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(woken.wait(), interval_s)

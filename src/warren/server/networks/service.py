@@ -81,6 +81,8 @@ class Networks:
         self._on_date = on_date
         self._live: dict[NetworkId, LiveNetwork] = {}
         self._order = asyncio.Lock()  # one change of a network's root documents at a time
+        self.heads_overtaken = asyncio.Event()
+        """Set when something was signed so much later than a head that nodes will take that head for old news."""
 
     async def load(self) -> None:
         """Read every network; make the default one where there is none; follow a changed URL."""
@@ -420,8 +422,11 @@ class Networks:
     def apply(self, network: LiveNetwork, row: NetworkRow, changes: Iterable[Change]) -> None:
         """At once after a commit, without waiting for anything between: let sessions see the change."""
         network.apply(row, changes)
-        self._on_date(network.newest_date())
+        newest = network.newest_date()
+        self._on_date(newest)
         self._on_change(network.id)
+        if network.stale_heads(newest - HEAD_REDATE_S):
+            self.heads_overtaken.set()
 
     async def redate_heads(self) -> None:
         """Date the heads anew that are older than HEAD_REDATE_S, so that no node has to think it is cut off."""
