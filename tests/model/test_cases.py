@@ -113,8 +113,8 @@ async def a_server_that_began_just_now_does_not_fall_behind_what_it_signed(world
 
 
 async def a_server_whose_clock_jumped_dates_all_its_heads_at_once(world: World) -> None:
-    """Found by seed 424: a policy of ten years later made the registrar's last head old news, and for an hour nobody was
-    admitted who had not been seen before."""
+    """Found by seed 424: a policy of ten years later made the registrar's last head old news, and for an hour nobody
+    was admitted who had not been seen before."""
     await joined(world, "n0", "n1")
     world.server.set_clock(DECADE_S)
     world.truth.server_was_ahead_s = DECADE_S

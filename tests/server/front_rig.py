@@ -37,7 +37,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def stand_still(pid: int) -> None:
-    """Stop a process with SIGSTOP. A thread of it that runs at this moment does so for a while yet, and would answer."""
+    """Stop a process with SIGSTOP. A thread of it that runs at this moment goes on for a while and would answer."""
     os.kill(pid, signal.SIGSTOP)
     threads = Path(f"/proc/{pid}/task")
     await until(lambda: all("State:\tT" in (one / "status").read_text() for one in threads.iterdir()))

@@ -98,9 +98,7 @@ class Housekeeping:
                     await self._devices.remove(network, member.identity, actor="server", revoke_key=False, left=True)
 
 
-async def _every(
-    interval_s: float, work: Callable[[], Awaitable[None]], *, early: asyncio.Event | None = None
-) -> None:
+async def _every(interval_s: float, work: Callable[[], Awaitable[None]], *, early: asyncio.Event | None = None) -> None:
     """Do the work now, and again after each interval, or as soon as `early` is set."""
     woken = early or asyncio.Event()
     while True:
