@@ -1,7 +1,7 @@
 """Malformed input in the shape of everything that a port of ours takes, and none that means anything.
 
-Datagrams are WireGuard's, probes', STUN's and TURN's, the relay's; streams are HTTP's, WebSocket's, forms of the
-sign-on pages, a node's and a relay's session, TURN over TCP.
+Datagrams are WireGuard's, probes', STUN's and TURN's, the relay's, and what a gateway says of port mappings; streams
+are HTTP's, WebSocket's, forms of the sign-on pages, a node's and a relay's session, TURN over TCP.
 """
 
 import contextlib
@@ -62,6 +62,11 @@ def datagrams(rng: random.Random) -> list[bytes]:
     """As many as POOL."""
     makers = (_wireguard, _wireguard, _relay, _relay, _stun, _probe, _noise)
     return [rng.choice(makers)(rng) for _ in range(POOL)]
+
+
+def gateway_datagrams(rng: random.Random) -> list[bytes]:
+    """As many as POOL, of a gateway that maps ports: PCP (RFC 6887, 7.2), NAT-PMP (RFC 6886, 3.3), a found device."""
+    return [rng.choice((_pcp, _nat_pmp, _found, _noise))(rng) for _ in range(POOL)]
 
 
 def stream(rng: random.Random, host: bytes = b"127.0.0.1") -> bytes:
@@ -133,6 +138,21 @@ def _channel(rng: random.Random) -> bytes:
 
 def _probe(rng: random.Random) -> bytes:
     return PROBE_MAGIC + rng.randbytes(rng.randrange(1400))
+
+
+def _pcp(rng: random.Random) -> bytes:
+    return bytes([rng.choice((2, 2, 2, 1)), rng.choice((0x80, 0x81, 0x82, 1)), 0, rng.randrange(20)]) + rng.randbytes(
+        rng.choice((20, 20, 56, 56, 55, 1100))
+    )
+
+
+def _nat_pmp(rng: random.Random) -> bytes:
+    return bytes([0, rng.choice((128, 129, 130, 1)), 0, rng.randrange(8)]) + rng.randbytes(rng.choice((8, 12, 11, 200)))
+
+
+def _found(rng: random.Random) -> bytes:
+    place = rng.choice((b"http://192.0.2.1:80/x.xml", b"http://[", b"file:///", b"http://a" * 300, rng.randbytes(40)))
+    return bent(b"HTTP/1.1 200 OK\r\nST: upnp:rootdevice\r\nLOCATION: " + place + b"\r\n\r\n", rng)
 
 
 def _noise(rng: random.Random) -> bytes:

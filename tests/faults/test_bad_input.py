@@ -2,8 +2,8 @@
 
 The tunnel's port while a flow passes it; the relay's port (STUN and TURN are there too) while a flow passes the relay;
 all that take connections at once: the public port with its pages and sessions, TURN's, the metrics', both sockets; a
-public port with TLS, and a relay that stands alone, by UDP and by TLS. The daemon's port-mapping socket hears its
-gateway alone: `tests/netlab/test_port_mapping.py` has one that lies.
+public port with TLS, and a relay that stands alone, by UDP and by TLS; the sockets that ask a gateway for port mappings
+and hear its announcements (one that lies is in `tests/netlab/test_port_mapping.py`).
 """
 
 import sys
@@ -21,6 +21,8 @@ from tests.netlab.lab import Lab
 from tests.netlab.machines import READY_S, WARREN, Machine, Server
 from tests.netlab.process import Process
 from tests.netlab.until import until
+
+from warren.wire import pcp
 
 pytestmark = pytest.mark.netlab
 
@@ -91,6 +93,7 @@ class Field:
         rules = lab.folder / "apart.nft"
         rules.write_text(APART.format(server=self.server.host.ip))
         self.far.host.run(["nft", "-f", rules])
+        self.a.host.ip_batch(f"route add default via {self.noise.ip}")  # its gateway, which it asks for mappings
         self.server.start()
         key = self.server.key("--reusable")
         for machine in (self.a, self.b, self.far):
@@ -107,7 +110,7 @@ class Field:
 
     def start(self, where: Host, *words: str) -> Process:
         """Start noise; `words` are those of `noise.py`, up to the place."""
-        rate = (str(RATE),) if words[0] == "udp" else ()
+        rate = (str(RATE),) if words[0] in {"udp", "gateway"} else ()
         return where.start([sys.executable, "-m", "tests.faults.noise", *words, str(SECONDS), *rate, str(SEED)])
 
     def flow(self, sender: Machine) -> float:
@@ -156,10 +159,10 @@ def _lines(log: Path) -> int:
     return log.read_bytes().count(b"\n") if log.exists() else 0
 
 
-def flood(field: Field, sender: Machine, what: str, host: str, port: str) -> None:
-    """Bad datagrams while a flow passes."""
+def flood(field: Field, sender: Machine, what: str, *words: str) -> None:
+    """Bad datagrams while a flow passes; `words` are those of `noise.py`, up to the place."""
     with flat(field, what):
-        sending = field.start(field.noise, "udp", host, port)
+        sending = field.start(field.noise, *words)
         arrived = field.flow(sender)
         sending.wait(SECONDS + 30.0)
     took_s, sent = float(sending.output().split()[-2]), int(sending.output().split()[-1])
@@ -173,13 +176,21 @@ def flood(field: Field, sender: Machine, what: str, host: str, port: str) -> Non
 def test_ten_thousand_bad_datagrams_a_second_leave_the_tunnel_its_traffic(field: Field) -> None:
     (endpoints,) = field.a.state.glob("networks/*/endpoints.json")
     port = endpoints.read_text().split('"port":')[1].split(",")[0]
-    flood(field, field.b, "the tunnel's port", str(field.a.host.ip), port)
+    flood(field, field.b, "the tunnel's port", "udp", str(field.a.host.ip), port)
 
 
 def test_ten_thousand_bad_datagrams_a_second_leave_the_relay_its_traffic(field: Field) -> None:
     until(lambda: field.far.path_to("a").kind == "relay", "the far machine goes by the relay")
-    flood(field, field.far, "the relay's port", str(field.server.host.ip), str(RELAY_PORT))
+    flood(field, field.far, "the relay's port", "udp", str(field.server.host.ip), str(RELAY_PORT))
     assert field.far.path_to("a").kind == "relay"
+
+
+def test_a_gateway_that_floods_the_sockets_for_port_mappings_leaves_the_tunnel_its_traffic(field: Field) -> None:
+    asks = ["ss", "--udp", "--numeric", "--no-header", "dst", f"{field.noise.ip}:{pcp.SERVER_PORT}"]
+    until(lambda: field.a.host.run(asks).stdout, "the gateway is asked")
+    port = field.a.host.run(asks).stdout.split()[3].rpartition(":")[2]
+    flood(field, field.b, "the sockets for port mappings", "gateway", str(field.a.host.ip), port)
+    assert field.a.host.run(asks).stdout.split()[3].endswith(f":{port}"), "the socket was another one meanwhile"
 
 
 def test_bad_connections_to_all_ports_and_sockets_change_nothing(field: Field) -> None:
