@@ -18,11 +18,10 @@ def prefixes_of(answers: Iterable[IPv6Address]) -> tuple[IPv6Network, ...]:
     """The translators' prefixes that answers for DISCOVERY_NAME show; none where there is no translator."""
     found: dict[IPv6Network, None] = {}
     for answer in answers:
-        for length in _LENGTHS:
-            network = IPv6Network((answer, length), strict=False)
-            if any(_embed(network, four) == answer.packed for four in _WELL_KNOWN):
-                found.setdefault(network)
-                break
+        packed = answer.packed
+        length = next((one for one in _LENGTHS if packed[one // 8 :] in _TAILS[one]), None)
+        if length is not None:
+            found.setdefault(IPv6Network((answer, length), strict=False))
     return tuple(found)
 
 
@@ -30,16 +29,15 @@ def through(prefix: IPv6Network, address: IPv4Address) -> IPv6Address:
     """The IPv6 address under which the translator reaches an IPv4 one. ValueError for a length that RFC 6052 lacks."""
     if prefix.prefixlen not in _LENGTHS:
         raise ValueError(f"a translator's prefix is never a /{prefix.prefixlen}")
-    return IPv6Address(_embed(prefix, address.packed))
-
-
-def _embed(prefix: IPv6Network, four: bytes) -> bytes:
-    """RFC 6052, 2.2: the address follows the prefix, around the eighth byte, which is zero."""
-    made = bytearray(prefix.network_address.packed)
     at = prefix.prefixlen // 8
-    for byte in four:
-        if at == 8:
-            at += 1
-        made[at] = byte
-        at += 1
-    return bytes(made)
+    return IPv6Address(prefix.network_address.packed[:at] + _tail(at, address.packed))
+
+
+def _tail(at: int, four: bytes) -> bytes:
+    """RFC 6052, 2.2: the IPv4 address behind a prefix of `at` bytes, around the ninth byte, which is zero, and zeros."""
+    around = four[: 8 - at] + b"\0" + four[8 - at :] if at <= 8 else four
+    return around.ljust(16 - at, b"\0")
+
+
+_TAILS: Final = {length: tuple(_tail(length // 8, four) for four in _WELL_KNOWN) for length in _LENGTHS}
+"""What stands behind a prefix of this length in an answer."""
