@@ -34,7 +34,7 @@ def through(prefix: IPv6Network, address: IPv4Address) -> IPv6Address:
 
 
 def _tail(at: int, four: bytes) -> bytes:
-    """RFC 6052, 2.2: the IPv4 address behind a prefix of `at` bytes, around the ninth byte, which is zero, and zeros."""
+    """RFC 6052, 2.2: an IPv4 address behind a prefix of `at` bytes, around the ninth byte, which is zero."""
     around = four[: 8 - at] + b"\0" + four[8 - at :] if at <= 8 else four
     return around.ljust(16 - at, b"\0")
 
