@@ -1,5 +1,5 @@
-"""What holds for every test: chance is the same each time where a run decides about landing, new elsewhere; and what
-this machine lacks skips a test, but fails it in CI, which has to have everything.
+"""What holds for every test: chance is the same each time where a run decides about landing, new elsewhere; what this
+machine lacks skips a test, but fails it in CI, which has to have everything; and no test meets another run's links.
 """
 
 import os
@@ -16,6 +16,14 @@ A_RUN_OF_ITS_OWN = "run by `make"
 settings.register_profile("ci", deadline=None, derandomize=True, database=None)
 settings.register_profile("developer", deadline=None)
 settings.load_profile("ci" if IS_CI else "developer")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def links_of_these_tests(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
+    """Daemons within the tests put their links' control sockets where no other program of this machine looks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("warren.node.control_socket.FOLDER", tmp_path_factory.mktemp("wireguard"))
+        yield
 
 
 @pytest.hookimpl(wrapper=True)
