@@ -15,6 +15,7 @@ class Page:
     location: str
     text: str
     headers: dict[str, str]
+    set_cookies: list[str]
 
     def hidden(self, name: str) -> str:
         """The value of a hidden field."""
@@ -61,6 +62,7 @@ class Browser:
             response.headers.get("location", ""),
             response.read().decode(),
             {name.lower(): "; ".join(response.headers.get_all(name) or ()) for name in response.headers},
+            response.headers.get_all("set-cookie") or [],
         )
         connection.close()
         return page

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
@@ -20,13 +21,15 @@ Answer = tuple[int, Mapping[str, str], bytes]
 
 @dataclass(slots=True)
 class LyingProvider:
-    """`claims` and `header` are of the next ID token; `answers` replaces what a path answers."""
+    """`claims` and `header` are of the next ID token; `answers` replaces what a path answers; `asked` are
+    the paths, `posted` the fields of what redeemed a code."""
 
     claims: dict[str, Any] = field(default_factory=dict)
     header: dict[str, Any] = field(default_factory=lambda: {"alg": "ES256"})
     description: dict[str, Any] = field(default_factory=dict)
     answers: dict[str, Callable[[], Answer]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    posted: list[dict[str, str]] = field(default_factory=list)
     key: ECKey = field(default_factory=lambda: ECKey.generate_key("P-256", {"kid": "one"}))
     signer: ECKey | None = None
     _server: ThreadingHTTPServer | None = None
@@ -52,7 +55,8 @@ class LyingProvider:
                 self.wfile.write(body)
 
             def do_POST(self) -> None:
-                self.rfile.read(int(self.headers.get("content-length", "0")))
+                body = self.rfile.read(int(self.headers.get("content-length", "0")))
+                provider.posted.append(dict(parse_qsl(body.decode())))
                 self.do_GET()
 
             def log_message(self, *_arguments: object) -> None:

@@ -1,5 +1,7 @@
 """Sign-on by providers that lie, and people who lie about them: whatever was not signed for this sign-on is refused."""
 
+import base64
+import hashlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,30 +29,38 @@ private = {private}
 
 
 class Place:
-    """A server with two lying providers, and a third entry at a private address that may not be asked."""
+    """A server with three lying providers, of which one says that it names itself, and an entry at a private address
+    that may not be asked."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, scheme: str = "http") -> None:
         self.one, self.two = LyingProvider().start(), LyingProvider().start()
+        self.naming = LyingProvider(description={"authorization_response_iss_parameter_supported": True}).start()
         file = folder / "providers.toml"
         file.write_text(
             ENTRY.format(id="one", issuer=self.one.issuer, private="true")
             + ENTRY.format(id="two", issuer=self.two.issuer, private="true")
+            + ENTRY.format(id="naming", issuer=self.naming.issuer, private="true")
             + ENTRY.format(id="inside", issuer="https://127.0.0.1:9", private="false")
         )
-        self.server = RunningServer(folder / "data", "--providers", str(file)).start()
+        self.server = RunningServer(folder / "data", "--providers", str(file), scheme=scheme).start()
 
     def stop(self) -> None:
         self.server.stop()
-        self.one.stop()
-        self.two.stop()
+        for provider in (self.one, self.two, self.naming):
+            provider.stop()
 
     def begin(self, provider: str = "one") -> tuple[Browser, dict[str, str]]:
         """A browser that was sent to a provider, and the query it was sent with."""
         browser = Browser(self.server.url)
         page = browser.post(f"/sign-on/with/{provider}", {"next": "/account"})
         assert page.status == 200, page.text
+        return browser, self.asked(page)
+
+    @staticmethod
+    def asked(page: Page) -> dict[str, str]:
+        """The query with which a page sends on to a provider."""
         url = page.text.partition('content="0;url=')[2].partition('"')[0].replace("&amp;", "&")
-        return browser, {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+        return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
 
     def claims(self, asked: dict[str, str], provider: LyingProvider | None = None, **fields: Any) -> dict[str, Any]:
         """Right claims for this sign-on, but for `fields`; None leaves one out."""
@@ -92,6 +102,22 @@ def test_the_way_there_asks_for_a_code_with_pkce_state_and_nonce(place: Place) -
     assert asked["redirect_uri"] == f"{place.server.url}/sign-on/back/one"
     assert len({asked["state"], asked["nonce"], asked["code_challenge"]}) == 3
     assert asked["state"] != place.begin()[1]["state"]
+
+
+def test_what_is_redeemed_is_bound_to_a_verifier_that_nobody_else_has(place: Place) -> None:
+    """RFC 7636: the challenge on the way there is SHA-256 of what is shown with the code, another one each time."""
+    verifiers = []
+    for _ in range(3):
+        browser, asked = place.begin()
+        place.one.claims, place.one.header = place.claims(asked), {"alg": "ES256"}
+        assert back(browser, asked).status == 303
+        shown = place.one.posted[-1]["code_verifier"]
+        digest = hashlib.sha256(shown.encode()).digest()
+        assert base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == asked["code_challenge"]
+        assert len(shown) >= 43
+        assert shown not in {*asked.values(), *browser.cookies.values()}
+        verifiers.append(shown)
+    assert len(set(verifiers)) == 3
 
 
 def test_right_claims_sign_on_and_the_same_answer_does_so_only_once(place: Place) -> None:
@@ -162,23 +188,50 @@ def test_a_signature_that_is_not_right_signs_nobody_on(place: Place, how: str) -
 
 
 def test_who_did_not_begin_it_does_not_end_it(place: Place) -> None:
-    browser, asked = place.begin()
-    place.one.claims = place.claims(asked, sub="eve")
+    """Each time another sign-on, which would be right but for one thing: a refusal ends the one that it refuses."""
+
+    def begin() -> tuple[Browser, dict[str, str]]:
+        browser, asked = place.begin()
+        place.one.claims, place.one.header = place.claims(asked, sub="eve"), {"alg": "ES256"}
+        return browser, asked
+
+    _, asked = begin()
     assert back(Browser(place.server.url), asked).status == 403  # the link of an attacker, without the cookie
-    other, _ = place.begin()
-    assert back(other, asked).status == 403  # with the cookie of another sign-on
-    assert back(browser, asked, state="x").status == 403
-    assert back(browser, asked, error="access_denied").status == 403
-    assert "eve" not in place.subjects()
+    _, asked = begin()
+    assert back(place.begin()[0], asked).status == 403  # with the cookie of another sign-on
+    for query in ({"state": "x"}, {"error": "access_denied"}, {"code": ""}):
+        browser, asked = begin()
+        assert back(browser, asked, **query).status == 403, query
+        assert "eve" not in place.subjects()
+        assert "warren" not in browser.cookies
+    browser, asked = begin()
+    assert back(browser, asked).status == 303, "nothing else was wrong with them"
 
 
 def test_one_provider_does_not_answer_for_another(place: Place) -> None:
+    """Mix-up (RFC 9700, 4.4; RFC 9207): each answer would be right if it came from the one that was asked."""
     browser, asked = place.begin("one")
-    place.two.claims = place.claims(asked, place.two, sub="eve")
-    place.one.claims = place.claims(asked, place.two, sub="eve")
-    assert back(browser, asked, "two").status == 403  # begun with one, comes back as two
-    assert back(browser, asked, "one", iss=place.two.issuer).status == 403  # RFC 9207
-    assert "eve" not in place.subjects()
+    place.two.claims = place.claims(asked, place.two, sub="mixed-up")
+    assert back(browser, asked, "two").status == 403, "begun with one, comes back as two"
+    for iss in (place.two.issuer, "", place.one.issuer + "/", "https://elsewhere.example"):
+        browser, asked = place.begin("one")
+        place.one.claims, place.one.header = place.claims(asked, sub="mixed-up"), {"alg": "ES256"}
+        assert back(browser, asked, "one", iss=iss).status == 403, iss
+    browser, asked = place.begin("one")
+    place.one.claims = place.claims(asked, place.two, sub="mixed-up")
+    assert back(browser, asked, "one").status == 403, "a token of the other's"
+    assert "mixed-up" not in place.subjects()
+    browser, asked = place.begin("one")
+    place.one.claims = place.claims(asked, sub="mixed-up")
+    assert back(browser, asked, "one", iss=place.one.issuer).status == 303, "nothing else was wrong with them"
+
+
+def test_a_provider_that_says_it_names_itself_has_to(place: Place) -> None:
+    """RFC 9207, 2.4: else an attacker who has the answer of another provider leaves the name out."""
+    for query, status in (({}, 403), ({"iss": place.naming.issuer}, 303)):
+        browser, asked = place.begin("naming")
+        place.naming.claims = place.claims(asked, place.naming, sub="named")
+        assert back(browser, asked, "naming", **query).status == status
 
 
 def test_the_same_mail_address_at_another_provider_is_another_account(place: Place) -> None:
@@ -210,9 +263,7 @@ def test_a_local_user_of_that_mail_address_is_nobody_that_a_provider_can_vouch_f
 @pytest.mark.parametrize("wished", ["https://evil.example", "//evil.example", "/\\evil.example", "/first/x"])
 def test_nobody_is_sent_elsewhere_after_a_provider(place: Place, wished: str) -> None:
     browser = Browser(place.server.url)
-    page = browser.post("/sign-on/with/one", {"next": wished})
-    url = page.text.partition('content="0;url=')[2].partition('"')[0].replace("&amp;", "&")
-    asked = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+    asked = place.asked(browser.post("/sign-on/with/one", {"next": wished}))
     assert asked["redirect_uri"].startswith(place.server.url)
     place.one.claims, place.one.header = place.claims(asked), {"alg": "ES256"}
     assert back(browser, asked).location == "/account"

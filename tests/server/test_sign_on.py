@@ -29,8 +29,8 @@ def _server(on_each_database: RunningServer) -> RunningServer:
     return on_each_database
 
 
-def ask(server: RunningServer, hostname: str = "cam") -> DeviceAsked:
-    return RestClient(server.url).post("device", body=DeviceAsk(hostname=hostname, system="Linux"), kind=DeviceAsked)
+def ask(server: RunningServer, hostname: str = "cam", system: str = "Linux") -> DeviceAsked:
+    return RestClient(server.url).post("device", body=DeviceAsk(hostname=hostname, system=system), kind=DeviceAsked)
 
 
 def poll(server: RunningServer, asked: DeviceAsked) -> DevicePolled:
@@ -50,11 +50,14 @@ def csrf(browser: Browser) -> str:
 
 def test_a_program_is_approved_by_a_person_who_types_its_code_and_sees_who_asks(server: RunningServer) -> None:
     browser, person = signed_on(server)
-    asked = ask(server, hostname="<b>cam</b>")
+    asked = ask(server, hostname="<b>cam</b>", system="Plan 9 <4th>")
     assert poll(server, asked).state == "pending"
     shown = browser.post("/device", {"csrf": csrf(browser), "code": asked.code.lower().replace("-", " ")})
     assert "&lt;b&gt;cam&lt;/b&gt;" in shown.text
     assert "127.0.0.1" in shown.text
+    assert "Plan 9 &lt;4th&gt;" in shown.text
+    assert f"act as <strong>{person.name}</strong>" in shown.text, "what is about to be granted, and by whom"
+    assert "manage your networks" in shown.text
     done = browser.post(
         "/device/decide", {"csrf": shown.hidden("csrf"), "code": shown.hidden("code"), "answer": "approve"}
     )
@@ -92,6 +95,11 @@ def test_a_machine_that_asks_again_gets_the_one_key_that_admits_it_once(server: 
     public = SigningKeyPair(os.urandom(32)).public
     wish = DeviceAsk(hostname="cam", system="Linux", join=public.hex(), network="default")
     asked = RestClient(server.url).post("device", body=wish, kind=DeviceAsked)
+    shown = browser.post("/device", {"csrf": csrf(browser), "code": asked.code}).text
+    assert f"asks to join a network as one of <strong>{root.name}</strong>'s" in shown
+    assert "<dd>cam</dd>" in shown
+    assert "<dd>Linux</dd>" in shown
+    assert "<option selected>default</option>" in shown
     decide = {"csrf": csrf(browser), "code": asked.code, "answer": "approve", "network": "default"}
     assert browser.post("/device/decide", decide).status == 200
     first, again = poll(server, asked), poll(server, asked)

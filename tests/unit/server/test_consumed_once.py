@@ -24,7 +24,6 @@ from warren.server.providers import store as providers
 from warren.server.providers.store import FlowRow
 from warren.server.signon import store as signon
 from warren.server.signon.store import DeviceRow
-from warren.trust import admission_key
 
 AT_ONCE = 50
 NOW, LATER = 1_000, 2_000
@@ -39,6 +38,8 @@ USED_UP = {
     "a sign-on by a provider",
     "the link of the first admin",
 }
+ENDLESS = {"a recovery code", "a step of an app"}
+"""A code is good until it is used; of an app, what its clock says counts (`test_ends.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +66,20 @@ class Things:
         await providers.add_flow(connection, FlowRow(self.digest, "one", "/account", "", LATER))
         await signon.put_first_link(connection, self.digest, LATER)
 
-    def uses(self) -> dict[str, Callable[[AsyncConnection], Awaitable[object]]]:
-        """How each is used up; what comes of it is true where it was."""
+    def uses(self, now: int = NOW) -> dict[str, Callable[[AsyncConnection], Awaitable[object]]]:
+        """How each is used up at this moment; what comes of it is true where it was."""
         return {
-            "a pre-auth key": lambda c: keys.consume(c, self.key, self.network, NOW),
-            "an invitation": lambda c: invitations.take(c, self.network, self.user, Kind.INVITED, now=NOW),
-            "a recovery code": lambda c: factors.use_recovery_code(c, self.user, self.digest, NOW),
+            "a pre-auth key": lambda c: keys.consume(c, self.key, self.network, now),
+            "an invitation": lambda c: invitations.take(c, self.network, self.user, Kind.INVITED, now=now),
+            "a recovery code": lambda c: factors.use_recovery_code(c, self.user, self.digest, now),
             "a step of an app": lambda c: factors.use_step(c, self.user, 7, confirm_at=None),
-            "a challenge of a passkey": lambda c: factors.take_challenge(c, self.digest, b"owner", NOW),
+            "a challenge of a passkey": lambda c: factors.take_challenge(c, self.digest, b"owner", now),
             "a code of a device, decided": lambda c: signon.decide_device(
-                c, "PENDING", user=self.user, state="approved", network=None, factor_at=None, now=NOW
+                c, "PENDING", user=self.user, state="approved", network=None, factor_at=None, now=now
             ),
-            "a code of a device, taken": lambda c: signon.spend_device(c, self.digest + b"approved", NOW, LATER),
-            "a sign-on by a provider": lambda c: providers.take_flow(c, self.digest, "one", NOW),
-            "the link of the first admin": lambda c: signon.use_first_link(c, self.digest, NOW),
+            "a code of a device, taken": lambda c: signon.spend_device(c, self.digest + b"approved", now, LATER),
+            "a sign-on by a provider": lambda c: providers.take_flow(c, self.digest, "one", now),
+            "the link of the first admin": lambda c: signon.use_first_link(c, self.digest, now),
         }
 
 
@@ -86,12 +87,21 @@ class Things:
 async def _things(features: Features) -> Things:
     user = await Accounts(features.database, lambda: NOW).known_by("https://idp", "anna", name="anna", groups=())
     features.clock[0] = NOW
-    key = admission_key.parse(await features.key(reusable=False)).id
-    things = Things(user.id, features.network.id, key, os.urandom(32))
+    made = await features.invites.create(
+        features.network, reusable=False, ephemeral=False, tags=(), expires_s=LATER - NOW, actor="test"
+    )
+    things = Things(user.id, features.network.id, made.row.id, os.urandom(32))
     async with features.database.write() as connection:
         await things.put(connection)
     assert things.uses().keys() == USED_UP
     return things
+
+
+async def test_what_is_over_is_used_by_nobody(features: Features, things: Things) -> None:
+    over = things.uses(LATER)
+    for what in USED_UP - ENDLESS:
+        async with features.database.write() as connection:
+            assert not await over[what](connection), what
 
 
 async def test_of_fifty_that_use_it_at_once_one_does(features: Features, things: Things) -> None:

@@ -23,6 +23,7 @@ from warren.server.signon.browsers import (
     cookie_name,
     cookie_of,
     entered,
+    put_cookie,
     read_form,
     sign_on_page,
 )
@@ -39,15 +40,7 @@ async def go_to_provider(request: HTTPRequest, provider: FromPath[str]) -> Respo
     except WarrenError as error:
         return sign_on_page(request, afterwards, error)
     response = page("going", title="Sign on", wrong="", url=begun.url)
-    response.set_cookie(
-        _flow_cookie(request),
-        begun.cookie,
-        max_age=SIGN_ON_FLOW_LIFETIME_S,
-        path="/",
-        secure=services.base_url.startswith("https://"),
-        httponly=True,
-        samesite="lax",
-    )
+    put_cookie(request, response, _flow_cookie(request), begun.cookie, lifetime_s=SIGN_ON_FLOW_LIFETIME_S)
     return response
 
 
@@ -67,7 +60,7 @@ async def come_back(request: HTTPRequest, provider: FromPath[str]) -> Response[A
         response: Response[Any] = sign_on_page(request, ACCOUNT, error)
     else:
         response = entered(request, new, signed_on.afterwards)
-    response.delete_cookie(_flow_cookie(request), path="/")
+    put_cookie(request, response, _flow_cookie(request), "", lifetime_s=0)
     return response
 
 

@@ -6,7 +6,7 @@ Where a browser goes after sign-on is one of a few paths of ours, never what a r
 """
 
 import ipaddress
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import parse_qsl
 
 from litestar import Request, Response
@@ -100,16 +100,30 @@ def _mark_name(request: HTTPRequest) -> str:
 
 def with_session(request: HTTPRequest, response: Response[Any], secret: str) -> Response[Any]:
     """The answer, with the cookie of a session."""
+    put_cookie(request, response, cookie_name(request), secret, lifetime_s=SESSION_LIFETIME_S)
+    return response
+
+
+def put_cookie(
+    request: HTTPRequest,
+    response: Response[Any],
+    name: str,
+    value: str,
+    *,
+    lifetime_s: int,
+    samesite: Literal["lax", "strict"] = "lax",
+) -> None:
+    """Give the browser a cookie of ours, or take it back with a lifetime of 0: one whose name binds it to the host is
+    only taken back by what could have given it (RFC 6265bis, 5.7)."""
     response.set_cookie(
-        cookie_name(request),
-        secret,
-        max_age=SESSION_LIFETIME_S,
+        name,
+        value,
+        max_age=lifetime_s,
         path="/",
         secure=services_of(request).base_url.startswith("https://"),
         httponly=True,
-        samesite="lax",
+        samesite=samesite,
     )
-    return response
 
 
 def entered(request: HTTPRequest, new: NewSession, afterwards: str) -> Response[Any]:
@@ -117,13 +131,12 @@ def entered(request: HTTPRequest, new: NewSession, afterwards: str) -> Response[
     goes = {Step.WHOLE: afterwards, Step.SECOND: f"{SECOND}?next={afterwards}", Step.SET_UP: FACTORS}
     response = with_session(request, Redirect(goes[new.step], status_code=303), new.secret)
     if new.mark:
-        response.set_cookie(
+        put_cookie(
+            request,
+            response,
             _mark_name(request),
             new.mark,
-            max_age=KNOWN_BROWSER_LIFETIME_S,
-            path="/",
-            secure=services_of(request).base_url.startswith("https://"),
-            httponly=True,
+            lifetime_s=KNOWN_BROWSER_LIFETIME_S,
             samesite="strict",
         )
     return response

@@ -29,6 +29,7 @@ from warren.server.signon.browsers import (
     entered,
     mark_of,
     own_session,
+    put_cookie,
     read_form,
     said,
     session_of,
@@ -68,7 +69,7 @@ async def sign_off(request: HTTPRequest) -> Response[Any]:
     session = await own_session(request, form)
     await services_of(request).signon.sign_off(session, everywhere=form.get("everywhere") == "yes")
     response = Redirect("/sign-on", status_code=303)
-    response.delete_cookie(cookie_name(request), path="/")
+    put_cookie(request, response, cookie_name(request), "", lifetime_s=0)
     return response
 
 
