@@ -87,17 +87,20 @@ class Features:
         )
         return created.secret.reveal()
 
-    def join_message(self, key: str, identity: SigningKeyPair, hostname: str) -> Join:
-        """What a node that holds the key sends."""
+    def join_message(
+        self, key: str, identity: SigningKeyPair, hostname: str, network: LiveNetwork | None = None
+    ) -> Join:
+        """What a node that holds the key sends to come into the network, the default one unless told."""
+        into = (network or self.network).id
         parsed = admission_key.parse(key)
         record = NodeRecord(counter=1, date=1, identity=identity.public, wireguard=os.urandom(32), path=os.urandom(32))
         return Join(
             identity=identity.public,
             signature=bytes(64),
             key_id=parsed.id,
-            key_signature=admission_key.sign_join(parsed.seed, identity.public, self.network.id, CHALLENGE),
+            key_signature=admission_key.sign_join(parsed.seed, identity.public, into, CHALLENGE),
             hostname=hostname,
-            record=sign("record", self.network.id, record, identity),
+            record=sign("record", into, record, identity),
         )
 
     async def join(self, key: str, hostname: str) -> Identity:
