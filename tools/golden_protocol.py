@@ -146,6 +146,10 @@ def control_messages() -> dict[str, m.Message]:
         ),
         "waiting, none": m.WaitingJoins(id=6),
         "deny": m.Deny(id=7, identity=PEER.public),
+        "farewell": m.Farewell(id=8, removal=b"removal"),
+        "waiting, ephemeral": m.WaitingJoins(
+            id=6, joins=(m.WaitingJoin(identity=NODE.public, hostname="ci", since=1_790_000_002, ephemeral=True),)
+        ),
         "done": m.Done(id=1),
         "failed": m.Failed(id=2, code="E_CONFLICT", text="older than the one held"),
         "unsupported": m.Unsupported(id=3),

@@ -63,6 +63,8 @@ def bodies() -> list[tuple[str, Kind, str, Body]]:
          d.Membership(identity=alice, user="usr_1", groups=("staff", "ops"), role="admin", tags=("lab",),
                       hostname="laptop", ipv4="100.96.0.2", expires=DATE + 3600, joined=DATE, heads=(mark,), epoch=1,
                       counter=255, date=DATE, under=1)),
+        ("membership, ephemeral", Kind.MEMBERSHIP, "registrar",
+         d.Membership(identity=alice, expires=DATE + 3600, ephemeral=True, counter=7, date=DATE)),
         ("record, least", Kind.RECORD, "alice",
          d.NodeRecord(identity=alice, wireguard=bytes([1]) * 32, path=bytes([2]) * 32, counter=1, date=DATE)),
         ("record, all", Kind.RECORD, "alice",

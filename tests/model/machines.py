@@ -132,6 +132,7 @@ class ServerMachine(Machine):
                 approvals=services.approvals,
             )
             rounds = Housekeeping(
+                approvals=services.approvals,
                 networks=services.networks,
                 devices=services.devices,
                 hub=services.hub,

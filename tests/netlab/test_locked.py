@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 
 import pytest
 from tests.faults import figures
@@ -17,6 +19,11 @@ KICKED_WITHIN_S = 2.0
 
 def peers(machine: Machine) -> set[str]:
     return {peer.name for peer in machine.look().peers}
+
+
+def farewells(server: Server) -> list[str]:
+    with closing(sqlite3.connect(server.data / "warren.db", timeout=5.0)) as database:
+        return [name for (name,) in database.execute("SELECT hostname FROM members WHERE farewell IS NOT NULL")]
 
 
 def test_an_owner_locks_approves_invites_and_kicks(lab: Lab) -> None:
@@ -51,8 +58,9 @@ def test_an_owner_locks_approves_invites_and_kicks(lab: Lab) -> None:
     c.run("ping", "b", "-c", "1")
 
     link = a.run("invite", "create", "--hostname", "d", "--yes").stdout.strip()
-    d.run("up", "--invite", link)
+    d.run("up", "--invite", link, "--ephemeral")
     until(lambda: "d" in peers(b), "d is in")
+    until(lambda: farewells(server) == ["d"], "d's own word that it leaves, for when it has gone, is with the server")
     d.run("ping", "b", "-c", "1")
 
     backup = lab.folder / "backup"

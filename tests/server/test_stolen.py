@@ -13,9 +13,10 @@ from tests.server.running import RunningServer
 from tests.server.test_locked import lock, two_members
 
 from warren.errors import Code
-from warren.model.ids import Identity
+from warren.model.ids import Identity, show_identity
 from warren.model.keys import SigningKeyPair
 from warren.protocol.control.events import Challenged
+from warren.protocol.rest.audit import AuditPage
 from warren.trust import acts, admission_key
 from warren.trust.authenticate import Authentic, authenticate
 from warren.trust.batches import Draft, Pen
@@ -137,3 +138,37 @@ async def test_an_invite_that_was_stolen_is_ended_with_whom_it_let_in(server: Ru
         finally:
             for thief in thieves:
                 await thief.disconnect()
+
+
+async def test_the_audit_log_names_who_signed_a_batch_and_not_only_who_carried_it(server: RunningServer) -> None:
+    owner = Owner(server, "carried")
+    async with TestNode(server.node_url) as boss, TestNode(server.node_url) as member:
+        await two_members(owner, boss, member)
+        await lock(owner, boss, member)
+        cam = TestNode(server.node_url)
+        waits = await cam.join(server.create_key("carried"), "cam")
+        assert waits is not None
+        assert waits.code is Code.WAITING
+        by_boss = Pen(boss.keys)
+
+        def approve(draft: Draft) -> None:
+            acts.approve(draft, cam.identity, hostname="cam")
+
+        assert (await owner.act(member, approve, by_boss)).code == ""
+        await everybody(boss, member, until=lambda node: "cam" in node.peers())
+        assert (await owner.act(member, lambda draft: acts.kick(draft, cam.identity), by_boss)).code == ""
+        await everybody(boss, member, until=lambda node: "cam" not in node.peers())
+        assert (await owner.act(member, approve, by_boss)).code == ""
+        assert (await owner.act(member, lambda draft: acts.promote(draft, member.identity))).code == ""
+        await cam.disconnect()
+        entries = server.rest.get("networks", "carried", "audit", kind=AuditPage).entries
+        carrier, signer = show_identity(member.identity), [show_identity(boss.identity)]
+        of_cam = [one for one in entries if one.subject == show_identity(cam.identity) and "signed_by" in one.detail]
+        assert [(one.action, one.actor, one.detail["signed_by"]) for one in of_cam] == [
+            ("member.joined", carrier, signer), ("member.removed", carrier, signer), ("member.joined", carrier, signer),
+        ]  # fmt: skip
+        assert [one.detail.get("readmitted") for one in of_cam] == [True, None, False]
+        signed = [one for one in entries if one.action == "network.signed"]
+        assert signed[0].detail["signed_by"] == [f"root:{show_identity(owner.root.public)}"]
+        assert any("may admit, readmit, remove" in line for line in signed[0].detail["says"])
+        assert signed[1].detail["signed_by"] == signer

@@ -41,6 +41,7 @@ from warren.node.control.portal import watch_portal
 from warren.node.control.proxy import DIRECT, Proxy
 from warren.node.dataplane.interface import PongReceived, Tunnel, TunnelFailed, TunnelSpec
 from warren.node.dataplane.relaying import RelayEvent
+from warren.node.farewell import Farewell
 from warren.node.flow_log import FlowLog
 from warren.node.heads import HeadWatch, own_heads
 from warren.node.health import Health
@@ -66,6 +67,7 @@ from warren.node.records import newer_record
 from warren.node.rekeying import Rekeying
 from warren.node.stamps import reserve
 from warren.node.storage import Store
+from warren.node.tending import Tending
 from warren.node.trouble import Trouble, Troubles, keyed
 from warren.policy.language import is_readable
 from warren.protocol.control.messages import MapUpdate
@@ -133,6 +135,8 @@ class Network:
         self.prober = Prober(self.id, envelopes, self.book, self.link.signal, self, budget=budget)
         self.rekeying = Rekeying(self)
         self._adopting = Adopting(self, parts.keys.identity)
+        self._tending = Tending(self, parts.keys.identity)
+        self._farewell = Farewell(self)
         self.portmap = PortMapping(parts.store, self.prober.set_mappings, self._seen)
         self._translators = Translators(self.prober.set_translators)
         self.surroundings = Surroundings()
@@ -234,6 +238,8 @@ class Network:
                 tasks.create_task(self.flows.run(lambda: self.tunnel))
                 tasks.create_task(self.rekeying.run())
                 tasks.create_task(self._adopting.run())
+                tasks.create_task(self._tending.run())
+                tasks.create_task(self._farewell.run())
                 tasks.create_task(watch_portal(self.link.place, lambda: not self._was_connected, self._note_portal))
         finally:
             self._tasks = None
@@ -333,7 +339,7 @@ class Network:
         await asyncio.to_thread(memberships.save, self.parts.store, membership)
         return True
 
-    # --- what signing for others needs (adopting.Owner) ---
+    # --- what signing for others needs (adopting.Owner, tending.Owner) ---
 
     def view(self) -> View | None:
         """What this machine believes now."""
@@ -343,6 +349,21 @@ class Network:
         """Have the server take documents that were signed here, and take them. Raises WarrenError."""
         await self.link.submit(raws, SERVER_ANSWER_MAX_S)
         await self.take(raws)
+
+    def is_online(self, identity: Identity) -> bool:
+        """Whether the server says that a member has a session."""
+        found = self._presence.get(identity)
+        return found is not None and found.online
+
+    # --- what an ephemeral machine's farewell needs (farewell.Owner) ---
+
+    def session_since(self) -> float | None:
+        """When the session began that is open, Unix seconds; None where there is none."""
+        return self.link.state.since if self.link.state.state == "connected" else None
+
+    async def leave_farewell(self, removal: bytes) -> None:
+        """Have the server keep our word that we left. Raises WarrenError."""
+        await self.link.farewell(removal, SERVER_ANSWER_MAX_S)
 
     # --- what the rotation of keys needs (rekeying.Owner) ---
 

@@ -9,13 +9,15 @@ stay. Must not know who sends documents or who reads health.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from warren.limits import CLOCK_OFF_S, EPHEMERAL_LIFETIME_S, EXPIRY_WARNED_S, TROUBLE_SHOWN_S, TROUBLES_REMEMBERED_MAX
+from warren.limits import CLOCK_OFF_S, EXPIRY_WARNED_S, TROUBLE_SHOWN_S, TROUBLES_REMEMBERED_MAX
 from warren.model.ids import Identity
 from warren.node.control.server_time import span
 from warren.node.ledger import Held
 from warren.node.netmap import membership_refusal
 from warren.trust.authenticate import Refusal
 from warren.trust.documents import Kind
+from warren.trust.ephemeral import is_ephemeral
+from warren.trust.office import is_locked
 
 HAPPENED = frozenset({"conflict", "policy-conflict", "wireguard-key-claimed", "head-withheld", "root-conflict"})
 """Notes of `verify` that are about what came, not about what is held."""
@@ -88,7 +90,9 @@ def _ending(held: Held, me: Identity, unix_s: float) -> Iterator[Trouble]:
     left_s, life_s = member.membership.expires - unix_s, member.membership.expires - body.date
     if left_s > min(EXPIRY_WARNED_S, life_s / 4):
         return
-    if body.tags or life_s <= EPHEMERAL_LIFETIME_S:
+    if is_ephemeral(body) and is_locked(held.view):
+        fix = "a machine of one of the network's admins renews it, once it is online: none has been"
+    elif body.tags or is_ephemeral(body):
         fix = "its server renews it as soon as the two have met"
     else:
         fix = "warren up --renew"

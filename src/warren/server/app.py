@@ -187,6 +187,7 @@ async def _serve(
     )
     refuse_removed(front, services)
     housekeeping = Housekeeping(
+        approvals=services.approvals,
         networks=services.networks,
         devices=services.devices,
         hub=services.hub,

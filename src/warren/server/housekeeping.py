@@ -13,6 +13,7 @@ from warren.errors import WarrenError
 from warren.limits import EPHEMERAL_GRACE_S, EPHEMERAL_SWEEP_S, HOUSEKEEPING_S, LAST_SEEN_FLUSH_S, RELAY_GRANTS_LOOK_S
 from warren.log import Log
 from warren.model.ids import Identity, NetworkId
+from warren.server.approvals.service import Approvals
 from warren.server.devices.service import Devices
 from warren.server.networks.service import Networks
 from warren.server.repeats.service import Repeats
@@ -30,6 +31,7 @@ class Housekeeping:
         *,
         networks: Networks,
         devices: Devices,
+        approvals: Approvals,
         hub: Hub,
         repeats: Repeats,
         clock: Callable[[], float],
@@ -37,6 +39,7 @@ class Housekeeping:
     ) -> None:
         self._networks = networks
         self._devices = devices
+        self._approvals = approvals
         self._hub = hub
         self._repeats = repeats
         self._clock = clock
@@ -86,15 +89,17 @@ class Housekeeping:
         now, away_before = self._clock(), self._away_since
         self._away_since = {}
         for network in self._networks.all():
-            if network.is_locked:  # nobody here may end or renew a membership
-                continue
             for member in await self._devices.ephemeral(network):
                 if self._hub.is_online(network.id, member.identity):
-                    await self._devices.renew(network, member.identity)
+                    await self._devices.renew(network, member.identity)  # of a locked network its admins' machines
                     continue
                 key = (network.id, member.identity)
                 self._away_since[key] = away_before.get(key, now)
-                if now - self._away_since[key] > EPHEMERAL_GRACE_S:
+                if now - self._away_since[key] <= EPHEMERAL_GRACE_S:
+                    continue
+                if network.is_locked:  # nobody but itself may end it
+                    await self._approvals.end_away(network, member.identity)
+                else:
                     await self._devices.remove(network, member.identity, actor="server", revoke_key=False, left=True)
 
 

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Network
 import msgspec
 
 from warren.errors import Code, WarrenError
-from warren.limits import EPHEMERAL_LIFETIME_S
+from warren.limits import EPHEMERAL_LOCKED_LIFETIME_S
 from warren.model.ids import Identity
 from warren.trust.batches import Draft, again
 from warren.trust.documents import (
@@ -23,6 +23,7 @@ from warren.trust.documents import (
     Right,
     Settings,
 )
+from warren.trust.ephemeral import ends_of_locked
 from warren.trust.founding import suffix_of
 from warren.trust.office import ADMIN_RIGHTS, admins, is_locked, registrars, sleeping_registrars
 from warren.trust.signing import REGISTRAR_RIGHTS
@@ -43,9 +44,8 @@ def lock(draft: Draft, *, without: tuple[Identity, ...] = (), office: Identity |
         attest = Delegation(counter=0, date=0, epoch=delegation.epoch + 1, delegate=key, rights=(Right.ATTEST.value,))
         draft.put(Kind.DELEGATION, attest)
     for identity, member in draft.view.members.items():
-        body = member.membership
-        if body.expires is not None and body.expires - body.date > EPHEMERAL_LIFETIME_S and identity not in without:
-            draft.admit(msgspec.structs.replace(again(body), expires=None))  # nobody here renews while people sleep
+        if member.membership.expires is not None and identity not in without:
+            draft.admit(again(ends_of_locked(member.membership, draft.now)))
     for identity in without:
         kick(draft, identity)
     if office is not None and office in draft.view.members and office not in admins(draft.view):
@@ -79,6 +79,7 @@ def approve(
     user: str = "",
     groups: tuple[str, ...] = (),
     tags: tuple[str, ...] = (),
+    ephemeral: bool = False,
 ) -> None:
     """Admit a machine that waits, or one that was removed. `ipv4`: the address it was offered; another one where that
     is taken or none was."""
@@ -96,6 +97,8 @@ def approve(
         hostname=hostname,
         ipv4=free_address(draft.view, ipv4),
         joined=draft.now,
+        ephemeral=ephemeral,
+        expires=draft.now + EPHEMERAL_LOCKED_LIFETIME_S if ephemeral else None,
     )
     draft.admit(body)
 
@@ -123,7 +126,8 @@ def promote(draft: Draft, identity: Identity) -> None:
         rights=tuple(right.value for right in ADMIN_RIGHTS),
     )
     draft.put(Kind.DELEGATION, given)
-    draft.admit(msgspec.structs.replace(again(member.membership), role="admin", expires=None))  # no server renews it
+    body = msgspec.structs.replace(again(member.membership), role="admin", expires=None, ephemeral=False)
+    draft.admit(body)  # no server renews it
 
 
 def demote(draft: Draft, identity: Identity) -> None:

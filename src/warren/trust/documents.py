@@ -137,7 +137,8 @@ class Membership(_Ordered, frozen=True, kw_only=True, omit_defaults=True):
     """`identity` is a member until `expires` (left out: until removed).
 
     `epoch` rises only when a removal is undone. `joined` is when this identity was first admitted and stays the same
-    in renewals; where two members claim one name or address, the earlier one keeps it (0 = `date`).
+    in renewals; where two members claim one name or address, the earlier one keeps it (0 = `date`). `ephemeral`: it is
+    renewed while its machine is here, and ends soon after that went.
     """
 
     identity: Key
@@ -150,6 +151,7 @@ class Membership(_Ordered, frozen=True, kw_only=True, omit_defaults=True):
     expires: Natural | None = None
     joined: Natural = 0
     heads: Annotated[tuple[HeadMark, ...], msgspec.Meta(max_length=limits.DOCUMENT_LIST_MAX)] = ()
+    ephemeral: bool = False
 
 
 class Service(_Body, frozen=True, kw_only=True, omit_defaults=True):

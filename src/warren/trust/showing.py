@@ -7,6 +7,7 @@ signing. Must not know keys.
 
 from collections.abc import Callable, Iterable
 
+from warren.limits import EPHEMERAL_LOCKED_LIFETIME_S
 from warren.model.ids import Identity, short_identity
 from warren.model.names import printable
 from warren.trust.batches import Batch
@@ -117,7 +118,16 @@ def _membership(body: Membership, name: Callable[[bytes], str]) -> str:
     extra = f", tags {', '.join(map(printable, body.tags))}" if body.tags else ""
     role = f", {printable(body.role)}" if body.role != "member" else ""
     groups = f", groups {', '.join(map(printable, body.groups))}" if body.groups else ""
-    return f"{name(body.identity)} is a member: {printable(body.hostname)}, {body.ipv4}{role}{groups}{extra}"
+    what = f"{name(body.identity)} is a member: {printable(body.hostname)}, {body.ipv4}"
+    return f"{what}{role}{groups}{extra}{_end(body)}"
+
+
+def _end(body: Membership) -> str:
+    """What becomes of an ephemeral one; its very end is a date of the order."""
+    if not body.ephemeral or body.expires is None:
+        return ""
+    days = EPHEMERAL_LOCKED_LIFETIME_S // 86400
+    return f", ephemeral: for {days} days, and longer while it and an admin's machine are online"
 
 
 def _delegation(body: Delegation, name: Callable[[bytes], str]) -> str:

@@ -149,9 +149,17 @@ async def features(tmp_path: Path, url: str | URL) -> AsyncIterator[Features]:
             clock=lambda: clock[0],
             on_removed=hub.removed,
         )
+        approvals = Approvals(
+            database=database,
+            networks=networks,
+            completions=completions,
+            clock=lambda: clock[0],
+            on_removed=hub.removed,
+        )
         housekeeping = Housekeeping(
             networks=networks,
             devices=devices,
+            approvals=approvals,
             hub=hub,
             repeats=Repeats(database, Secret(os.urandom(32)), lambda: clock[0]),
             clock=lambda: clock[0],
@@ -166,13 +174,6 @@ async def features(tmp_path: Path, url: str | URL) -> AsyncIterator[Features]:
             clock=lambda: clock[0],
             on_removed=hub.removed,
             on_served=hub.changed,
-        )
-        approvals = Approvals(
-            database=database,
-            networks=networks,
-            completions=completions,
-            clock=lambda: clock[0],
-            on_removed=hub.removed,
         )
         yield Features(database, networks, invites, devices, restored, hub, housekeeping, clock, approvals)
     await database.close()

@@ -3,10 +3,11 @@
 import os
 
 import pytest
-from tests.unit.server.conftest import Features
+from tests.unit.server.conftest import Ended, Features
 from tests.unit.trust.founding import DATE, Network
 
 from warren.errors import Code, WarrenError
+from warren.limits import EPHEMERAL_GRACE_S
 from warren.model.ids import Identity
 from warren.model.keys import Secret, SigningKeyPair
 from warren.policy.language import is_readable
@@ -114,3 +115,41 @@ def test_an_invites_signature_counts_only_for_who_joins_with_it() -> None:
     assert [one.identity for one in rules.judge(network.id, held, brought, DATE, is_joining=True).came] == [
         network.identity("b")
     ]
+
+
+async def _sweep_after(features: Features, seconds: float) -> None:
+    await features.housekeeping.sweep_ephemeral()
+    features.clock[0] += seconds
+    await features.housekeeping.sweep_ephemeral()
+
+
+async def test_an_ephemeral_machine_of_a_locked_network_vanishes_by_its_own_word(features: Features) -> None:
+    line, identity = await features.key(ephemeral=True), SigningKeyPair(os.urandom(32))
+    await features.devices.join(features.network, features.join_message(line, identity, "ci"), bytes(range(32)))
+    silent = await features.join(line, "silent")
+    await features.approvals.submit(features.network, await sign(features, acts.lock), actor="owner")
+    draft = Draft(await view_of(features), Pen(identity), now=int(features.clock[0]), readable=is_readable)
+    draft.remove(identity.public)
+    farewell = draft.batch().raws[0]
+    with pytest.raises(WarrenError) as caught:
+        await features.approvals.keep_farewell(features.network, silent, farewell)
+    assert caught.value.code is Code.FORBIDDEN
+    await features.approvals.keep_farewell(features.network, identity.public, farewell)
+    session = Ended()
+    features.hub.attach(features.network.id, identity.public, session)
+    await _sweep_after(features, EPHEMERAL_GRACE_S + 1)
+    assert features.network.state.is_member(identity.public), "it is here"
+    features.hub.detach(features.network.id, identity.public, session)
+    await _sweep_after(features, EPHEMERAL_GRACE_S + 1)
+    assert features.network.is_removed(identity.public)
+    assert features.network.state.is_member(silent), "it gave no word, so its time has to run out"
+    assert identity.public not in (await view_of(features)).members
+
+
+async def test_a_machine_that_joins_a_locked_network_as_ephemeral_waits_as_one(features: Features) -> None:
+    line = await features.key(ephemeral=True)
+    await features.approvals.submit(features.network, await sign(features, acts.lock), actor="owner")
+    join = features.join_message(line, SigningKeyPair(os.urandom(32)), "ci")
+    await features.approvals.ask(features.network, join, hostname="ci")
+    (waits,) = await features.approvals.waiting(features.network)
+    assert waits.ephemeral

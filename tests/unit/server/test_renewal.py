@@ -12,6 +12,7 @@ from warren.model.keys import SigningKeyPair
 from warren.server.devices import rules
 from warren.trust import admission_key
 from warren.trust.documents import Membership
+from warren.trust.ephemeral import is_ephemeral
 
 DAY_S = 86_400
 LIFE_S = 90 * DAY_S
@@ -125,9 +126,9 @@ def membership(**fields: object) -> Membership:
 
 
 def test_what_is_ephemeral_is_known_by_how_long_it_lasts() -> None:
-    assert rules.is_ephemeral(membership(expires=1000 + EPHEMERAL_LIFETIME_S))
-    assert not rules.is_ephemeral(membership(expires=1000 + DAY_S))
-    assert not rules.is_ephemeral(membership())
+    assert is_ephemeral(membership(expires=1000 + EPHEMERAL_LIFETIME_S))
+    assert not is_ephemeral(membership(expires=1000 + DAY_S))
+    assert not is_ephemeral(membership())
 
 
 def test_a_tagged_machine_outlives_the_setting_that_gave_it_an_end() -> None:

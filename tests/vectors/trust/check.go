@@ -132,6 +132,11 @@ func pack(value any) []byte {
 			out = join(out, pack(item))
 		}
 		return out
+	case bool:
+		if v {
+			return []byte{0xc3}
+		}
+		return []byte{0xc2}
 	case json.Number:
 		number, err := v.Int64()
 		require("integer", err == nil && number >= 0)

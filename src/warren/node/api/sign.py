@@ -212,7 +212,10 @@ def _approve(draft: Draft, errand: _Errand) -> None:
         )
     hostname = parse_host_label(body.name or one.hostname)
     groups, tags = tuple(one.groups), tuple(one.tags)
-    acts.approve(draft, identity, hostname=hostname, ipv4=one.ipv4, user=one.user, groups=groups, tags=tags)
+    acts.approve(
+        draft, identity, hostname=hostname, ipv4=one.ipv4, user=one.user, groups=groups, tags=tags,
+        ephemeral=one.ephemeral,
+    )  # fmt: skip
 
 
 def _means(one: WaitingJoin, who: str) -> bool:

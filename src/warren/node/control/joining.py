@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from warren.errors import Code, WarrenError
-from warren.limits import SERVER_CLOSE_MAX_S
+from warren.limits import EPHEMERAL_LOCKED_LIFETIME_S, SERVER_CLOSE_MAX_S
 from warren.model.ids import Identity, NetworkId
 from warren.model.keys import SigningKeyPair
 from warren.node.control.connection import Connection, UnreachableError, open_connection
@@ -151,6 +151,8 @@ def _own_membership(introduced: Introduced, key: AdmissionKey, me: Identity, ent
         ipv4=bounds.ipv4.removesuffix("/32") if bounds.ipv4.endswith("/32") else "",
         tags=tuple(sorted(bounds.tags or ())),
         joined=now,
+        ephemeral=entry.ephemeral,
+        expires=now + EPHEMERAL_LOCKED_LIFETIME_S if entry.ephemeral else None,
     )
     return sign(Kind.MEMBERSHIP, introduced.network, body, SigningKeyPair(key.seed.reveal()))
 

@@ -204,6 +204,11 @@ class Link:
         """Refuse a machine that waits; WarrenError where the server refuses, or cannot be told."""
         await self._request(lambda connection: connection.ask(lambda session: session.deny(identity)), within_s)
 
+    async def farewell(self, removal: bytes, within_s: float) -> None:
+        """Leave our own word that we left with the server; WarrenError where it refuses, does not know that
+        (UNSUPPORTED), or cannot be told."""
+        await self._request(lambda connection: connection.ask(lambda session: session.farewell(removal)), within_s)
+
     async def waiting(self, within_s: float) -> tuple[WaitingJoin, ...]:
         """The machines that wait, as the server says; WarrenError where it does not say."""
         shown = await self._request(lambda connection: connection.ask(lambda session: session.ask_waiting()), within_s)

@@ -184,6 +184,14 @@ class DenyWanted:
 
 
 @dataclass(frozen=True, slots=True)
+class FarewellLeft:
+    """An ephemeral node's own word that it leaves, for later; not verified. Answer: `done` or `failed`."""
+
+    id: int
+    removal: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class SignalWanted:
     """Sealed bytes for another node; dropped where it has no session."""
 
@@ -212,6 +220,7 @@ ServerEvent = (
     | BatchSubmitted
     | WaitingAsked
     | DenyWanted
+    | FarewellLeft
     | SignalWanted
     | DocumentsTold
     | Closed

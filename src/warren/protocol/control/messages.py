@@ -220,6 +220,14 @@ class Deny(Message, frozen=True, kw_only=True, tag="deny"):
     identity: Key
 
 
+class Farewell(Message, frozen=True, kw_only=True, tag="farewell"):
+    """Node that is ephemeral in a locked network, a request: its own word that it leaves, to be kept and told only when
+    it has been away for too long. Nobody there would be to sign one then."""
+
+    id: RequestId
+    removal: Annotated[bytes, Meta(min_length=1, max_length=RESUME_MEMBERSHIP_MAX_BYTES)]
+
+
 class WaitingJoin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A machine that waits: what it says of itself, since when (Unix seconds), and the address it would get."""
 
@@ -232,6 +240,7 @@ class WaitingJoin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     ipv4: Annotated[str, Meta(max_length=15)] = ""
     groups: Annotated[tuple[Annotated[str, Meta(max_length=GROUP_MAX_CHARS)], ...], Meta(max_length=GROUPS_MAX)] = ()
     """Of the user whose machine it is, as their provider said last: they stand in the membership."""
+    ephemeral: bool = False
 
 
 class WaitingJoins(Message, frozen=True, kw_only=True, tag="waiting"):
@@ -318,6 +327,7 @@ FromNode = (
     | Submit
     | AskWaiting
     | Deny
+    | Farewell
     | Signal
     | Ping
     | Pong

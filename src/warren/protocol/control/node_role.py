@@ -186,6 +186,12 @@ class NodeSession(Session[NodeEvent]):
         self._send(m.Deny(id=self._next_id(), identity=identity))
         return self._last_id
 
+    def farewell(self, removal: bytes) -> int:
+        """Leave our own word that we left, for when we have been away for too long; `Answered` with the returned id
+        says whether it is kept, UNSUPPORTED where the server is older."""
+        self._send(m.Farewell(id=self._next_id(), removal=removal))
+        return self._last_id
+
     def signal(self, to: bytes, sealed: bytes) -> None:
         """Send sealed bytes to a peer; nothing says whether they arrived."""
         self._send(m.Signal(to=to, sealed=sealed))

@@ -16,6 +16,7 @@ from warren.protocol.control.events import (
     BatchSubmitted,
     DenyWanted,
     DocumentsTold,
+    FarewellLeft,
     Greeted,
     HomeStated,
     JoinWanted,
@@ -177,6 +178,8 @@ class ServerSession(Session[ServerEvent]):
             self._emit(WaitingAsked(message.id))
         elif isinstance(message, m.Deny):
             self._emit(DenyWanted(message.id, message.identity))
+        elif isinstance(message, m.Farewell):
+            self._emit(FarewellLeft(message.id, message.removal))
         elif isinstance(message, m.Signal):
             self._emit(SignalWanted(message.to, message.sealed))
         elif isinstance(message, m.Told):

@@ -85,6 +85,7 @@ OPEN_LINE: Final[Mapping[Role, frozenset[type[m.Message]]]] = MappingProxyType(
                 m.Submit,
                 m.AskWaiting,
                 m.Deny,
+                m.Farewell,
                 m.Signal,
                 m.Ping,
                 m.Pong,

@@ -40,7 +40,8 @@ VANISHING = frozenset({Kind.MEMBERSHIP, Kind.RECORD, Kind.HEAD, Kind.ROOT_CHANGE
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a batch does: `changes` to what is stored, who comes and goes, and the greatest counter in it."""
+    """What a batch does: `changes` to what is stored, who comes and goes, the greatest counter in it, and its own
+    documents (`new`)."""
 
     changes: tuple[Change, ...]
     came: tuple[Membership, ...]
@@ -48,6 +49,7 @@ class Judged:
     gone: tuple[Identity, ...]
     counter: int
     view: View
+    new: tuple[Authentic, ...]
 
 
 def judge(
@@ -96,6 +98,7 @@ def judge(
         gone=tuple(one for one in before.members if one not in view.members),
         counter=max((getattr(one.body, "counter", 0) for one in new), default=0),
         view=view,
+        new=tuple(new),
     )
 
 

@@ -8,7 +8,7 @@ HTTP. Invariant: nothing is stored that `verify` would refuse, so nodes never he
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
 import msgspec
@@ -22,7 +22,7 @@ from warren.protocol.control.messages import Join, WaitingJoin
 from warren.server.accounts import store as account_store
 from warren.server.accounts.rules import Role
 from warren.server.accounts.service import groups_of, hold_groups
-from warren.server.approvals import store
+from warren.server.approvals import minutes, store
 from warren.server.approvals.rules import Judged, judge
 from warren.server.approvals.store import WaitingRow
 from warren.server.audit.service import Action, record
@@ -40,7 +40,8 @@ from warren.server.networks.service import Networks
 from warren.server.networks.store import DocumentRow
 from warren.trust import admission_key
 from warren.trust.authenticate import Authentic, authenticate
-from warren.trust.documents import Kind, Membership, Right
+from warren.trust.documents import FIRST_EPOCH, Kind, Membership, Removal, Right
+from warren.trust.ephemeral import is_ephemeral
 from warren.trust.office import is_locked, newest
 
 
@@ -119,18 +120,21 @@ class Approvals:
                 row = await self._networks.advance(connection, network, beyond=judged.counter)
             changes = list(judged.changes)
             for identity in judged.gone:
-                await self._end(connection, network, identity, actor=actor, keep_key=errand.keep_keys, now=now)
+                await self._end(connection, network, identity, judged, errand=errand, now=now)
             for body in judged.changed:
                 await self._change(connection, network, body)
             for body in judged.came:
-                changes += await self._take_in(connection, network, body, errand, now)
+                changes += await self._take_in(connection, network, body, judged, errand=errand, now=now)
             settings = judged.view.settings
             if settings is not None and settings.name != row.name:
                 await network_store.rename(connection, network.id, settings.name)
                 row = network_store.NetworkRow(
                     **{**{name: getattr(row, name) for name in row.__slots__}, "name": settings.name}
                 )
-            row = await self._networks.follow_root(connection, row, judged.view.root, actor=actor, now=now)
+            signed_by = minutes.signers(judged)
+            row = await self._networks.follow_root(
+                connection, row, judged.view.root, actor=actor, now=now, signed_by=signed_by
+            )
             for kind, subject, raw in changes:
                 if raw is None:
                     await network_store.drop(connection, network.id, kind, subject)
@@ -138,7 +142,10 @@ class Approvals:
             await network_store.put(connection, network.id, stored, now)
             await self._register_invites(connection, network, judged, errand, now)
             locked = is_locked(judged.view)
-            words = {"documents": len(stored), "came": len(judged.came), "gone": len(judged.gone)}
+            words = {
+                "signed_by": signed_by, "says": minutes.lines(judged),
+                "documents": len(stored), "came": len(judged.came), "gone": len(judged.gone),
+            }  # fmt: skip
             action = Action.SIGNED if locked == was_locked else Action.LOCKED if locked else Action.UNLOCKED
             await record(connection, action, actor=actor, at=now, network=network.id, subject=row.name, detail=words)
         for identity in judged.gone:
@@ -151,17 +158,18 @@ class Approvals:
         connection: AsyncConnection,
         network: LiveNetwork,
         identity: Identity,
+        judged: Judged,
         *,
-        actor: str,
-        keep_key: bool,
+        errand: "_Errand",
         now: int,
     ) -> None:
+        actor = errand.actor
         member = await member_store.mark_removed(connection, network.id, identity, now)
         if member is None:
             return
         left = actor == show_identity(identity)
         revoked = None
-        if member.key_id is not None and not keep_key and not left:
+        if member.key_id is not None and not errand.keep_keys and not left:
             key = await invites.revoke_within(connection, network.id, member.key_id, actor=actor, now=now)
             revoked = None if key is None else key.id
         await record(
@@ -171,8 +179,11 @@ class Approvals:
             at=now,
             network=network.id,
             subject=show_identity(identity),
-            detail={"hostname": member.hostname, "revoked_key": revoked},
-        )
+            detail={
+                "hostname": member.hostname, "revoked_key": revoked,
+                "signed_by": minutes.signers_of_membership(judged, identity),
+            },
+        )  # fmt: skip
 
     async def _register_invites(
         self, connection: AsyncConnection, network: LiveNetwork, judged: Judged, errand: "_Errand", now: int
@@ -207,13 +218,21 @@ class Approvals:
             await invites.revoke_within(connection, network.id, admission_key.id_of(ended), actor=errand.actor, now=now)
 
     async def _change(self, connection: AsyncConnection, network: LiveNetwork, body: Membership) -> None:
-        """Another role: what the person may do on the server follows."""
+        """Another role: what the person may do on the server follows; an admin's machine is not ephemeral."""
+        await member_store.set_ephemeral(connection, network.id, Identity(body.identity), is_it=is_ephemeral(body))
         if body.user and await account_store.read_user(connection, body.user) is not None:
             role = Role.ADMIN if body.role == "admin" else Role.MEMBER
             await account_store.set_role(connection, network.id, body.user, role, but=Role.OWNER)
 
     async def _take_in(
-        self, connection: AsyncConnection, network: LiveNetwork, body: Membership, errand: "_Errand", now: int
+        self,
+        connection: AsyncConnection,
+        network: LiveNetwork,
+        body: Membership,
+        judged: Judged,
+        *,
+        errand: "_Errand",
+        now: int,
     ) -> list[Change]:
         """The row of a new member, and the record with which it waited. Raises FORBIDDEN where the person whose machine
         it is was shut out: an admin's signature says who they take it for, not whether this server lets them in."""
@@ -231,7 +250,7 @@ class Approvals:
             user=body.user,
             tags=msgspec.json.encode(body.tags).decode(),
             os="" if asked is None else asked.os,
-            ephemeral=device_rules.is_ephemeral(body),
+            ephemeral=is_ephemeral(body),
             key_id=None if asked is None else asked.key_id,
             joined_at=now,
             last_seen=None,
@@ -245,9 +264,36 @@ class Approvals:
             at=now,
             network=network.id,
             subject=show_identity(identity),
-            detail={"hostname": body.hostname, "ipv4": body.ipv4, "tags": body.tags, "approved": True},
-        )
+            detail={
+                "hostname": body.hostname, "ipv4": body.ipv4, "tags": body.tags, "approved": True,
+                "readmitted": body.epoch > FIRST_EPOCH, "signed_by": minutes.signers_of_membership(judged, identity),
+            },
+        )  # fmt: skip
         return [] if asked is None or body.epoch else [(Kind.RECORD.value, identity, asked.record)]
+
+    # --- ephemeral machines, whose memberships nobody here may end ---
+
+    async def keep_farewell(self, network: LiveNetwork, identity: Identity, removal: bytes) -> None:
+        """Keep a machine's own word that it leaves, for when it has gone. Raises FORBIDDEN where it is none."""
+        document, body = authenticate(network.id, removal), network.membership(identity)
+        if (
+            not isinstance(document, Authentic)
+            or not isinstance(document.body, Removal)
+            or (document.body.of, document.body.subject, document.signer) != ("membership", identity, identity)
+            or body is None
+            or not is_ephemeral(body)
+        ):
+            raise WarrenError(Code.FORBIDDEN, "this is no farewell of an ephemeral machine")
+        async with self._database.write() as connection:
+            await member_store.keep_farewell(connection, network.id, identity, removal)
+
+    async def end_away(self, network: LiveNetwork, identity: Identity) -> None:
+        """End the membership of a machine that has gone, by its own word; nothing where it left none. Raises as
+        `submit`."""
+        async with self._database.read() as connection:
+            removal = await member_store.read_farewell(connection, network.id, identity)
+        if removal is not None:
+            await self.submit(network, (removal,), actor=show_identity(identity))
 
     # --- machines that wait ---
 
@@ -270,6 +316,7 @@ class Approvals:
             words = msgspec.json.encode(tags).decode()
             since = now if before is None else before.asked_at
             asked = _asked(network, join, hostname=hostname, user=key.user or "", tags=words, now=since)
+            asked = replace(asked, ephemeral=join.ephemeral or key.ephemeral)
             await store.put(connection, asked)
             if before is None:
                 await record(
@@ -312,6 +359,7 @@ class Approvals:
                 tags=tuple(msgspec.json.decode(row.tags, type=list[str])),
                 os=row.os,
                 groups=() if (account := accounts[row.user]) is None else groups_of(account),
+                ephemeral=row.ephemeral,
             )
             for row in rows[:WAITING_MAX]
         )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Column, ForeignKey, String, Table, Text, delete, insert, select, update
+from sqlalchemy import Boolean, Column, ForeignKey, String, Table, Text, delete, false, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from warren.model.ids import Identity, NetworkId
@@ -21,6 +21,7 @@ waiting_joins = Table(
     Column("record", Bytes, nullable=False),
     Column("asked_at", Seconds, nullable=False),
     Column("denied_at", Seconds),
+    Column("ephemeral", Boolean(name="ephemeral"), nullable=False, server_default=false()),
 )
 
 
@@ -38,6 +39,7 @@ class WaitingRow:
     record: bytes
     asked_at: int
     denied_at: int | None
+    ephemeral: bool = False
 
 
 _COLUMNS = tuple(waiting_joins.c[name] for name in WaitingRow.__slots__)

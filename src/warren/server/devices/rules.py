@@ -14,6 +14,7 @@ from warren.limits import EPHEMERAL_LIFETIME_S, MACHINE_LIFE_S
 from warren.model.ids import SHORT_HEX_DIGITS, Identity, short_identity, show_identity
 from warren.model.names import HostLabel, parse_host_label, printable
 from warren.trust.documents import Membership
+from warren.trust.ephemeral import is_ephemeral
 
 
 class Named(Protocol):
@@ -55,11 +56,6 @@ def granted_tags(asked: Sequence[str], of_key: Sequence[str]) -> tuple[str, ...]
             "ask for a key that was made with --tag",
         )
     return tuple(sorted(set(of_key)))
-
-
-def is_ephemeral(body: Membership) -> bool:
-    """Whether a membership is of the kind that is renewed all the time and ends soon after its machine went."""
-    return body.expires is not None and body.expires - body.date <= EPHEMERAL_LIFETIME_S
 
 
 def first_end(*, ephemeral: bool, user: str, tags: Sequence[str], life_s: int, now: int) -> int | None:

@@ -353,6 +353,7 @@ class Devices:
                 tags=tags,
                 date=now,
                 joined=now,
+                ephemeral=ephemeral,
                 expires=rules.first_end(
                     ephemeral=ephemeral, user=key.user or "", tags=tags, life_s=self._life_s, now=now
                 ),

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    Update,
     bindparam,
     delete,
     func,
@@ -46,6 +47,7 @@ members = Table(
     Column("joined_at", Seconds, nullable=False),
     Column("last_seen", Seconds),
     Column("removed_at", Seconds),
+    Column("farewell", Bytes),  # its own signed word that it leaves, told when it has been away for too long
     UniqueConstraint("network", "hostname"),
     UniqueConstraint("network", "offset"),
     Index(None, "key_id"),
@@ -174,6 +176,31 @@ async def mark_removed(
     )
     result = await connection.execute(statement)
     return before if result.rowcount == 1 else None
+
+
+async def keep_farewell(connection: AsyncConnection, network: NetworkId, identity: Identity, removal: bytes) -> None:
+    """Store a member's own word that it leaves, in place of an earlier one."""
+    await connection.execute(_present(network, identity).values(farewell=removal))
+
+
+async def read_farewell(connection: AsyncConnection, network: NetworkId, identity: Identity) -> bytes | None:
+    """A present member's own word that it leaves; None where it left none."""
+    statement = select(members.c.farewell).where(
+        members.c.network == network, members.c.identity == identity, members.c.removed_at.is_(None)
+    )
+    row = (await connection.execute(statement)).first()
+    return None if row is None or row[0] is None else bytes(row[0])
+
+
+async def set_ephemeral(connection: AsyncConnection, network: NetworkId, identity: Identity, *, is_it: bool) -> None:
+    """Say whether a member goes when it is away."""
+    await connection.execute(_present(network, identity).values(ephemeral=is_it))
+
+
+def _present(network: NetworkId, identity: Identity) -> Update:
+    return update(members).where(
+        members.c.network == network, members.c.identity == identity, members.c.removed_at.is_(None)
+    )
 
 
 async def write_last_seen(connection: AsyncConnection, seen: Mapping[tuple[NetworkId, Identity], int]) -> None:

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
-from warren.limits import DELEGATION_DEPTH_MAX, EPHEMERAL_LIFETIME_S
+from warren.limits import DELEGATION_DEPTH_MAX
 from warren.model.addresses import member_ipv6
 from warren.model.ids import ID_BYTES, Identity, NetworkId, UserId
 from warren.policy.language import Policy, parse
@@ -35,6 +35,7 @@ from warren.trust.documents import (
     Settings,
 )
 from warren.trust.documents import Policy as PolicyBody
+from warren.trust.ephemeral import is_ephemeral
 from warren.trust.founding import digest_of
 from warren.trust.office import is_invite, is_registrar, newest
 from warren.trust.signing import Envelope
@@ -219,7 +220,7 @@ class LiveNetwork:
         return {
             Identity(body.identity): body.expires
             for body in bodies
-            if body.expires is not None and body.expires - body.date > EPHEMERAL_LIFETIME_S
+            if body.expires is not None and not is_ephemeral(body)
         }
 
     def record(self, identity: Identity) -> NodeRecord | None:

@@ -220,13 +220,25 @@ class Networks:
         self._folder.root_key(short_identity(network.id)).unlink(missing_ok=True)
 
     async def follow_root(
-        self, connection: AsyncConnection, row: NetworkRow, root: Identity, *, actor: str, now: int
+        self,
+        connection: AsyncConnection,
+        row: NetworkRow,
+        root: Identity,
+        *,
+        actor: str,
+        now: int,
+        signed_by: Sequence[str] = (),
     ) -> NetworkRow:
-        """Within a transaction: note a root that took another's place; its key is with whoever made it."""
+        """Within a transaction: note a root that took another's place; its key is with whoever made it. `signed_by`:
+        whose keys signed the change, where that is known."""
         if root == row.root_key:
             return row
         await store.set_root(connection, row.id, ROOT_OF_OWNER, root)
-        detail = {"from": show_identity(Identity(row.root_key)), "to": show_identity(root)}
+        detail = {
+            "from": show_identity(Identity(row.root_key)),
+            "to": show_identity(root),
+            "signed_by": list(signed_by),
+        }
         await record(
             connection, Action.ROOT_CHANGED, actor=actor, at=now, network=row.id, subject=row.name, detail=detail
         )

@@ -27,7 +27,6 @@ from warren.server.audit.service import Action, record
 from warren.server.completions import Completions
 from warren.server.db.engine import Database
 from warren.server.devices import store as member_store
-from warren.server.devices.rules import is_ephemeral
 from warren.server.devices.store import MemberRow
 from warren.server.invites import store as key_store
 from warren.server.networks import store as network_store
@@ -35,6 +34,7 @@ from warren.server.networks.live import LiveNetwork
 from warren.server.networks.service import Networks
 from warren.server.networks.store import DocumentRow
 from warren.server.restored.rules import Learned, compare, learn, shows_more, without
+from warren.trust.ephemeral import is_ephemeral
 
 log = Log("restored")
 

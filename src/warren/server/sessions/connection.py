@@ -19,6 +19,7 @@ from warren.protocol.control.events import (
     Closed,
     DenyWanted,
     DocumentsTold,
+    FarewellLeft,
     Greeted,
     HomeStated,
     JoinWanted,
@@ -197,7 +198,7 @@ class Connection:
                 self._state_home(event.id, event.relay)
             case LeaveWanted():
                 await self._leave(event.id, event.removal)
-            case BatchSubmitted() | WaitingAsked() | DenyWanted():
+            case BatchSubmitted() | WaitingAsked() | DenyWanted() | FarewellLeft():
                 await self._administer(event)
             case SignalWanted():
                 self._forward(Identity(event.to), event.sealed)
@@ -246,8 +247,8 @@ class Connection:
             if self._machine.is_open:
                 self._machine.done(request)
 
-    async def _administer(self, event: BatchSubmitted | WaitingAsked | DenyWanted) -> None:
-        """What an admin's node asks for."""
+    async def _administer(self, event: BatchSubmitted | WaitingAsked | DenyWanted | FarewellLeft) -> None:
+        """What is signed or decided on nodes: by an admin's mostly."""
         match event:
             case BatchSubmitted():
                 await self._take_batch(event)
@@ -256,6 +257,9 @@ class Connection:
             case DenyWanted():
                 denied = self._admission.deny(self._known_network(), self._me(), event.identity)
                 await self._request(event.id, denied)
+            case FarewellLeft():
+                kept = self._admission.approvals.keep_farewell(self._known_network(), self._me(), event.removal)
+                await self._request(event.id, kept)
 
     async def _take_batch(self, part: BatchSubmitted) -> None:
         """Gather the parts of a batch; the last one is carried out and answered."""
