@@ -11,6 +11,8 @@ from litestar.datastructures.state import State
 from litestar.exceptions import ClientException
 from litestar.serialization import decode_json
 
+from warren.server.words import check_value
+
 
 class BodyRequest(Request[Any, Any, State]):
     """A request whose body is refused where it is no JSON."""
@@ -22,8 +24,11 @@ class BodyRequest(Request[Any, Any, State]):
 
 def read_json(body: bytes) -> Any:
     """The value, None for no bytes. Raises ClientException (400) for what is no JSON, SerializationException as the
-    framework does."""
+    framework does, WarrenError INVALID_ARGUMENT for text that no database takes."""
     try:
-        return decode_json(body or b"null")
+        value = decode_json(body or b"null")
     except (UnicodeDecodeError, RecursionError) as error:
         raise ClientException("the body is no JSON") from error
+    if b"\\" in body or not body.isascii():  # JSON has a NUL as an escape only
+        check_value(value)
+    return value

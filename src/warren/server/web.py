@@ -63,6 +63,7 @@ from warren.server.services import STATE_KEY, Services, services_of
 from warren.server.serving import Application, Receive, Scope, Send
 from warren.server.sessions.endpoint import PATH as NODE_PATH
 from warren.server.signon.routes import PAGES, ask_device, poll_device
+from warren.server.words import names_are_text
 
 API = "/api/v1"
 OPEN = {"open": True}
@@ -138,7 +139,7 @@ def build(services: Services, node: Application) -> Application:
             *INVITE_PAGES,
             asgi(NODE_PATH, opt=OPEN, copy_scope=False)(node),
         ],
-        guards=[may_call],
+        guards=[names_are_text, may_call],
         exception_handlers=HANDLERS,
         openapi_config=None,
         request_class=BodyRequest,

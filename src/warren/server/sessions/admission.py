@@ -26,6 +26,7 @@ from warren.server.networks.live import LiveNetwork
 from warren.server.networks.service import Networks
 from warren.server.relays.service import Relays
 from warren.server.restored.service import Restored
+from warren.server.words import check_text, check_texts
 from warren.trust.documents import Kind
 
 NONCE_BYTES = 32
@@ -94,6 +95,7 @@ class Admission:
 
     async def join(self, network: LiveNetwork, wanted: JoinWanted) -> bytes:
         """Admit; see Devices.join."""
+        check_texts((wanted.join.os, wanted.join.key_id))
         await self.restored.served(network.id)  # names and addresses may be others', of whom nodes are telling
         self._still_here(network)
         began = time.monotonic()
@@ -161,6 +163,7 @@ class Admission:
             return network, b""
         if hello.key_id is None:
             raise WarrenError(Code.MALFORMED, "a hello names a network or a key")
+        check_text(hello.key_id)
         key = await self.invites.find(hello.key_id)
         network = None if key is None else self.networks.get(key.network)
         if network is None or key is None:

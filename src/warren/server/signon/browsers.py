@@ -19,6 +19,7 @@ from warren.server.services import services_of
 from warren.server.signon.pages import page
 from warren.server.signon.rules import KNOWN_BROWSER_LIFETIME_S, SESSION_LIFETIME_S, Step
 from warren.server.signon.service import NewSession, Session
+from warren.server.words import check_texts
 
 HTTPRequest = Request[Any, Any, Any]
 OPEN: Final = {"open": True}
@@ -54,9 +55,11 @@ def fields_of(body: bytes) -> dict[str, str]:
     if len(body) > OPEN_BODY_MAX_BYTES:
         raise WarrenError(Code.TOO_LARGE, "that is more than a form of ours holds")
     try:
-        return dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=FORM_MAX_FIELDS))
+        fields = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=FORM_MAX_FIELDS)
     except ValueError as error:
         raise WarrenError(Code.INVALID_ARGUMENT, "that is no form") from error
+    check_texts(text for pair in fields for text in pair)
+    return dict(fields)
 
 
 def cookie_of(request: HTTPRequest) -> str:
