@@ -17,7 +17,9 @@ from warren.node.netmap import membership_refusal
 from warren.trust.authenticate import Refusal
 from warren.trust.documents import Kind
 from warren.trust.ephemeral import is_ephemeral
+from warren.trust.ledger import SAID_ALREADY
 from warren.trust.office import is_locked
+from warren.trust.view import View
 
 HAPPENED = frozenset({"conflict", "policy-conflict", "wireguard-key-claimed", "head-withheld", "root-conflict"})
 """Notes of `verify` that are about what came, not about what is held."""
@@ -44,15 +46,21 @@ class Troubles:
 
     def __init__(self) -> None:
         self._happened: dict[Trouble, float] = {}
+        self._looked_at: tuple[View | None, tuple[Refusal, ...]] = (None, ())
 
     def take(self, held: Held, now: float) -> None:
-        """Remember what was wrong with the documents that came last. `now`: seconds, ascending."""
+        """Remember what was wrong with the documents that came last; once, however often they are looked at. `now`:
+        seconds, ascending."""
+        before, self._looked_at = self._looked_at, (held.view, held.refused)
+        if before[0] is held.view and before[1] is held.refused:
+            return
         notes = [
             Trouble(note.code, note.text, _FIXES.get(note.code, ""))
             for note in held.view.health
             if note.code in HAPPENED
         ]
-        for trouble in (*notes, *map(_refused, held.refused)):
+        refused = (one for one in held.refused if one.text != SAID_ALREADY)
+        for trouble in (*notes, *map(_refused, refused)):
             self._happened.pop(trouble, None)
             if len(self._happened) >= TROUBLES_REMEMBERED_MAX:
                 del self._happened[next(iter(self._happened))]

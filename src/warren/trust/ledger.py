@@ -6,12 +6,16 @@ two with the same one the lower digest, which is what every node picks. Lives wi
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from warren import limits
 from warren.errors import Code
 from warren.trust.authenticate import Authentic, Refusal
-from warren.trust.documents import Genesis, Kind
+from warren.trust.documents import Body, Genesis, Kind, Membership
 from warren.trust.floors import Floors, Order, reason_against
 from warren.trust.view import HealthNote
+
+SAID_ALREADY = "another one, signed at the same moment, says the same"
 
 _CAPPED = frozenset({Kind.MEMBERSHIP, Kind.RECORD})  # what machines make by coming and going
 
@@ -20,6 +24,21 @@ def order_of(document: Authentic) -> Order:
     """The (epoch, counter) of a document; a genesis has none and counts as the first."""
     body = document.body
     return (0, 0) if isinstance(body, Genesis) else (body.epoch, body.counter)
+
+
+def says_the_same(one: Authentic, other: Authentic) -> bool:
+    """Whether two documents about one subject differ only in who signed them, and when: two admins who do the same at
+    the same moment contradict nobody."""
+    return one.kind == other.kind and _meaning(one) == _meaning(other)
+
+
+def _meaning(document: Authentic) -> Body:
+    body = document.body
+    if isinstance(body, Genesis):
+        return body
+    if isinstance(body, Membership):
+        body = msgspec.structs.replace(body, heads=(), joined=0, expires=None if body.expires is None else 0)
+    return msgspec.structs.replace(body, counter=0, date=0, under=0)
 
 
 def digest_order(document: Authentic) -> bytes:
@@ -86,7 +105,9 @@ class Ledger:
         kept.sort(key=lambda document: (order_of(document), _descending(document)))
         chosen = kept.pop()
         for other in kept:
-            if order_of(other) == order_of(chosen):
+            if order_of(other) == order_of(chosen) and says_the_same(other, chosen):
+                self.refuse(other, Code.CONFLICT, SAID_ALREADY)
+            elif order_of(other) == order_of(chosen):
                 self.refuse(other, Code.CONFLICT, f"another document with the same order {order_of(other)} is taken")
                 self.note("conflict", f"two documents of kind {chosen.kind} with the same order {order_of(chosen)}")
             else:

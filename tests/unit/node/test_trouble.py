@@ -127,3 +127,11 @@ def test_what_renews_itself_is_told_of_only_when_that_is_overdue() -> None:
     assert warned(network, 2 * DAY_S, tags=("web",)) == [f"key expires in 2 days: {overdue}"]
     assert warned(network, 2 * 3600, life_s=6 * 3600) == []
     assert warned(network, 3600, life_s=6 * 3600) == [f"key expires in 60 minutes: {overdue}"]
+
+
+def test_what_happened_once_is_not_young_again_because_it_is_looked_at_again() -> None:
+    network, troubles = Network(), Troubles()
+    once = held(network, refused=(refusal(),))
+    for at in (0.0, TROUBLE_SHOWN_S / 2, TROUBLE_SHOWN_S):
+        troubles.take(Held(once.view, once.refused, at), at)
+    assert codes(troubles, once, network, TROUBLE_SHOWN_S + 1) == []

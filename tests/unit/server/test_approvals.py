@@ -10,15 +10,19 @@ from warren.errors import Code, WarrenError
 from warren.limits import EPHEMERAL_GRACE_S
 from warren.model.ids import Identity
 from warren.model.keys import Secret, SigningKeyPair
+from warren.node.ledger import Held
+from warren.node.trouble import Troubles
 from warren.policy.language import is_readable
 from warren.server.accounts import store as account_store
 from warren.server.accounts.store import UserRow
 from warren.server.approvals import rules
 from warren.server.networks import store as network_store
 from warren.trust import acts, admission_key, root_key
+from warren.trust.authenticate import Authentic
 from warren.trust.batches import Draft, Pen
 from warren.trust.documents import AdmissionLimits, Membership, Right
 from warren.trust.floors import Floors
+from warren.trust.office import ADMIN_RIGHTS
 from warren.trust.verify import verify
 from warren.trust.view import View
 
@@ -153,3 +157,39 @@ async def test_a_machine_that_joins_a_locked_network_as_ephemeral_waits_as_one(f
     await features.approvals.ask(features.network, join, hostname="ci")
     (waits,) = await features.approvals.waiting(features.network)
     assert waits.ephemeral
+
+
+def test_two_admins_who_approve_one_machine_in_the_same_second_contradict_nobody() -> None:
+    """Found by review B of issue 7 (F4): it was an alarm on every machine for good."""
+    network = Network()
+    admins = [network.delegation(who, ADMIN_RIGHTS) for who in ("anna", "ben")]
+    held = [*network.base(), *admins, network.member("anna"), network.member("ben")]
+    view = network.verify(held)
+
+    def approved(who: str, hostname: str = "cam") -> list[Authentic]:
+        draft = Draft(view, Pen(network.key(who)), now=DATE + 100)
+        acts.approve(draft, network.identity("cam"), hostname=hostname)
+        return [network.open(raw) for raw in draft.batch().raws]
+
+    for first, second in ((approved("anna"), approved("ben")), (approved("ben"), approved("anna"))):
+        known = [*held, *first]
+        judged = rules.judge(network.id, [one.raw for one in known], [one.raw for one in second], DATE + 100)
+        assert network.identity("cam") in judged.view.members
+        both = network.verify([*known, *second])
+        assert both.health == ()
+        troubles = Troubles()
+        troubles.take(Held(both, both.refused, 0.0), 0.0)
+        assert "conflict" not in {one.code for one in troubles.shown(Held(both, (), 0.0), network.identity("anna"), 1)}
+    other = network.verify([*held, *approved("anna"), *approved("ben", "camera")])
+    assert [note.code for note in other.health] == ["conflict"]
+
+
+def test_who_changes_the_root_after_another_is_told_that_it_is_done_already() -> None:
+    network = Network()
+    base = network.base()
+    held = [*base, network.root_change("next", kept=base[1:])]
+    assert network.verify(held).root == network.identity("next")
+    late = [network.root_change("another", kept=base[1:]), network.head("root", under=0)]
+    with pytest.raises(WarrenError, match="was changed already") as caught:
+        rules.judge(network.id, [one.raw for one in held], [one.raw for one in reversed(late)], DATE + 100)
+    assert caught.value.code is Code.CONFLICT

@@ -11,13 +11,13 @@ from types import MappingProxyType
 
 from warren.errors import Code, WarrenError
 from warren.limits import SUBMIT_DOCUMENTS_MAX
-from warren.model.ids import Identity, NetworkId
+from warren.model.ids import Identity, NetworkId, short_identity
 from warren.policy.language import is_readable
 from warren.server.networks.live import Change
 from warren.trust.authenticate import Authentic, authenticate
-from warren.trust.documents import Kind, Membership
+from warren.trust.documents import Kind, Membership, RootChange
 from warren.trust.floors import Floors
-from warren.trust.ledger import order_of
+from warren.trust.ledger import SAID_ALREADY, order_of
 from warren.trust.office import is_invite
 from warren.trust.verify import verify
 from warren.trust.view import View
@@ -66,10 +66,11 @@ def judge(
     known = _authentic(network, held)
     before = verify(network, known, floors=_admitted_in_time(known), now=now, readable=is_readable)
     new = [_submitted(network, raw) for raw in raws]
+    _check_root_stands(before, new)
     view = verify(network, [*before.documents, *new], floors=before.floors, now=now, readable=is_readable)
     refused = {one.digest: one for one in view.refused}
     for document in new:
-        if (reason := refused.get(document.digest)) is not None:
+        if (reason := refused.get(document.digest)) is not None and reason.text != SAID_ALREADY:
             raise WarrenError(reason.code, f"this {document.kind} does not count: {reason.text}")
         if document.kind == Kind.MEMBERSHIP and not is_joining and _is_invites(view, document.signer):
             raise WarrenError(Code.FORBIDDEN, "an invite lets in who joins with it, and nobody else")
@@ -100,6 +101,18 @@ def judge(
         view=view,
         new=tuple(new),
     )
+
+
+def _check_root_stands(before: View, new: Iterable[Authentic]) -> None:
+    """Of several changes of one root the first counts; who comes after it is told so, not that they lack a right."""
+    for document in new:
+        body = document.body
+        if isinstance(body, RootChange) and body.old != before.root and body.old in before.roots:
+            raise WarrenError(
+                Code.CONFLICT,
+                f"the root key was changed already, to {short_identity(before.root)}: nothing is left to do "
+                "(warren network recovery status shows whose it is)",
+            )
 
 
 def _is_invites(view: View, signer: Identity) -> bool:
