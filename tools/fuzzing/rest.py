@@ -19,6 +19,7 @@ from warren.server.invitations.rules import parse_text
 from warren.server.networks.founding import adopted
 from warren.server.repeats.rules import KEY_MAX_CHARS, parse_key
 from warren.server.signon.browsers import fields_of
+from warren.server.words import check_value
 
 _NOW = 1_700_000_000
 
@@ -72,6 +73,10 @@ def _body_of(kind: type[msgspec.Struct], then: object = None) -> Check:
             body = _converted(data, kind)
         except (ClientException, SerializationException, msgspec.ValidationError):
             return False
+        except WarrenError as error:
+            require(error.code is Code.INVALID_ARGUMENT, f"refused with {error.code}")
+            return False
+        check_value(msgspec.to_builtins(body))  # a bug where it finds anything: what was read has no such text
         require(_converted(msgspec.json.encode(body), kind) == body, "it reads back differently")
         if callable(then):
             try:
@@ -146,6 +151,7 @@ def check_form(data: bytes) -> bool:
     except WarrenError as error:
         require(error.code in {Code.INVALID_ARGUMENT, Code.TOO_LARGE}, f"refused with {error.code}")
         return False
+    require("\0" not in "".join([*fields, *fields.values()]), "text that no database takes")
     require(len(fields) <= FORM_MAX_FIELDS, "more fields than may be")
     require(sum(map(len, [*fields, *fields.values()])) <= len(data), "more text than there was")
     return bool(fields)

@@ -2,7 +2,7 @@
 
 PostgreSQL has no NUL in its text, and neither it nor SQLite takes half of a surrogate pair. Such a word names nothing
 and nobody means one, so it is refused with 400 wherever it stands (path, query, form, JSON body) before any route sees
-it, on both databases alike. Must not know what a word is for. Pure.
+it, on both databases alike. Must not know what a word is for.
 """
 
 from collections.abc import Iterable
