@@ -4,30 +4,24 @@ Rules 25 to 27 of SECURITY on the wire; what headers can hide is tried in `engin
 """
 
 import json
-import os
 import signal
 import sys
 import time
 from collections.abc import Iterator
-from ipaddress import ip_interface
 from typing import Any
 
 import pytest
-from tests.interop.engine import Engine
+from tests.interop.two_engines import A6, B6, A, B, TwoEngines
 from tests.netlab.host import Host
 from tests.netlab.lab import Lab, LabUnavailable
 from tests.netlab.machines import WARREN, Machine, Server
 from tests.netlab.process import Process
 from tests.netlab.until import until
 
-from warren.model.addresses import Endpoint
-from warren.model.keys import ExchangeKeyPair
-
 pytestmark = pytest.mark.netlab
 
 ANY_IN, ANY_OUT = [1, True, None, 0, 0], [2, False, None, 0, 0]
 PORT, OTHER = 5001, 5002
-A, B, A6, B6 = "10.77.0.1", "10.77.0.2", "fd77::1", "fd77::2"
 CUT_S = 2.0  # FAULTS, F38
 PEER_FLOWS = 32_768  # engine/proto/src/limits.rs
 
@@ -45,21 +39,11 @@ def pings(host: Host, address: str, size: int = 56) -> bool:
     return host.run(["ping", "-c1", "-W1", f"-s{size}", address], check=False).returncode == 0
 
 
-class Ends:
-    """Two engines without a server; services on two ports of `b`, one of `a`."""
+class Ends(TwoEngines):
+    """With services on two ports of `b`, one of `a`."""
 
     def __init__(self, lab: Lab) -> None:
-        lan = lab.switch()
-        self.hosts = lab.host("a", lan), lab.host("b", lan)
-        keys = ExchangeKeyPair(os.urandom(32)), ExchangeKeyPair(os.urandom(32))
-        self.a, self.b = (
-            Engine(host, "warren%d", key.private_bytes().reveal()) for host, key in zip(self.hosts, keys, strict=True)
-        )
-        there = str(Endpoint(self.hosts[1].ip, self.b.port))
-        self.a.set_peer(keys[1].public, f"{B}/32,{B6}/128", endpoint=there)
-        self.b.set_peer(keys[0].public, f"{A}/32,{A6}/128", mode="ROAM")
-        self.a.up(ip_interface(f"{A}/24"), ip_interface(f"{A6}/64"))
-        self.b.up(ip_interface(f"{B}/24"), ip_interface(f"{B6}/64"))
+        super().__init__(lab)
         for host, port in ((self.hosts[1], PORT), (self.hosts[1], OTHER), (self.hosts[0], PORT)):
             reaching(host, "serve", str(port)).wait_for("serving", 10)
         assert pings(self.hosts[0], B), "the session stands"
@@ -82,8 +66,7 @@ def ends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ends]:
     with lab:
         both = Ends(lab)
         yield both
-        both.a.end()
-        both.b.end()
+        both.end()
 
 
 def test_without_rules_nothing_passes_and_with_all_of_them_everything(ends: Ends) -> None:
