@@ -10,6 +10,7 @@ mod error;
 mod events;
 mod failures;
 pub mod fast_aes;
+pub mod fast_sum;
 pub mod front;
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fuzz;

@@ -23,6 +23,7 @@ use crate::carriage::{Outlet, RelayEvent, RelaySettings, Relays};
 use crate::clock;
 use crate::events::{EventQueue, TunnelEvent};
 use crate::failures::Failures;
+use crate::fast_sum;
 use crate::limits::{
     BATCH_SLOTS, BULK_BYTES, BULK_TRAINS, CALLER_DATAGRAM_MAX_BYTES, COMMANDS_PER_TURN,
     RECEIVE_MOST_DATAGRAMS, RECEIVE_SLOT_BYTES, RECEIVE_TURN_BYTES, RELAYS, SEAL_TURN_BYTES,
@@ -142,12 +143,14 @@ impl<T: Tun, U: Udp> Worker<T, U> {
     pub fn new(
         tun: T,
         udp: U,
-        device: Device,
+        mut device: Device,
         mtu: usize,
         shared: Arc<Shared>,
         commands: Receiver<Command>,
     ) -> Self {
         let answer_bytes = longest_answer(mtu);
+        let adder = fast_sum::adder();
+        device.sum_by(adder);
         let relays = Relays::new(answer_bytes, Arc::clone(&shared));
         Self {
             tun,
@@ -159,7 +162,7 @@ impl<T: Tun, U: Udp> Worker<T, U> {
             received: Arena::new(BATCH_SLOTS, RECEIVE_SLOT_BYTES),
             incoming: Vec::with_capacity(RECEIVE_MOST_DATAGRAMS),
             opened: Vec::with_capacity(RECEIVE_MOST_DATAGRAMS),
-            coalescer: Coalescer::new(RECEIVE_MOST_DATAGRAMS),
+            coalescer: Coalescer::new(RECEIVE_MOST_DATAGRAMS).summed_by(adder),
             packet: vec![0; SUPERPACKET_BYTES].into(),
             bulk: Outbox::new(BULK_BYTES, BULK_TRAINS),
             answers: Outbox::new(BATCH_SLOTS * answer_bytes, BATCH_SLOTS),

@@ -21,7 +21,7 @@ use crate::bucket::Bucket;
 use crate::event::Events;
 use crate::filter::Filter;
 use crate::index::Indices;
-use crate::offload::HeldAck;
+use crate::offload::{Adder, HeldAck};
 use crate::peers::Peers;
 use crate::probe::Probes;
 use crate::staging::Budget;
@@ -68,6 +68,7 @@ pub struct Device {
     /// `None`: what passes the gate passes.
     filter: Option<Box<Filter>>,
     held_ack: HeldAck,
+    adder: Adder,
     outgoing: outgoing::Queue,
     host: narrowing::Answers,
     events: Events,
@@ -102,6 +103,7 @@ impl Device {
             ready: VecDeque::new(),
             filter: None,
             held_ack: HeldAck::default(),
+            adder: Adder::default(),
             outgoing: outgoing::Queue::default(),
             host: narrowing::Answers::default(),
             events: Events::default(),
@@ -112,6 +114,11 @@ impl Device {
     /// Replace the bounds of the TAI64N stamps.
     pub fn set_stamp_window(&mut self, stamps: StampWindow) {
         self.stamper.set_window(stamps);
+    }
+
+    /// How the checksums of what is split are summed; plainly, unless this is called.
+    pub fn sum_by(&mut self, adder: Adder) {
+        self.adder = adder;
     }
 
     /// The inner link's MTU in bytes.

@@ -54,7 +54,7 @@ impl Device {
 
     fn seal_now(&mut self, now: Now, header: &VirtioHeader, packet: &[u8], out: &mut Trains) {
         let packet = match Superpacket::parse(header, packet) {
-            Ok(packet) => packet,
+            Ok(packet) => packet.summed_by(self.adder),
             Err(Malformed::NotIp) => return count(&mut self.counters.drop_not_ip),
             Err(Malformed::Offsets) => return count(&mut self.counters.drop_superpacket),
         };

@@ -6,6 +6,9 @@ pub struct Sum(u64);
 
 impl Sum {
     /// Add `bytes`, which begin at an even place of what is summed; an odd last byte counts as if a zero followed.
+    ///
+    /// Always inlined, so that whoever has wider vectors compiles it for them (see [`Adder`]).
+    #[inline(always)]
     #[must_use]
     pub fn plus(self, bytes: &[u8]) -> Self {
         // 32-bit words into a 64-bit sum: no carry is lost in 16 GiB, and the compiler makes vectors of it.
@@ -64,6 +67,31 @@ impl Sum {
             sum = (sum & 0xffff).wrapping_add(sum >> 16);
         }
         u16::try_from(sum & 0xffff).unwrap_or_default()
+    }
+}
+
+/// How payloads are summed: [`Sum::plus`], or the same compiled for instructions that this crate may not suppose, which
+/// the caller found in the processor at hand.
+#[derive(Clone, Copy, Debug)]
+pub struct Adder(fn(Sum, &[u8]) -> Sum);
+
+impl Default for Adder {
+    fn default() -> Self {
+        Self(Sum::plus)
+    }
+}
+
+impl Adder {
+    /// `plus` does what [`Sum::plus`] does.
+    #[must_use]
+    pub fn new(plus: fn(Sum, &[u8]) -> Sum) -> Self {
+        Self(plus)
+    }
+
+    /// `sum` with `bytes` added.
+    #[must_use]
+    pub fn add(self, sum: Sum, bytes: &[u8]) -> Sum {
+        (self.0)(sum, bytes)
     }
 }
 

@@ -6,7 +6,7 @@
 //! result gives them back (but for the IP-ID of IPv4 packets with DF, which means nothing), each with a checksum that was verified before. A run of one keeps its own checksum. Runs
 //! leave in the order of their first packets, so a flow keeps its order: what cannot merge ends its flow's run.
 
-use super::checksum::Sum;
+use super::checksum::{Adder, Sum};
 use super::headers::{ACK, CWR, FIN, PSH, RST, SYN, Transport, URG, long, pseudo, put, set_ip_length, short, word};
 use super::virtio::{Gso, VIRTIO_HEADER, VirtioHeader};
 use crate::limits::{OPEN_RUNS, RUN_BYTES, RUN_PIECES};
@@ -88,6 +88,7 @@ pub struct Coalescer {
     pieces: Vec<Piece>,
     /// The newest flow last.
     open: Vec<Open>,
+    adder: Adder,
 }
 
 impl Coalescer {
@@ -98,7 +99,15 @@ impl Coalescer {
             runs: Vec::with_capacity(packets),
             pieces: Vec::with_capacity(packets),
             open: Vec::with_capacity(OPEN_RUNS),
+            adder: Adder::default(),
         }
+    }
+
+    /// The same, checksums verified by `adder`.
+    #[must_use]
+    pub fn summed_by(mut self, adder: Adder) -> Self {
+        self.adder = adder;
+        self
     }
 
     /// Make runs of `opened`, which lies in `arena`, each packet with [`crate::HEADROOM`] bytes before it. `opened` is
@@ -212,11 +221,11 @@ impl Coalescer {
         {
             return None;
         }
-        if !open.is_verified && !is_valid(first, shape) {
+        if !open.is_verified && !is_valid(self.adder, first, shape) {
             return None;
         }
         open.is_verified = true;
-        if !is_valid(packet, shape) {
+        if !is_valid(self.adder, packet, shape) {
             return None;
         }
         let place = u32::try_from(self.pieces.len()).ok()?;
@@ -393,9 +402,10 @@ fn follows_id(first: &[u8], packet: &[u8], count: usize) -> bool {
     is_atomic || word(packet, 4) == word(first, 4).map(|id| id.wrapping_add(short(count)))
 }
 
-fn is_valid(packet: &[u8], shape: Shape) -> bool {
+fn is_valid(adder: Adder, packet: &[u8], shape: Shape) -> bool {
     let ip_holds = !shape.is_v4 || Sum::default().plus(packet.get(..20).unwrap_or_default()).is_valid();
     let transport = packet.get(shape.transport..).unwrap_or_default();
     ip_holds
-        && pseudo(packet, shape.is_v4, shape.kind, transport.len()).is_some_and(|sum| sum.plus(transport).is_valid())
+        && pseudo(packet, shape.is_v4, shape.kind, transport.len())
+            .is_some_and(|sum| adder.add(sum, transport).is_valid())
 }

@@ -12,7 +12,7 @@ mod split;
 mod virtio;
 
 pub use acks::{HeldAck, Offered};
-pub use checksum::Sum;
+pub use checksum::{Adder, Sum};
 pub use coalesce::{Coalescer, Merging, Run};
 pub use split::{Malformed, Superpacket};
 pub use virtio::{Gso, VIRTIO_HEADER, VirtioHeader};

@@ -6,8 +6,8 @@
 
 use core::net::IpAddr;
 
-use super::checksum::Sum;
-use super::headers::{CWR, FIN, PSH, Transport, long, put, set_ip_length, short, word};
+use super::checksum::{Adder, Sum};
+use super::headers::{CWR, FIN, PSH, Transport, long, put, short, word};
 use super::virtio::{Gso, VirtioHeader};
 use crate::inner;
 
@@ -26,6 +26,7 @@ pub struct Superpacket<'a> {
     packet: &'a [u8],
     destination: IpAddr,
     shape: Shape,
+    adder: Adder,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +51,8 @@ struct Segments {
     payload: usize,
     /// Bytes of payload in each segment but the last.
     size: usize,
+    /// IPv4's header without its length, identification and checksum.
+    ip_sum: Sum,
 }
 
 impl<'a> Superpacket<'a> {
@@ -72,7 +75,14 @@ impl<'a> Superpacket<'a> {
                 Shape::Segments(segments.filter(|_| !wrong_version).ok_or(Malformed::Offsets)?)
             }
         };
-        Ok(Self { packet, destination, shape })
+        Ok(Self { packet, destination, shape, adder: Adder::default() })
+    }
+
+    /// The same, its payload summed by `adder`.
+    #[must_use]
+    pub fn summed_by(mut self, adder: Adder) -> Self {
+        self.adder = adder;
+        self
     }
 
     /// Where to.
@@ -109,7 +119,7 @@ impl<'a> Superpacket<'a> {
     /// packet or no room for it.
     pub fn write(&self, number: usize, out: &mut [u8]) -> Option<usize> {
         match self.shape {
-            Shape::Segments(it) => it.write(self.packet, number, out),
+            Shape::Segments(it) => it.write(self.packet, self.adder, number, out),
             Shape::Whole | Shape::Unfinished { .. } if number > 0 => None,
             Shape::Whole => {
                 out.get_mut(..self.packet.len())?.copy_from_slice(self.packet);
@@ -119,7 +129,7 @@ impl<'a> Superpacket<'a> {
                 let out = out.get_mut(..self.packet.len())?;
                 out.copy_from_slice(self.packet);
                 // The field holds the pseudo header's sum, so summing over it is what is wanted.
-                let sum = Sum::default().plus(out.get(start..)?);
+                let sum = self.adder.add(Sum::default(), out.get(start..)?);
                 put(out, field, finished(sum, is_udp));
                 Some(out.len())
             }
@@ -150,6 +160,12 @@ fn segments(packet: &[u8], kind: Transport, is_v4: bool, transport: usize, size:
         return None;
     }
     let payload = transport.checked_add(kind.header_len(packet.get(transport..)?)?)?;
+    let ip_sum = if is_v4 {
+        let [len, id, sum] = [word(packet, 2)?, word(packet, 4)?, word(packet, 10)?];
+        Sum::default().plus(packet.get(..transport)?).without_word(len).without_word(id).without_word(sum)
+    } else {
+        Sum::default()
+    };
     // Lengths of segments are 16 bits; the first segment's are the largest.
     (packet.len() <= 65_575 && payload.checked_add(size)? <= 65_535).then_some(Segments {
         kind,
@@ -157,11 +173,12 @@ fn segments(packet: &[u8], kind: Transport, is_v4: bool, transport: usize, size:
         transport,
         payload,
         size,
+        ip_sum,
     })
 }
 
 impl Segments {
-    fn write(&self, packet: &[u8], number: usize, out: &mut [u8]) -> Option<usize> {
+    fn write(&self, packet: &[u8], adder: Adder, number: usize, out: &mut [u8]) -> Option<usize> {
         let (headers, payload) = packet.split_at_checked(self.payload)?;
         let from = number.checked_mul(self.size)?;
         let rest = payload.get(from..)?;
@@ -175,19 +192,26 @@ impl Segments {
         head.copy_from_slice(headers);
         body.copy_from_slice(chunk);
 
+        let total = head.len().checked_add(body.len())?;
         if self.is_v4 {
             let id = word(head, 4)?.wrapping_add(short(number));
+            put(head, 2, short(total).to_be_bytes());
             put(head, 4, id.to_be_bytes());
+            put(head, 10, self.ip_sum.add_word(short(total)).add_word(id).finish());
+        } else {
+            put(head, 4, short(total.saturating_sub(40)).to_be_bytes());
         }
-        let total = out.len();
-        set_ip_length(out, self.is_v4, self.transport, total);
         let whole = packet.get(self.transport..)?.len();
-        self.finish(out.get_mut(self.transport..)?, whole, number, from, is_last)?;
+        let segment = out.get_mut(self.transport..)?;
+        let pseudo = self.finish(segment, whole, number, from, is_last)?;
+        let sum = adder.add(pseudo, segment);
+        put(segment, self.kind.checksum_at(), finished(sum, self.kind == Transport::Udp));
         Some(total)
     }
 
-    /// The transport's own fields; `whole` is its length in the superpacket.
-    fn finish(&self, segment: &mut [u8], whole: usize, number: usize, from: usize, is_last: bool) -> Option<()> {
+    /// The transport's own fields but the checksum: what has to be added to the segment's sum. `whole` is its length in
+    /// the superpacket.
+    fn finish(&self, segment: &mut [u8], whole: usize, number: usize, from: usize, is_last: bool) -> Option<Sum> {
         match self.kind {
             Transport::Tcp => {
                 let sequence = long(segment, 4)?.wrapping_add(u32::try_from(from).ok()?);
@@ -206,9 +230,6 @@ impl Segments {
         let at = self.kind.checksum_at();
         let pseudo: [u8; 2] = *segment.get(at..)?.first_chunk()?;
         put(segment, at, [0, 0]);
-        let base = Sum::default().add_field(pseudo).without_word(short(whole)).add_word(short(segment.len()));
-        let sum = base.plus(segment);
-        put(segment, at, finished(sum, self.kind == Transport::Udp));
-        Some(())
+        Some(Sum::default().add_field(pseudo).without_word(short(whole)).add_word(short(segment.len())))
     }
 }
