@@ -16,8 +16,9 @@ from warren.model.offloads import ALL, NAMES
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(600)]
 
-LOSSY_BYTES = 4 << 20  # the lab's bad wire is slow
+LOSSY_PART = 16  # the lab's bad wire is slow
 PART = 4  # of the usual amount: there are many cases
+JUMBO = 9000
 BEHIND = "10.88.0.0/24"
 
 
@@ -85,8 +86,19 @@ def test_families_with_all_offloads(
         assert set(offloads(joined).values()) == {"on"}
 
 
+@pytest.mark.parametrize(("outer", "inner"), [(4, 6), (6, 4)], ids=["6-in-4", "4-in-6"])
+def test_jumbo_packets_over_a_path_that_takes_them(
+    lab: Lab, wireguard_go: Path, amount: int, *, outer: int, inner: int
+) -> None:
+    with join(lab, wireguard_go, outer=outer, inner=inner, mtu=JUMBO) as joined:
+        joined.our_host.interfaces["eth0"].switch.set_mtu(JUMBO + 100)
+        joined.their_host.ip_batch(f"link set {joined.stock.link} mtu {JUMBO}")
+        both_ways(joined, amount // PART)
+        assert set(offloads(joined).values()) == {"on"}
+
+
 @pytest.mark.parametrize(("outer", "inner"), [(4, 4), (4, 6), (6, 4), (6, 6)])
-@pytest.mark.parametrize("mtu", [1280, 1500, 9000])
+@pytest.mark.parametrize("mtu", [1280, 1500, JUMBO])
 def test_two_of_ours_at_any_mtu_though_the_path_takes_1500(
     lab: Lab, amount: int, *, outer: int, inner: int, mtu: int
 ) -> None:
@@ -109,7 +121,7 @@ def test_forwarded_traffic_both_ways(lab: Lab, wireguard_go: Path, amount: int) 
         Flow(joined.their_host, far, far.ip, amount // PART).finish()
 
 
-def test_a_path_that_loses_and_reorders_keeps_every_byte(lab: Lab, wireguard_go: Path) -> None:
+def test_a_path_that_loses_and_reorders_keeps_every_byte(lab: Lab, wireguard_go: Path, amount: int) -> None:
     wire = lab.wire("bad", Impairment(delay_ms=1, loss=0.02, reorder=0.02, reorder_ms=3))
     with join(lab, wireguard_go, wire=wire) as joined:
-        both_ways(joined, LOSSY_BYTES)
+        both_ways(joined, amount // LOSSY_PART)

@@ -49,6 +49,13 @@ class Switch:
         )
         return port
 
+    def set_mtu(self, mtu: int) -> None:
+        """All that is plugged in carries frames so long, in bytes of their payload."""
+        ports = [f"link set {self._bridge}p{number} mtu {mtu}" for number in range(self._ports)]
+        self._keeper.ip_batch(*ports, f"link set {self._bridge} mtu {mtu}")
+        for host, interface in self._members:
+            host.ip_batch(f"link set {interface.name} mtu {mtu}")
+
     def add_member(self, host: "Host", interface: "Interface") -> None:
         """From here on this host follows the switch's routes."""
         self._members.append((host, interface))

@@ -15,6 +15,7 @@ pub mod front;
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fuzz;
 pub mod limits;
+mod lingering;
 mod losses;
 mod mailing;
 mod memory;

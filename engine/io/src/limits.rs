@@ -1,5 +1,23 @@
 //! Every maximum of the worker, with its reason. A queue, batch, buffer or retry names one of these.
 
+use std::time::Duration;
+
+/// The longest that a worker looks for an answer before it sleeps: what an answer takes on one machine or one wire, and
+/// no more; a hundred questions a second that go unanswered cost nothing, answered ones 2 % of a core at most.
+pub const LINGER_MOST: Duration = Duration::from_micros(200);
+
+/// The window that the first short sleep opens; each one that is too short is doubled (KVM's own first is 10 µs).
+pub const LINGER_FIRST: Duration = Duration::from_micros(50);
+
+/// A turn that carried more packets one way is a load, not a question.
+pub const LINGER_PACKETS: u64 = 4;
+
+/// After a load, and after somebody else took the core, for so long: many turns of a flow, and nothing to a person.
+pub const LINGER_REST: Duration = Duration::from_millis(20);
+
+/// A look takes a microsecond or two; who needs so long from one to the next did not have the core.
+pub const LINGER_TAKEN: Duration = Duration::from_micros(50);
+
 /// Datagrams that one sendmmsg may take, packets read from the TUN in one turn, and receive slots. 64 keep a turn of the
 /// worker under a millisecond on a slow core (about 10 µs a packet with cryptography), which bounds what one source can
 /// delay the others.

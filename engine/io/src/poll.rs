@@ -31,6 +31,12 @@ impl Interest {
     pub fn is_readable(self) -> bool {
         self.0.revents & (libc::POLLIN | libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) != 0
     }
+
+    /// Whether anything came.
+    #[must_use]
+    pub fn is_anything(&self) -> bool {
+        self.0.revents != 0
+    }
 }
 
 /// Waits until one of `interests` is ready or `timeout` passed (`None`: for ever). A signal counts as nothing ready.

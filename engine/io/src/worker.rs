@@ -4,7 +4,7 @@
 //! A turn serves each source that is ready once, one batch at most, so that none starves the others and none waits
 //! longer than a turn (about a millisecond under load). A socket that takes no more stops the reading of the TUN,
 //! never the receiving. No allocation and no lock on the way of a packet: arenas and lists are made once; the event
-//! queue's lock is taken for events only.
+//! queue's lock is taken for events only. Whether to look for an answer before sleeping is `lingering`'s.
 
 use std::io;
 use std::net::SocketAddr;
@@ -26,9 +26,10 @@ use crate::failures::Failures;
 use crate::fast_sum;
 use crate::limits::{
     BATCH_SLOTS, BULK_BYTES, BULK_TRAINS, CALLER_DATAGRAM_MAX_BYTES, COMMANDS_PER_TURN,
-    RECEIVE_MOST_DATAGRAMS, RECEIVE_SLOT_BYTES, RECEIVE_TURN_BYTES, RELAYS, SEAL_TURN_BYTES,
-    SEND_AT_BYTES, SUPERPACKET_BYTES, SUPERPACKET_ROOM_BYTES,
+    LINGER_MOST, RECEIVE_MOST_DATAGRAMS, RECEIVE_SLOT_BYTES, RECEIVE_TURN_BYTES, RELAYS,
+    SEAL_TURN_BYTES, SEND_AT_BYTES, SUPERPACKET_BYTES, SUPERPACKET_ROOM_BYTES,
 };
+use crate::lingering::{Lingering, Turn};
 use crate::losses::Losses;
 use crate::offloads::Ladder;
 use crate::outbox::{Failing, Outbox};
@@ -128,6 +129,8 @@ pub struct Worker<T, U> {
     has_more: bool,
     losses: Losses,
     failures: Failures,
+    turn: Turn,
+    lingering: Lingering,
 }
 
 /// Which sources a turn has to serve.
@@ -173,6 +176,8 @@ impl<T: Tun, U: Udp> Worker<T, U> {
             has_more: false,
             losses: Losses::default(),
             failures: Failures::default(),
+            turn: Turn::default(),
+            lingering: Lingering::new(has_cores()),
         }
     }
 
@@ -181,7 +186,9 @@ impl<T: Tun, U: Udp> Worker<T, U> {
         loop {
             let ready = self.wait()?;
             self.now = clock::now();
+            self.lingering.end_wait(self.now.mono);
             self.has_more = false;
+            self.turn = Turn::default();
             if ready.commands {
                 self.take_commands();
             }
@@ -199,14 +206,19 @@ impl<T: Tun, U: Udp> Worker<T, U> {
             self.keep_time();
             self.answer();
             if ready.tun && self.bulk.is_empty() {
+                let before = self.device.counters().tx_packets;
                 let sealed = self.seal();
                 self.device.seal_held(self.now, &mut self.bulk.trains);
                 sealed?;
+                self.turn.sealed = self.device.counters().tx_packets - before;
                 self.tell_host()?;
             }
             self.drive_relays();
             self.flush(false);
             self.tell();
+            let answered = self.lingering.wants(self.turn);
+            let now = if answered { clock::now() } else { self.now };
+            self.lingering.end_turn(now.mono, self.turn);
         }
     }
 
@@ -228,7 +240,7 @@ impl<T: Tun, U: Udp> Worker<T, U> {
         self.interests.clear();
         self.interests.extend(own);
         self.relays.await_streams(&mut self.interests);
-        wait(&mut self.interests, patience)?;
+        self.sleep(patience)?;
         let mut readable = self.interests.iter().copied().map(Interest::is_readable);
         let [commands, tun, v4, v6] = own.map(|_| readable.next().unwrap_or(false));
         Ok(Ready {
@@ -238,6 +250,18 @@ impl<T: Tun, U: Udp> Worker<T, U> {
             streams: self.has_more || readable.any(|is_readable| is_readable),
             families: [v4, v6],
         })
+    }
+
+    /// Looks for a moment where that pays, then sleeps for at most so long.
+    fn sleep(&mut self, patience: Option<Duration>) -> io::Result<()> {
+        let may_look = patience.is_none_or(|patience| patience > LINGER_MOST);
+        while may_look && self.lingering.expects() && self.lingering.looks(clock::now().mono) {
+            wait(&mut self.interests, Some(Duration::ZERO))?;
+            if self.interests.iter().any(Interest::is_anything) {
+                return Ok(());
+            }
+        }
+        wait(&mut self.interests, patience)
     }
 
     /// How long to sleep at most; `None`: until something comes.
@@ -279,6 +303,7 @@ impl<T: Tun, U: Udp> Worker<T, U> {
             .udp
             .receive(family, &mut self.received, &mut self.incoming)?;
         self.losses.drop_datagram_unfit += unfit;
+        self.turn.received += self.incoming.len() as u64;
         if self.incoming.is_empty() {
             return Ok(());
         }
@@ -443,6 +468,11 @@ impl<T: Tun, U: Udp> Worker<T, U> {
             self.shared.events.push(TunnelEvent::Engine(event));
         }
     }
+}
+
+/// Is there a core for others while this thread has one?
+fn has_cores() -> bool {
+    std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1)
 }
 
 /// The most bytes of one datagram that the engine or the caller sends by itself, with a relay's header.
