@@ -39,6 +39,10 @@ class Way:
     address: IPv4Address
     back_address: IPv4Address
     pids: frozenset[int]
+    port: int = 0
+    """The right end's, of its UDP socket."""
+    key: bytes = b""
+    """Its public key."""
 
     def cpu_s(self) -> float:
         """CPU seconds that the tunnel's processes have used so far."""
@@ -57,9 +61,9 @@ class Ways:
 
     def __init__(self, lab: Lab, rivals: Sequence[Rival] = ()) -> None:
         """With those `rivals` that can be built; what cannot is printed."""
-        lan = lab.switch()
+        self.lan = lab.switch()
         self._lab = lab
-        self._left, self._right = lab.host("left", lan), lab.host("right", lan)
+        self._left, self._right = lab.host("left", self.lan), lab.host("right", self.lan)
         self.all: dict[str, Callable[[], AbstractContextManager[Way]]] = {
             "no tunnel": self._plain, BASE: partial(self._stock, stock()),
         }  # fmt: skip
@@ -72,8 +76,14 @@ class Ways:
                 self.all[rival.name] = partial(self._stock, program)
         self.all |= {"warren": self.engine, AES: partial(self.engine, "chooses-aes")}
 
-    def _way(self, address: IPv4Address, back_address: IPv4Address) -> Way:
-        return Way(self._left, self._right, address, back_address, frozenset(self._left.pids() | self._right.pids()))
+    def forge(self, sources: str) -> None:
+        """What comes from these addresses is taken at the right end; answers to them end at the left one."""
+        self._right.sysctls(*((f"net/ipv4/conf/{name}/rp_filter", "0") for name in ("all", "eth0")))
+        self._right.ip_batch(f"route add {sources} via {self._left.ip}")
+
+    def _way(self, address: IPv4Address, back_address: IPv4Address, port: int = 0, key: bytes = b"") -> Way:
+        pids = frozenset(self._left.pids() | self._right.pids())
+        return Way(self._left, self._right, address, back_address, pids, port, key)
 
     @contextmanager
     def _plain(self) -> Iterator[Way]:
@@ -91,7 +101,7 @@ class Ways:
             end.set_peer(peer.public, str(address.network), endpoint=(place.ip, 51820))
             end.up(address)
         try:
-            yield self._way(RIGHT.ip, LEFT.ip)
+            yield self._way(RIGHT.ip, LEFT.ip, 51820, keys[1].public)
         finally:
             self._left.end()
             self._right.end()
@@ -112,4 +122,4 @@ class Ways:
                 end.up(address)
                 if prepare is not None:
                     prepare(end)
-            yield self._way(RIGHT.ip, LEFT.ip)
+            yield self._way(RIGHT.ip, LEFT.ip, ends[1].port, keys[1].public)

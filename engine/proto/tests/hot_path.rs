@@ -208,6 +208,59 @@ fn carries_without_allocation(mut bench: Bench) {
     assert_eq!(ALLOCATIONS.get() - before, 0);
 }
 
+/// Nothing of it is ours, or whole, or of a session: noise, each type in a wrong length, data for a session that is not
+/// there and forged data for one that is, an initiation with a wrong MAC1, STUN and probes that nobody waits for.
+fn malformed(of_a_session: [u8; 4]) -> Vec<Vec<u8>> {
+    let mut noise = Numbers(7);
+    let mut long = |head: &[u8], len: usize| {
+        let mut bytes = vec![0; len];
+        noise.fill(&mut bytes);
+        bytes.iter_mut().zip(head).for_each(|(to, from)| *to = *from);
+        bytes
+    };
+    let mut all = vec![vec![], long(&[4], 1), long(&[], 148), long(&[0xff; 4], 1400)];
+    for kind in 1..=4 {
+        all.extend([long(&[kind, 0, 0, 0], 31), long(&[kind, 0, 0, 0], 149), long(&[kind, 0, 1, 0], 148)]);
+    }
+    let forged = [&[4, 0, 0, 0], of_a_session.as_slice(), &[0xff, 0xff, 0, 0, 0, 0, 0, 0]].concat();
+    let stun = [&[1, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42], [5; 12].as_slice()].concat();
+    all.extend([long(&[4, 0, 0, 0, 1, 2, 3, 4], 1452), long(&forged, 1452), long(&[1, 0, 0, 0], 148), stun]);
+    all
+}
+
+#[test]
+fn malformed_datagrams_allocate_nothing_say_nothing_and_are_answered_by_nothing() {
+    let mut bench = Bench::new(1400);
+    let last = bench.batch(0);
+    assert!(last.3 > 0);
+    let of_a_session = bench.trains.bytes()[4..8].try_into().unwrap();
+    let datagrams = malformed(of_a_session);
+    let mut arena = Vec::new();
+    bench.incoming.clear();
+    for bytes in &datagrams {
+        let source = Endpoint::Udp { remote: ([203, 0, 113, 9], 9).into() };
+        bench.incoming.push(Incoming { source, span: warren_proto::Span { start: arena.len(), len: bytes.len() } });
+        arena.extend_from_slice(bytes);
+    }
+    let receiver = &mut bench.devices[1];
+    let dropped = |device: &Device| device.counters().rx_datagrams;
+    let (before, events_before) = (dropped(receiver), std::iter::from_fn(|| receiver.poll_event()).count());
+    assert!(events_before > 0, "the session's own events were there");
+    let fresh = arena.clone();
+    let allocations = ALLOCATIONS.get();
+    for _ in 0..1000 {
+        bench.now.mono.0 += 10_000;
+        bench.opened.clear();
+        arena.copy_from_slice(&fresh);
+        receiver.open_batch(bench.now, &mut arena, &bench.incoming, &mut bench.opened);
+        assert!(bench.opened.is_empty());
+    }
+    assert_eq!(ALLOCATIONS.get() - allocations, 0);
+    assert_eq!(dropped(receiver) - before, 1000 * datagrams.len() as u64);
+    assert!(receiver.poll_event().is_none(), "nothing goes up, so nothing is logged");
+    assert!(receiver.poll_transmit(bench.now, &mut [0; 2048]).is_none());
+}
+
 /// What a product of X25519 costs, and one with the base point, in nanoseconds: the least of many, on a core that others
 /// use too.
 fn products() -> (u128, u128) {

@@ -123,6 +123,29 @@ fn the_work_of_a_second_is_bounded_whatever_comes() {
 }
 
 #[test]
+fn amid_fifty_thousand_forged_initiations_a_second_a_member_is_in_within_three_seconds() {
+    let mut pair = Pair::new();
+    let mut random = Seeded(8);
+    let forged: Vec<_> = (0..2000).map(|_| forged_initiation(&mut random)).collect();
+    let mut number = 0_usize;
+    let mut flood = |pair: &mut Pair| {
+        for _ in 0..50 {
+            number += 1;
+            pair.inject(B, udp((number * 7 % 250) as u8, (number % 60_000) as u16), &forged[number % forged.len()]);
+        }
+        pair.run_ms(1);
+    };
+    (0..50).for_each(|_| flood(&mut pair));
+    let began = pair.now.mono;
+    pair.send(A, b"x");
+    while pair.texts(B).is_empty() {
+        flood(&mut pair);
+        assert!(pair.now.mono.since(began).as_millis() < 3000, "{:?}", pair.counters(A));
+    }
+    assert!(pair.counters(A).rx_cookie_replies > 0, "through a cookie");
+}
+
+#[test]
 fn a_cookie_is_bound_to_the_port() {
     let mut pair = flooded();
     pair.send(A, b"x");

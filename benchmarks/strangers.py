@@ -1,0 +1,159 @@
+"""What strangers' floods leave of a running flow, and whether a member still gets in, beside a stock wireguard-go.
+
+Two floods from forged sources: initiations whose MAC1 is right (whoever knows the public key can make them; each is made
+for itself, none twice in a run), and malformed datagrams. The same flood to a port where nobody listens is what a machine
+has to bear in any case; the figure is what of that flow is left when it goes to the tunnel's port. All ends, the flood's
+too, share this machine's cores.
+"""
+
+import argparse
+import hashlib
+import math
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.netlab.host import Host
+from tests.netlab.lab import Lab
+
+from benchmarks.tunnel import PORT, Flow
+from benchmarks.ways import BASE, Way, Ways
+
+RECORD_BYTES = 148  # an initiation's, and all others' too
+NOWHERE = 9
+FORGED = "198.18.0.0/15"  # for measurements (RFC 2544)
+WARM_UP_S = 0.3
+CONNECT_MAX_S = 5.0
+_SOURCE = Path(__file__).with_name("strangers.c")
+
+
+@dataclass(frozen=True, slots=True)
+class Flood:
+    """So many a second; `must`: the share of the flow that is to be left."""
+
+    name: str
+    a_second: int
+    must: float
+
+
+INITIATIONS = Flood("initiations", 50_000, 0.8)
+MALFORMED = Flood("malformed", 100_000, 0.9)
+
+
+def initiations(key: bytes, count: int) -> Iterator[bytes]:
+    """Message 1 with noise inside and the right MAC1 (paper, 5.4.4) for this public key."""
+    mac1_key = hashlib.blake2s(b"mac1----" + key).digest()
+    for _ in range(count):
+        body = b"\1\0\0\0" + os.urandom(112)
+        yield body + hashlib.blake2s(body, key=mac1_key, digest_size=16).digest() + bytes(16)
+
+
+def malformed(count: int) -> Iterator[bytes]:
+    """Noise; types 2, 3 and 5 in a length that they do not have; data of no session; a wrong MAC1."""
+    heads = (b"", b"\2\0\0\0", b"\3\0\0\0", b"\5\0\0\0", b"\4\0\0\0", b"\1\0\0\0")
+    for number in range(count):
+        head = heads[number % len(heads)]
+        yield head + os.urandom(RECORD_BYTES - len(head))
+
+
+class Strangers:
+    """A host that floods."""
+
+    def __init__(self, host: Host, folder: Path) -> None:
+        self._host, self._folder = host, folder
+        self._program = folder / "strangers"
+        words = ["cc", "-O2", "-Wall", "-o", str(self._program), str(_SOURCE)]
+        subprocess.run(words, check=True, timeout=60)
+
+    def write(self, flood: Flood, key: bytes, seconds: float) -> Path:
+        """What is to be sent in that time."""
+        count = int(flood.a_second * seconds)
+        records = initiations(key, count) if flood is INITIATIONS else malformed(count)
+        file = self._folder / flood.name
+        file.write_bytes(b"".join(records))
+        return file
+
+    @contextmanager
+    def flooding(self, flood: Flood, file: Path, way: Way, port: int, seconds: float) -> Iterator[None]:
+        """From the entry on; waits for its end, and RuntimeError where it could not keep its rate."""
+        words = [
+            self._program,
+            file,
+            str(RECORD_BYTES),
+            str(way.right.ip),
+            str(port),
+            str(flood.a_second),
+            str(seconds),
+        ]
+        process = self._host.start(words)
+        yield
+        process.wait(seconds + 10.0)
+        sent = int(process.wait_for("sent", 5.0).split()[1])
+        if sent < 0.9 * flood.a_second * seconds:
+            print(f"(only {sent / seconds:,.0f} a second of {flood.name} left the sender)")
+
+
+def _flow_gbit_s(way: Way, strangers: Strangers, flood: Flood, file: Path, port: int, seconds: float) -> float:
+    with strangers.flooding(flood, file, way, port, seconds + WARM_UP_S):
+        time.sleep(WARM_UP_S)
+        return Flow(way, PORT, seconds).rate() * 8 / 1e9
+
+
+def _connect_s(way: Way, strangers: Strangers, file: Path) -> float:
+    """From the first packet of a member to its first answer, amid the initiations; no session was there before."""
+    with strangers.flooding(INITIATIONS, file, way, way.port, WARM_UP_S + CONNECT_MAX_S):
+        time.sleep(WARM_UP_S)
+        began = time.monotonic()
+        return time.monotonic() - began if _is_answered(way) else math.inf
+
+
+def _is_answered(way: Way) -> bool:
+    """One ping, which waits for its session."""
+    words = ["ping", "-c1", "-W", str(CONNECT_MAX_S), str(way.address)]
+    return way.left.run(words, check=False).returncode == 0
+
+
+def main() -> int:
+    """Run all in turn."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--runs", type=int, default=3)
+    arguments.add_argument("--seconds", type=float, default=3.0, help="length of a flow")
+    chosen = arguments.parse_args()
+    names = (BASE, "warren")
+    left = {(name, flood.name): list[float]() for name in names for flood in (INITIATIONS, MALFORMED)}
+    connects = {name: list[float]() for name in names}
+    with tempfile.TemporaryDirectory() as folder, Lab() as lab:
+        ways = Ways(lab)
+        strangers = Strangers(lab.host("strangers", ways.lan), Path(folder))
+        ways.forge(FORGED)
+        for _ in range(chosen.runs):
+            for name in names:
+                with ways.all[name]() as way:
+                    file = strangers.write(INITIATIONS, way.key, WARM_UP_S + CONNECT_MAX_S)
+                    connects[name].append(_connect_s(way, strangers, file))
+                with ways.all[name]() as way:
+                    _is_answered(way)
+                    for flood in (INITIATIONS, MALFORMED):
+                        file = strangers.write(flood, way.key, chosen.seconds + WARM_UP_S)
+                        rates = [
+                            _flow_gbit_s(way, strangers, flood, file, port, chosen.seconds)
+                            for port in (NOWHERE, way.port)
+                        ]
+                        print(f"{name:14}{flood.name:14}{rates[0]:6.2f} -> {rates[1]:.2f} Gbit/s", flush=True)
+                        left[name, flood.name].append(rates[1] / rates[0])
+    for flood in (INITIATIONS, MALFORMED):
+        shares = ", ".join(f"{name} {statistics.median(left[name, flood.name]):.2f}" for name in names)
+        print(f"{flood.a_second:,} {flood.name} a second leave of the flow: {shares} (must {flood.must})")
+    shown = ", ".join(f"{name} {max(times):.2f} s" for name, times in connects.items())
+    print(f"a member's first answer amid the initiations, the slowest: {shown} (must 3)")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
