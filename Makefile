@@ -9,7 +9,7 @@ BIN := .venv/bin
 ENGINE := src/warren/engine/_native.abi3.so
 RUST := $(shell find engine -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock pyproject.toml
 
-.PHONY: help setup engine lock demo test faults model check bench soak fuzz interop matrix model sbom audit wheel ci
+.PHONY: help setup engine lock demo test faults model check bench soak fuzz miri interop matrix model sbom audit wheel ci
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -52,6 +52,7 @@ bench: setup ## measure the tunnel beside wireguard-go, the relay beside the dir
 	$(BIN)/python -m benchmarks.tunnel --rivals
 	$(BIN)/python -m benchmarks.packets
 	$(BIN)/python -m benchmarks.peers
+	$(BIN)/python -m benchmarks.strangers
 	cargo run --release --quiet -p warren-io --example handshakes
 	$(BIN)/python -m benchmarks.relay
 
@@ -70,6 +71,11 @@ model: setup ## a thousand seeds of the model, 100 steps each (SEEDS=1:1000)
 
 fuzz: setup ## 10 million inputs for every Rust parser, 1 million for every Python one (RUNS=, TARGET=)
 	$(BIN)/python -m tools.fuzz $(if $(RUNS),--runs $(RUNS)) $(if $(TARGET),--target $(TARGET))
+
+# What calls ring (C and assembler) cannot run in it: parsers, tables and offloads can.
+miri: ## undefined behaviour in the pure crate, where it runs without cryptography (needs a nightly with miri)
+	PROPTEST_CASES=4 CARGO_TARGET_DIR=$(CACHE)/target-miri MIRIFLAGS=-Zmiri-disable-isolation timeout 1200 \
+	  cargo +nightly miri test -p warren-proto --lib -- narrow::tests offload::checksum filter::tests::headers replay trains
 
 sbom: $(BIN)/.packages ## the bill of materials of both lock files (CycloneDX) in dist/sbom.json
 	$(BIN)/python -m tools.sbom --out dist/sbom.json

@@ -1,9 +1,9 @@
 """What strangers' floods leave of a running flow, and whether a member still gets in, beside a stock wireguard-go.
 
-Two floods from forged sources: initiations whose MAC1 is right (whoever knows the public key can make them; each is made
-for itself, none twice in a run), and malformed datagrams. The same flood to a port where nobody listens is what a machine
-has to bear in any case; the figure is what of that flow is left when it goes to the tunnel's port. All ends, the flood's
-too, share this machine's cores.
+Two floods from forged sources: initiations whose MAC1 is right (whoever knows the public key can make them; each is
+made for itself, none twice in a run), and malformed datagrams. The same flood to a port where nobody listens is what a
+machine has to bear in any case; the figure is what of that flow is left when it goes to the tunnel's port. All ends
+share this machine's cores, the flood's too; where the sender could not keep its rate, the run says so.
 """
 
 import argparse
@@ -81,17 +81,9 @@ class Strangers:
 
     @contextmanager
     def flooding(self, flood: Flood, file: Path, way: Way, port: int, seconds: float) -> Iterator[None]:
-        """From the entry on; waits for its end, and RuntimeError where it could not keep its rate."""
-        words = [
-            self._program,
-            file,
-            str(RECORD_BYTES),
-            str(way.right.ip),
-            str(port),
-            str(flood.a_second),
-            str(seconds),
-        ]
-        process = self._host.start(words)
+        """From the entry on; waits for its end, and says so where it could not keep its rate."""
+        where = [str(way.right.ip), str(port), str(flood.a_second), str(seconds)]
+        process = self._host.start([str(self._program), str(file), str(RECORD_BYTES), *where])
         yield
         process.wait(seconds + 10.0)
         sent = int(process.wait_for("sent", 5.0).split()[1])
@@ -99,10 +91,16 @@ class Strangers:
             print(f"(only {sent / seconds:,.0f} a second of {flood.name} left the sender)")
 
 
-def _flow_gbit_s(way: Way, strangers: Strangers, flood: Flood, file: Path, port: int, seconds: float) -> float:
-    with strangers.flooding(flood, file, way, port, seconds + WARM_UP_S):
-        time.sleep(WARM_UP_S)
-        return Flow(way, PORT, seconds).rate() * 8 / 1e9
+def _flows_gbit_s(way: Way, strangers: Strangers, flood: Flood, seconds: float) -> tuple[float, float]:
+    """A flow amid the flood to a port where nobody listens, and amid the same to the tunnel's."""
+    file = strangers.write(flood, way.key, seconds + WARM_UP_S)
+
+    def one(port: int) -> float:
+        with strangers.flooding(flood, file, way, port, seconds + WARM_UP_S):
+            time.sleep(WARM_UP_S)
+            return Flow(way, PORT, seconds).rate() * 8 / 1e9
+
+    return one(NOWHERE), one(way.port)
 
 
 def _connect_s(way: Way, strangers: Strangers, file: Path) -> float:
@@ -140,11 +138,7 @@ def main() -> int:
                 with ways.all[name]() as way:
                     _is_answered(way)
                     for flood in (INITIATIONS, MALFORMED):
-                        file = strangers.write(flood, way.key, chosen.seconds + WARM_UP_S)
-                        rates = [
-                            _flow_gbit_s(way, strangers, flood, file, port, chosen.seconds)
-                            for port in (NOWHERE, way.port)
-                        ]
+                        rates = _flows_gbit_s(way, strangers, flood, chosen.seconds)
                         print(f"{name:14}{flood.name:14}{rates[0]:6.2f} -> {rates[1]:.2f} Gbit/s", flush=True)
                         left[name, flood.name].append(rates[1] / rates[0])
     for flood in (INITIATIONS, MALFORMED):
