@@ -244,8 +244,8 @@ fn malformed_datagrams_allocate_nothing_say_nothing_and_are_answered_by_nothing(
     }
     let receiver = &mut bench.devices[1];
     let dropped = |device: &Device| device.counters().rx_datagrams;
-    let (before, events_before) = (dropped(receiver), std::iter::from_fn(|| receiver.poll_event()).count());
-    assert!(events_before > 0, "the session's own events were there");
+    let before = dropped(receiver);
+    while receiver.poll_event().is_some() {}
     let fresh = arena.clone();
     let allocations = ALLOCATIONS.get();
     for _ in 0..1000 {
