@@ -5,8 +5,12 @@ import time
 from warren.cli import output
 from warren.cli.grammar import Parsed, UsageError
 from warren.cli.server_call import acted_on, network_name, rest_client
+from warren.cli.signing import signed
 from warren.cli.units import show_duration
+from warren.errors import WarrenError
 from warren.limits import KEY_LIFETIME_MAX_S
+from warren.model.names import printable
+from warren.protocol.local.network import SignRequest
 from warren.protocol.rest.keys import Key, KeyCreate, KeyCreated, Keys
 
 _LIFETIME_S = 3600
@@ -58,9 +62,26 @@ def revoke(parsed: Parsed) -> int:
     """End a key."""
     client = rest_client(parsed)
     network = network_name(parsed, client)
-    client.delete("networks", network, "keys", parsed.argument("id"))
+    revoked = client.delete("networks", network, "keys", parsed.argument("id"), kind=Key)
     acted_on(client, f"revoked {parsed.argument('id')} of {network}")
+    if revoked is not None and revoked.delegated:
+        _end_delegation(parsed, revoked, network)
     return output.DONE
+
+
+def _end_delegation(parsed: Parsed, key: Key, network: str) -> None:
+    """Its server admits nobody by it any more; that machines take nobody either is for a signature, had here if it can
+    be."""
+    output.note(f"{printable(key.id)} is an invite's: machines believe it until an admin signs its end")
+    try:
+        signed(parsed, SignRequest(act="end-invite", network=network, who=(key.id,)))
+    except WarrenError as error:
+        output.note(
+            f"that is not signed here ({printable(error.text)}): on an admin's machine, warren invite revoke {key.id}, "
+            "which ends whom it admitted too"
+        )
+    else:
+        output.note("its end is signed; whom it admitted stays")
 
 
 def _row(key: Key, now: float) -> tuple[str, ...]:

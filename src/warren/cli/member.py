@@ -9,7 +9,7 @@ from warren.cli.grammar import Parsed
 from warren.cli.server_call import acted_on, network_name, rest_client
 from warren.cli.signing import sign
 from warren.cli.units import show_duration
-from warren.errors import WarrenError
+from warren.errors import Code, WarrenError
 from warren.limits import EXPIRY_WARNED_S
 from warren.model.ids import ID_BYTES, IDENTITY_MIN_DIGITS
 from warren.model.names import printable
@@ -33,17 +33,23 @@ def list_members(parsed: Parsed) -> int:
 
 
 def kick(parsed: Parsed) -> int:
-    """End a membership: by the server, or by this machine's own signature where the network is locked, or where the
-    member's key may sign something and the root key is here."""
+    """End a membership: by the server, or by this machine's own signature where the network is locked, where the
+    member's key may sign something and the root key is here, or where nobody signed on to the server and this machine
+    is an admin's."""
     member, keep = parsed.argument("member"), parsed.is_on("keep-key")
     state = _signing_state(parsed, member) if parsed.text("server") is None else _State()
     if state.is_locked or (state.is_signer and state.is_root_here):
-        return sign(parsed, SignRequest(act="kick", network=parsed.text("network"), who=(member,), keep_keys=keep))
-    client = rest_client(parsed)
+        return _sign_kick(parsed, member, keep=keep)
+    try:
+        client = rest_client(parsed)
+    except WarrenError as error:
+        if error.code is Code.UNAUTHENTICATED and (state.is_mine or state.is_root_here):
+            return _sign_kick(parsed, member, keep=keep)
+        raise
     network = network_name(parsed, client)
     query = {"keep_key": "true"} if keep else None
     kicked = client.delete("networks", network, "members", member, kind=Kicked, query=query)
-    if state.is_signer and kicked is not None:
+    if kicked is not None and (state.is_signer or kicked.keeps_rights):
         output.note(
             f"{printable(member)} keeps what its key may sign, can come back by that, may vote in a recovery; "
             f"on the owner's machine, where the root key is: warren member kick {kicked.member.identity[:10]}"
@@ -54,6 +60,10 @@ def kick(parsed: Parsed) -> int:
     revoked = f"; its key {kicked.revoked_key} is revoked" if kicked is not None and kicked.revoked_key else ""
     acted_on(client, f"kicked {member} from {network}{revoked}")
     return output.DONE
+
+
+def _sign_kick(parsed: Parsed, member: str, *, keep: bool) -> int:
+    return sign(parsed, SignRequest(act="kick", network=parsed.text("network"), who=(member,), keep_keys=keep))
 
 
 def approve(parsed: Parsed) -> int:
@@ -104,11 +114,13 @@ def waiting(parsed: Parsed) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """Of a network that this machine is in: who signs there, and whether the member that is meant may."""
+    """Of a network that this machine is in: who signs there, whether the member that is meant may, and whether this
+    machine may."""
 
     is_locked: bool = False
     is_root_here: bool = False
     is_signer: bool = False
+    is_mine: bool = False
 
 
 def _signing_state(parsed: Parsed, member: str) -> _State:
@@ -127,7 +139,8 @@ def _signing_state(parsed: Parsed, member: str) -> _State:
     is_signer = any(
         one == lowered or (by_id and len(one) == 2 * ID_BYTES and one.startswith(lowered)) for one in known.signers
     )
-    return _State(is_root_here=known.is_here, is_signer=is_signer)
+    is_mine = meant[0].me.identity in known.signers
+    return _State(is_root_here=known.is_here, is_signer=is_signer, is_mine=is_mine)
 
 
 def _ending(member: Member, now: float) -> str:

@@ -67,6 +67,11 @@ class RestClient:
         self._is_named = bool(where)
 
     @property
+    def is_there(self) -> bool:
+        """Whether there is a socket to connect to; of a URL nobody knows before."""
+        return bool(self._url) or self._socket.exists()
+
+    @property
     def name(self) -> str:
         """The server acted on, for people: its URL or its data folder."""
         return self._url or str(self._socket.parent)

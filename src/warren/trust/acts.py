@@ -29,6 +29,7 @@ from warren.trust.office import ADMIN_RIGHTS, admins, is_locked, registrars, sle
 from warren.trust.signing import REGISTRAR_RIGHTS
 from warren.trust.view import View
 
+_STANDING = frozenset({Kind.MEMBERSHIP, Kind.REMOVAL, Kind.DELEGATION, Kind.POLICY, Kind.SETTINGS})
 FIRST_HOST = 2  # .0 names the network, .1 is kept for services of the network itself
 
 
@@ -136,7 +137,22 @@ def demote(draft: Draft, identity: Identity) -> None:
     if member is None or not is_roots_to_end(draft.view, identity):
         raise WarrenError(Code.NOT_FOUND, "this member is no admin", "warren member list shows who is")
     draft.end_delegation(identity, _newest_epoch(draft.view, identity))
+    if identity == draft.pen.key.public:
+        _check_nothing_stands_on(draft.view, identity)
+        return  # its own membership it can say no more
     draft.admit(msgspec.structs.replace(again(member.membership), role="member"))
+
+
+def _check_nothing_stands_on(view: View, key: Identity) -> None:
+    """Who resigns can sign nothing again that it signed: WarrenError FORBIDDEN where somebody else has to."""
+    standing = {one.kind for one in view.documents if one.signer == key and one.kind in _STANDING}
+    if standing:
+        raise WarrenError(
+            Code.FORBIDDEN,
+            f"what this machine signed would end with its office ({', '.join(sorted(standing))}): members, invites or "
+            "rules that others rely on",
+            "another admin or the owner signs that again: there, warren member demote NAME",
+        )
 
 
 def is_roots_to_end(view: View, key: Identity) -> bool:
@@ -187,6 +203,14 @@ def adopt(draft: Draft) -> tuple[Identity, ...]:
     for identity in found:
         draft.admit(again(draft.view.members[identity].membership))
     return found
+
+
+def end_invite(draft: Draft, key: Identity) -> None:
+    """End an invite's key; whom it admitted is signed for instead and stays."""
+    found = draft.view.delegations.get(key)
+    if not found:
+        raise WarrenError(Code.NOT_FOUND, "there is no such invite")
+    draft.end_delegation(key, max(one.epoch for one in found))
 
 
 def revoke_invite(draft: Draft, key: Identity) -> None:

@@ -133,14 +133,22 @@ class Draft:
             after = self._after(signed)
             self._check(signed, after)
             if not self._sign_again(after):
-                head = self._head(after)
+                heads = [self._head(after)] if self._stands(after) else []
+                whole = [*signed, *heads]
                 return Batch(
-                    raws=(*(one.raw for one in signed), head.raw),
-                    bodies=(*((one.kind, one.body) for one in signed), (head.kind, head.body)),
+                    raws=tuple(one.raw for one in whole),
+                    bodies=tuple((one.kind, one.body) for one in whole),
                     before=self.view,
-                    after=self._after([*signed, head]),
+                    after=self._after(whole),
                 )
         raise WarrenError(Code.INTERNAL, "signing again what an ended key signed does not come to an end")
+
+    def _stands(self, after: View) -> bool:
+        """Whether the signer still is an authority by then; who resigns has no head, and a member's own word needs
+        none."""
+        me = self.pen.key.public
+        was = me == self.view.root or me in self.view.delegations
+        return not was or me == after.root or me in after.delegations
 
     def _signed(self) -> list[Authentic]:
         return [self._sign(kind, body) for (kind, _subject), body in self._bodies.items()]

@@ -272,3 +272,41 @@ def test_a_locked_network_locks_nobody_out_by_an_end_that_no_server_moves(networ
     }  # fmt: skip
     admin = done(network, view, root(network), lambda draft: acts.promote(draft, network.identity("laptop"))).after
     assert admin.members[network.identity("laptop")].membership.expires is None
+
+
+def test_revoking_an_invites_key_alone_keeps_whom_it_admitted_and_admits_nobody_more(network: Network) -> None:
+    pen, key = root(network), network.identity("invite")
+    view = network.verify(begun(network))
+
+    def given(draft: Draft) -> None:
+        acts.invite(draft, key, hostname="", ipv4="", tags=(), count=3, not_after=NOW + 3600)
+
+    view = done(network, view, pen, given).after
+    view = network.verify([*view.documents, network.member("phone", by="invite", ipv4="100.96.0.77")], view.floors)
+    assert network.names(view, "phone") == ["phone"]
+    batch = done(network, view, pen, lambda draft: acts.end_invite(draft, key))
+    assert network.names(batch.after, "phone") == ["phone"]
+    late = network.verify(
+        [*batch.after.documents, network.member("late", by="invite", ipv4="100.96.0.78")], batch.after.floors
+    )
+    assert network.names(late, "phone", "late") == ["phone"]
+
+
+def test_an_admin_resigns_where_nothing_that_it_signed_is_relied_on(network: Network) -> None:
+    pen, ben = root(network), network.identity("ben")
+    view = network.verify([*begun(network), network.member("ben")])
+    view = done(network, view, pen, lambda draft: acts.promote(draft, ben)).after
+    own = Pen(network.key("ben"), admins(view)[ben].epoch)
+    after = done(network, view, own, lambda draft: acts.demote(draft, ben)).after
+    assert ben not in after.delegations
+    assert network.names(after, "ben") == ["ben"]
+    fresh = network.verify(after.documents)
+    assert ben not in fresh.delegations
+    let_in = done(
+        network, view, own, lambda draft: acts.approve(draft, network.identity("robot"), hostname="robot")
+    ).after
+    with pytest.raises(WarrenError, match="would end with its office") as caught:
+        done(network, let_in, own, lambda draft: acts.demote(draft, ben))
+    assert caught.value.code is Code.FORBIDDEN
+    kept = done(network, let_in, pen, lambda draft: acts.demote(draft, ben)).after
+    assert network.names(kept, "ben", "robot") == ["ben", "robot"]

@@ -120,7 +120,7 @@ def changed_by(view: View, body: SignRequest) -> Identity | None:
             return _ever_member(view, _only(body))
         case "demote" | "promote":
             return _member(view, _only(body))
-        case "revoke-invite":
+        case "revoke-invite" | "end-invite":
             return _invite_key(view, _only(body))
     return None
 
@@ -191,6 +191,8 @@ def _put(draft: Draft, errand: _Errand) -> None:
             _invite(draft, errand)
         case "revoke-invite":
             acts.revoke_invite(draft, _invite_key(view, _only(body)))
+        case "end-invite":
+            acts.end_invite(draft, _invite_key(view, _only(body)))
 
 
 def _approve(draft: Draft, errand: _Errand) -> None:

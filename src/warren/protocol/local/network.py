@@ -23,6 +23,7 @@ ActName = Literal[
     "policy",
     "invite",
     "revoke-invite",
+    "end-invite",
     "root-change",
     "recovery-set",
     "recovery-start",

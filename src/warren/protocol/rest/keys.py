@@ -15,7 +15,8 @@ KeyState = Literal["live", "used", "expired", "revoked"]
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
-    """A pre-auth key without its secret. `uses` counts the members that it admitted."""
+    """A pre-auth key without its secret. `uses` counts the members that it admitted. `delegated`: an admin signed that
+    it may admit (an invite's), and machines believe it until one signs its end or its time is over."""
 
     id: str
     network: str
@@ -29,6 +30,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     used_at: float | None = None
     revoked_at: float | None = None
     uses_max: int | None = None
+    delegated: bool = False
 
 
 class KeyCreate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

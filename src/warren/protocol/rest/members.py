@@ -37,10 +37,12 @@ class Members(Page, frozen=True, kw_only=True):
 
 
 class Kicked(msgspec.Struct, frozen=True, kw_only=True):
-    """Answer to DELETE: who was removed, and the key that was revoked with it (None: kept, or there was none)."""
+    """Answer to DELETE: who was removed, and the key that was revoked with it (None: kept, or there was none).
+    `keeps_rights`: its own key may still sign for the network, and so for itself; owners end that on their machines."""
 
     member: Member
     revoked_key: str | None = None
+    keeps_rights: bool = False
 
 
 class Renewal(msgspec.Struct, frozen=True, kw_only=True):

@@ -123,6 +123,8 @@ class Approvals:
                 await self._end(connection, network, identity, judged, errand=errand, now=now)
             for body in judged.changed:
                 await self._change(connection, network, body)
+            for body in minutes.resigned(judged):
+                await self._change(connection, network, body)
             for body in judged.came:
                 changes += await self._take_in(connection, network, body, judged, errand=errand, now=now)
             settings = judged.view.settings

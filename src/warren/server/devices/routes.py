@@ -79,7 +79,11 @@ async def kick_member(
         idempotency_key,
         Kicked,
         kick,
-        lambda removed: Kicked(member=shown[-1], revoked_key=removed.revoked_key),
+        lambda removed: Kicked(
+            member=shown[-1],
+            revoked_key=removed.revoked_key,
+            keeps_rights=found.grant_of(removed.member.identity) is not None,
+        ),
     )
 
 

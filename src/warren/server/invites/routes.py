@@ -1,5 +1,6 @@
 """`/api/v1/networks/{network}/keys`: see `warren.protocol.rest.keys`."""
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -35,13 +36,13 @@ async def list_keys(
     """Every key of a network, the newest first, without secrets."""
     services = services_of(request)
     page, found = wanted(cursor, limit, ByDate), services.networks.find(network)
-    now = services.invites.now()
+    now, delegated = services.invites.now(), found.invite_keys()
     return answer(
         request,
         page,
         await services.invites.page(found, after=page.after, limit=page.rows),
         lambda row: ByDate(row.created_at, row.id),
-        lambda rows, following: Keys(keys=tuple(_shown(found, row, now) for row in rows), next=following),
+        lambda rows, following: Keys(keys=tuple(_shown(found, row, now, delegated) for row in rows), next=following),
     )
 
 
@@ -88,14 +89,15 @@ async def create_key(
     opt={"right": Right.ADMIN_NETWORK},
 )
 async def revoke_key(request: HTTPRequest, network: FromPath[str], key_id: FromPath[str]) -> Key:
-    """Revoke a key; whom it admitted stays."""
+    """Revoke a key; whom it admitted stays. This server admits nobody by it any more; a `delegated` one is believed by
+    machines until an admin signs its end."""
     services = services_of(request)
     found = services.networks.find(network)
     row = await services.invites.revoke(found, key_id, actor=caller_of(request).actor)
-    return _shown(found, row, services.invites.now())
+    return _shown(found, row, services.invites.now(), found.invite_keys())
 
 
-def _shown(network: LiveNetwork, row: KeyRow, now: int) -> Key:
+def _shown(network: LiveNetwork, row: KeyRow, now: int, delegated: Collection[bytes] = ()) -> Key:
     return Key(
         id=row.id,
         network=network.row.name,
@@ -105,6 +107,7 @@ def _shown(network: LiveNetwork, row: KeyRow, now: int) -> Key:
         state=state_of(row, now),
         uses=row.uses,
         uses_max=row.uses_max,
+        delegated=row.public in delegated,
         created_at=float(row.created_at),
         expires_at=float(row.expires_at),
         used_at=None if row.used_at is None else float(row.used_at),

@@ -175,6 +175,14 @@ class LiveNetwork:
         """Whether a key is an invite's, or was."""
         return any(one.delegate == key and is_invite(one) for one in self._delegations.values())
 
+    def invite_keys(self) -> frozenset[bytes]:
+        """The keys of invites that nobody ended."""
+        return frozenset(
+            one.delegate
+            for subject, one in self._delegations.items()
+            if is_invite(one) and not self._is_ended(subject, one)
+        )
+
     def may(self, key: bytes, right: Right) -> bool:
         """Whether a delegation gives the key this right."""
         grant = self.grant_of(key)
