@@ -133,6 +133,7 @@ class ServerMachine(Machine):
             )
             rounds = Housekeeping(
                 approvals=services.approvals,
+                domains=services.domains,
                 networks=services.networks,
                 devices=services.devices,
                 hub=services.hub,

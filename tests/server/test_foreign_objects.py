@@ -37,6 +37,7 @@ class Owned:
     member: str
     hostname: str
     invited: str
+    domain: str
 
 
 class Place:
@@ -58,7 +59,7 @@ class Place:
         hostname, invited = f"cam{next(_numbers)}", Person(self.server)
         member = self.member(name, hostname)
         self.ask(owner, "POST", f"/networks/{name}/invitations", {"user": invited.name})
-        return Owned(name, key, member, hostname, invited.user.id)
+        return Owned(name, key, member, hostname, invited.user.id, self.domain(owner, name))
 
     def network(self, owner: Person) -> str:
         """A new network of this person."""
@@ -85,6 +86,14 @@ class Place:
         person = Person(self.server)
         self.ask(self.alice, "POST", f"/networks/{network}/invitations", {"user": person.name})
         return person.user.id
+
+    def domain(self, owner: Person, network: str) -> str:
+        """A mail domain that was just claimed."""
+        return str(
+            self.ask(owner, "PUT", f"/networks/{network}/domain-proof", {"domain": f"corp{next(_numbers)}.example"})[
+                "domain"
+            ]
+        )
 
     def invites_alice(self) -> str:
         """A network of bob's that invites her."""
@@ -116,6 +125,8 @@ class Place:
             "takeOverNetwork": {"root": "00" * 32, "documents": []},
             "createToken": {"scope": "read"},
             "askToBeLetIn": {},
+            "changeDomains": {"approve": True},
+            "proveDomain": {"domain": f"corp{next(_numbers)}.example"},
         }
         return bodies.get(operation)
 
@@ -124,7 +135,7 @@ class Place:
         paths = [
             (*("networks", one.name), *rest)
             for one in (self.second, self.theirs)
-            for rest in ((), ("keys",), ("members",), ("invitations",), ("policy",), ("audit",))
+            for rest in ((), ("keys",), ("members",), ("invitations",), ("policy",), ("audit",), ("domains",))
         ]
         found = [self.server.rest.get(*path, kind=dict) for path in paths]
         return [*found, self.server.rest.get("tokens", kind=dict, query={"user": self.bob.name})]
@@ -162,6 +173,11 @@ OBJECTS = {
     "token": Object(
         foreign=lambda place: [place.bobs_token], own=lambda place: place.alice.make_token("read").split(".")[1]
     ),
+    "domain": Object(
+        foreign=lambda place: [place.second.domain, place.theirs.domain],
+        own=lambda place: place.domain(place.alice, place.own.name),
+        never_was=lambda _: "never.example",
+    ),
     "invited": Object(
         foreign=lambda place: [place.second.name, place.theirs.name], own=lambda place: place.invites_alice()
     ),
@@ -193,8 +209,11 @@ def target(place: Place, path: str, name: str, value: str) -> str:
         return path.format(token=place.alice.make_token("read").split(".")[1]) + f"?{name[:-1]}={value}"
     filled = path.replace(f"{{{name}}}", value)
     if name == "network" and value != place.own.name:
-        return filled.format(key_id=place.theirs.key, member=place.theirs.member, user=place.theirs.invited)
-    others = {one: OBJECTS[one].own(place) for one in ("key_id", "member", "user") if f"{{{one}}}" in filled}
+        theirs = place.theirs
+        return filled.format(
+            key_id=theirs.key, member=theirs.member, user=theirs.invited, domain=theirs.domain
+        )  # fmt: skip
+    others = {one: OBJECTS[one].own(place) for one in ("key_id", "member", "user", "domain") if f"{{{one}}}" in filled}
     return filled.format(network=place.own.name, **others)
 
 

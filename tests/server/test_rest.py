@@ -27,6 +27,7 @@ PLACEHOLDERS = {
     "token": "aaaaaaaaaa",
     "invited": "default",
     "listed": "default",
+    "domain": "corp.example",
 }
 
 

@@ -54,6 +54,10 @@ TABLE = {
     "declineInvitation": "any manage",
     "showListing": "any read",
     "askToBeLetIn": "any manage",
+    "showDomains": "admin manage",
+    "changeDomains": "admin manage",
+    "proveDomain": "owner manage",
+    "giveUpDomain": "owner manage",
 }
 """Operation: the least role in the network that it names (any account; the server's own admins), the least scope."""
 

@@ -12,9 +12,10 @@ from warren.limits import FORM_MAX_FIELDS
 from warren.model import names, prefixes
 from warren.model.names import printable
 from warren.policy import language
-from warren.protocol.rest import device, invitations, keys, members, networks, paging, policies, tokens, users
+from warren.protocol.rest import device, domains, invitations, keys, members, networks, paging, policies, tokens, users
 from warren.server.accounts import rules as accounts
 from warren.server.bodies import read_json
+from warren.server.domains import rules as domain_rules
 from warren.server.invitations.rules import parse_text
 from warren.server.networks.founding import adopted
 from warren.server.repeats.rules import KEY_MAX_CHARS, parse_key
@@ -27,6 +28,14 @@ _NOW = 1_700_000_000
 def _then_user(body: msgspec.Struct) -> None:
     if isinstance(body, users.UserCreate):
         accounts.check_password(body.password, accounts.parse_user_name(body.name))
+
+
+def _then_domain(body: msgspec.Struct) -> None:
+    if isinstance(body, domains.DomainProof):
+        domain = domain_rules.parse_domain(body.domain)
+        require(
+            domain_rules.parse_domain(domain) == domain and len(domain_rules.record_name(domain)) <= 253, "too long"
+        )
 
 
 def _then_token(body: msgspec.Struct) -> None:
@@ -122,6 +131,7 @@ _ANSWERS: tuple[tuple[type[msgspec.Struct], bytes], ...] = (
     (networks.Founding, _FOUNDING),
     (invitations.Came, b'{"network":"n","user":"u","state":"in"}'),
     (invitations.Listing, b'{"networks":[{"name":"n","about":"a","state":"out"}]}'),
+    (domains.Domains, b'{"approve":true,"domains":[{"domain":"a.b","is_in_force":true,"seen_at":1.5}]}'),
     (policies.Policy, b'{"text":"{}","problems":[{"line":1,"column":2,"text":"t"}]}'),
 )
 
@@ -245,6 +255,10 @@ PARSERS = (
     Parser("body_invite", (b'{"user":"ann","text":"come in"}',), _body_of(invitations.Invite, _then_text), _WORDS),
     Parser("body_said", (b'{"text":"let me in"}', b"{}"), _body_of(invitations.Said, _then_text), _WORDS),
     Parser("body_rest_rename", (b'{"name":"n"}',), _body_of(networks.NetworkRename), _WORDS),
+    Parser(
+        "body_rest_domain_proof", (b'{"domain":"corp.example"}',), _body_of(domains.DomainProof, _then_domain), _WORDS
+    ),
+    Parser("body_rest_domains", (b'{"approve":true}',), _body_of(domains.DomainsChange), _WORDS),
     Parser("body_rest_renewal", (_RENEWAL,), _body_of(members.Renewal), _WORDS),
     Parser("body_take_over", (_PROOF, b"{}"), _body_of(networks.TakeOver), _WORDS),
     Parser("body_policy_set", (_POLICY,), _body_of(policies.PolicySet, _then_policy), _WORDS),

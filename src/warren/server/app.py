@@ -21,6 +21,8 @@ from warren.server.completions import Completions
 from warren.server.db.engine import Database, database_url
 from warren.server.db.migrate import migrate
 from warren.server.devices.service import Devices
+from warren.server.domains.lookup import TxtLookup
+from warren.server.domains.service import DomainProofs
 from warren.server.factors.passkeys import Place
 from warren.server.factors.service import Factors
 from warren.server.files import Folder, locked
@@ -115,6 +117,7 @@ async def _construct(settings: Settings, folder: Folder, database: Database, gro
     )
     invites = Invites(database, server_key.public, clock)
     accounts = Accounts(database, clock)
+    proofs = DomainProofs(database, TxtLookup(), clock)
     factors = Factors(
         database=database,
         key=keys.load_or_make(folder.factors_key).private_bytes(),
@@ -143,6 +146,7 @@ async def _construct(settings: Settings, folder: Folder, database: Database, gro
             database=database,
             accounts=accounts,
             domains=Domains(database, networks, clock),
+            proofs=proofs,
             clock=clock,
             monotonic=time.monotonic,
         ),
@@ -159,6 +163,7 @@ async def _construct(settings: Settings, folder: Folder, database: Database, gro
         ),
         audit=Audit(database),
         invitations=Invitations(database, clock),
+        domains=proofs,
         repeats=Repeats(database, keys.load_or_make(folder.factors_key).private_bytes(), clock),
     )
 
@@ -188,6 +193,7 @@ async def _serve(
     refuse_removed(front, services)
     housekeeping = Housekeeping(
         approvals=services.approvals,
+        domains=services.domains,
         networks=services.networks,
         devices=services.devices,
         hub=services.hub,

@@ -15,6 +15,7 @@ from warren.log import Log
 from warren.model.ids import Identity, NetworkId
 from warren.server.approvals.service import Approvals
 from warren.server.devices.service import Devices
+from warren.server.domains.service import DomainProofs
 from warren.server.networks.service import Networks
 from warren.server.repeats.service import Repeats
 from warren.server.sessions.hub import Hub
@@ -32,6 +33,7 @@ class Housekeeping:
         networks: Networks,
         devices: Devices,
         approvals: Approvals,
+        domains: DomainProofs,
         hub: Hub,
         repeats: Repeats,
         clock: Callable[[], float],
@@ -40,6 +42,7 @@ class Housekeeping:
         self._networks = networks
         self._devices = devices
         self._approvals = approvals
+        self._domains = domains
         self._hub = hub
         self._repeats = repeats
         self._clock = clock
@@ -55,6 +58,7 @@ class Housekeeping:
             group.create_task(_every(HOUSEKEEPING_S, networks.redate_heads, early=networks.heads_overtaken))
             group.create_task(_every(HOUSEKEEPING_S, self.renew_tagged))
             group.create_task(_every(HOUSEKEEPING_S, self._repeats.forget_old))
+            group.create_task(_every(HOUSEKEEPING_S, self._domains.look_again))
             group.create_task(_every(RELAY_GRANTS_LOOK_S, self.renew_grants))
 
     async def store_last_seen(self) -> None:

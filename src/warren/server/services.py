@@ -14,6 +14,7 @@ from warren.server.accounts.service import Accounts
 from warren.server.approvals.service import Approvals
 from warren.server.audit.service import Audit
 from warren.server.devices.service import Devices
+from warren.server.domains.service import DomainProofs
 from warren.server.factors.service import Factors
 from warren.server.health import Health
 from warren.server.invitations.service import Invitations
@@ -50,6 +51,7 @@ class Services:
     approvals: Approvals
     audit: Audit
     invitations: Invitations
+    domains: DomainProofs
     repeats: Repeats
 
 

@@ -19,6 +19,7 @@ from warren import __version__
 from warren.limits import REQUEST_BODY_MAX_BYTES
 from warren.protocol.rest.audit import AuditEntry, AuditPage
 from warren.protocol.rest.device import DeviceAsk, DeviceAsked, DevicePoll, DevicePolled
+from warren.protocol.rest.domains import Domain, DomainProof, Domains, DomainsChange
 from warren.protocol.rest.invitations import Came, Invitation, Invitations, Invite, ListedNetwork, Listing, Said
 from warren.protocol.rest.keys import KeyCreate, KeyCreated, Keys
 from warren.protocol.rest.members import Kicked, Members
@@ -40,6 +41,7 @@ from warren.server.accounts.routes import (
 from warren.server.audit.routes import list_audit, list_network_audit
 from warren.server.bodies import BodyRequest
 from warren.server.devices.routes import kick_member, list_members, renew_member
+from warren.server.domains.routes import DOMAIN_ROUTES
 from warren.server.factors.routes import PAGES as FACTOR_PAGES
 from warren.server.invitations.pages import INVITATION_PAGES
 from warren.server.invitations.routes import INVITATION_ROUTES
@@ -107,6 +109,7 @@ ROUTES: Final = (
     list_audit,
     list_network_audit,
     *INVITATION_ROUTES,
+    *DOMAIN_ROUTES,
 )
 
 
@@ -152,6 +155,10 @@ def build(services: Services, node: Application) -> Application:
 
 
 STRUCTS: Final = (
+    Domain,
+    Domains,
+    DomainsChange,
+    DomainProof,
     Came,
     Invitation,
     Invitations,

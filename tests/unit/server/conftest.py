@@ -19,6 +19,8 @@ from warren.server.completions import Completions
 from warren.server.db.engine import Database, database_url
 from warren.server.db.migrate import migrate
 from warren.server.devices.service import Devices
+from warren.server.domains.lookup import TxtLookup
+from warren.server.domains.service import DomainProofs
 from warren.server.files import Folder
 from warren.server.housekeeping import Housekeeping
 from warren.server.invites.service import Invites
@@ -160,6 +162,7 @@ async def features(tmp_path: Path, url: str | URL) -> AsyncIterator[Features]:
             networks=networks,
             devices=devices,
             approvals=approvals,
+            domains=DomainProofs(database, TxtLookup(), lambda: clock[0]),
             hub=hub,
             repeats=Repeats(database, Secret(os.urandom(32)), lambda: clock[0]),
             clock=lambda: clock[0],

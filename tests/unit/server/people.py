@@ -15,6 +15,8 @@ from warren.server.accounts import store as account_store
 from warren.server.accounts.rules import Role
 from warren.server.accounts.service import Accounts
 from warren.server.accounts.store import UserRow
+from warren.server.domains.lookup import TxtLookup
+from warren.server.domains.service import DomainProofs
 from warren.server.factors import store as factor_store
 from warren.server.factors.passkeys import Place
 from warren.server.factors.rules import Action, Demands
@@ -98,7 +100,8 @@ def people(features: Features) -> Iterator[People]:
     )
     providers = Providers(
         providers=[entry], base_url=PLACE.origin, database=database, accounts=accounts,
-        domains=Domains(database, features.networks, clock), clock=clock, monotonic=clock,
+        domains=Domains(database, features.networks, clock), proofs=DomainProofs(database, TxtLookup(), clock),
+        clock=clock, monotonic=clock,
     )  # fmt: skip
     yield People(features, accounts, factors, signon, Invitations(database, clock), providers, provider)
     provider.stop()

@@ -96,4 +96,9 @@ async def _lines(services: Services, session: Session, own: set[str]) -> tuple[l
         if names.get(network, "") not in own and network in names
         and (network not in waiting or waiting[network].kind == Kind.ASKED)
     ]  # fmt: skip
+    listed += [  # who came by a mail domain of a network that lists itself nowhere
+        _Line(one.network.hex(), names[one.network], "", "", asked=True)
+        for one in waiting.values()
+        if one.kind == Kind.ASKED and one.network in names and one.network.hex() not in {line.id for line in listed}
+    ]
     return invited, listed

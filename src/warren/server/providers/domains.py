@@ -1,8 +1,9 @@
 """Mail domains and their networks: the first person of a vouched-for domain opens it, the others join it.
 
-Decides that one domain has one network, however many of its people come at the same moment. A domain gets here only
-when `rules.vouched_domain` named it (SECURITY.md rule 10). Who opens it owns it; who comes later is a member, and keeps
-what role they were given since. Must not know HTTP or how the person proved who they are.
+Where its admins approve each, who comes later asks instead (`invitations`). Decides that one domain has one network,
+however many of its people come at the same moment. A domain gets here only when `rules.vouched_domain` named it
+(SECURITY.md rule 10). Who opens it owns it; who comes later is a member, and keeps what role they were given since.
+Must not know HTTP or how the person proved who they are.
 """
 
 import asyncio
@@ -11,12 +12,17 @@ from collections.abc import Callable
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from warren.errors import Code, WarrenError
+from warren.limits import INVITATIONS_A_NETWORK_MAX
 from warren.model.ids import NetworkId
 from warren.server.accounts import store as account_store
 from warren.server.accounts.rules import Role
 from warren.server.accounts.store import UserRow
 from warren.server.audit.service import Action, record
 from warren.server.db.engine import Database
+from warren.server.domains import store as domain_store
+from warren.server.invitations import store as invitation_store
+from warren.server.invitations.rules import LIFETIME_S, Kind
+from warren.server.invitations.store import InvitationRow
 from warren.server.networks.service import Networks
 from warren.server.providers import store
 from warren.server.providers.rules import network_names
@@ -44,10 +50,28 @@ class Domains:
     async def _join(self, connection: AsyncConnection, network: NetworkId, user: UserRow, domain: str) -> None:
         if network in await account_store.read_roles(connection, user.id):
             return
+        now = int(self._clock())
+        if await domain_store.approves_each(connection, network):
+            await self._ask(connection, network, user, domain, now)
+            return
         await account_store.add_role(connection, network, user.id, Role.MEMBER)
         await record(
             connection, Action.DOMAIN_JOINED, actor=user.name, at=int(self._clock()), network=network,
             subject=user.id, detail={"domain": domain},
+        )  # fmt: skip
+
+    async def _ask(self, connection: AsyncConnection, network: NetworkId, user: UserRow, domain: str, now: int) -> None:
+        """They wait for an admin as who asks does; where they were invited, or wait already, nothing is new."""
+        await invitation_store.drop_expired(connection, now)
+        waiting = await invitation_store.read(connection, network=network, user=user.id, now=now, after=None, limit=1)
+        if waiting or await invitation_store.count(connection, network=network) >= INVITATIONS_A_NETWORK_MAX:
+            return
+        text = f"came by the mail domain {domain}"
+        row = InvitationRow(network, user.id, Kind.ASKED, user.name[:255], text, now, now + LIFETIME_S)
+        await invitation_store.put(connection, row)
+        await record(
+            connection, Action.PERSON_ASKED, actor=user.name, at=now, network=network, subject=user.id,
+            detail={"domain": domain},
         )  # fmt: skip
 
     async def _open(self, user: UserRow, domain: str) -> None:

@@ -1,13 +1,13 @@
 """What a provider's signed word has to say before it counts, and whom it names. Pure.
 
 OpenID Connect Core 1.0, 3.1.3.7 (checks of an ID token) and 5.7 (an account is issuer and subject, never a mail
-address: SECURITY.md rules 9 to 11). A mail domain is vouched for where the mail is verified and either the provider was
-set up for that domain or names it in its hosted-domain claim. Must not know HTTP, keys or accounts; signatures were
-checked before.
+address: SECURITY.md rules 9 to 11). A mail domain is vouched for where the mail is verified and the provider was set up
+for that domain, or names it in its hosted-domain claim, or an admin of a network proved it by DNS. Must not know HTTP,
+keys or accounts; signatures were checked before.
 """
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from warren.errors import Code, WarrenError
@@ -60,12 +60,13 @@ def check_id_token(claims: Claims, provider: Provider, *, nonce: str, now: float
     _subject(claims)
 
 
-def person_of(claims: Claims, provider: Provider) -> Person:
-    """Whom checked claims name. Raises WarrenError FORBIDDEN where the settings let nobody like that in."""
+def person_of(claims: Claims, provider: Provider, proved: Collection[str] = ()) -> Person:
+    """Whom checked claims name; `proved`: mail domains that admins of networks proved to be theirs. Raises WarrenError
+    FORBIDDEN where the settings let nobody like that in."""
     for name, value in provider.require.items():
         if claims.get(name) != value:
             raise WarrenError(Code.FORBIDDEN, f"{provider.name} says that you belong elsewhere", "use another account")
-    domain = vouched_domain(claims, provider)
+    domain = vouched_domain(claims, provider, proved)
     if domain is None and not provider.open and not provider.require:
         raise WarrenError(
             Code.FORBIDDEN,
@@ -80,8 +81,9 @@ def person_of(claims: Claims, provider: Provider) -> Person:
     )
 
 
-def vouched_domain(claims: Claims, provider: Provider) -> str | None:
-    """The mail domain that the provider vouches for, in lower case; None where it does not."""
+def vouched_domain(claims: Claims, provider: Provider, proved: Collection[str] = ()) -> str | None:
+    """The mail domain that the provider vouches for, or whose verified mail this is and that was proved, in lower case;
+    None where there is none."""
     mail = claims.get("email")
     is_verified = claims.get("email_verified")
     if (is_verified is not True and is_verified != "true") or not isinstance(mail, str) or mail.count("@") != 1:
@@ -91,7 +93,7 @@ def vouched_domain(claims: Claims, provider: Provider) -> str | None:
         return None
     hosted = claims.get(provider.domain_claim) if provider.domain_claim else None
     is_hosted = isinstance(hosted, str) and hosted.lower() == domain
-    return domain if domain in provider.domains or is_hosted else None
+    return domain if domain in provider.domains or is_hosted or domain in proved else None
 
 
 def check_userinfo(said: Claims, id_token: Claims) -> None:

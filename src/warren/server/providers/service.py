@@ -19,6 +19,7 @@ from warren.log import Log
 from warren.server.accounts.service import Accounts
 from warren.server.accounts.store import UserRow
 from warren.server.db.engine import Database
+from warren.server.domains.service import DomainProofs
 from warren.server.providers import rules, store
 from warren.server.providers.domains import Domains
 from warren.server.providers.settings import Provider
@@ -71,6 +72,7 @@ class Providers:
         database: Database,
         accounts: Accounts,
         domains: Domains,
+        proofs: DomainProofs,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
@@ -79,6 +81,7 @@ class Providers:
         self._database = database
         self._accounts = accounts
         self._domains = domains
+        self._proofs = proofs
         self._clock = clock
 
     def all(self) -> list[Provider]:
@@ -125,7 +128,7 @@ class Providers:
                 nonce=_derived("nonce", secret),
                 verifier=_derived("verifier", secret),
             )
-            person = rules.person_of(claims, openid.provider)
+            person = rules.person_of(claims, openid.provider, await self._proofs.proved())
         except WarrenError as error:
             log.warning("a sign-on by a provider was refused", provider=provider, reason=error.text)
             raise

@@ -83,3 +83,15 @@ async def network_of_domain(connection: AsyncConnection, domain: str) -> Network
 async def add_domain(connection: AsyncConnection, domain: str, network: NetworkId, now: int) -> None:
     """This network is the domain's. Raises IntegrityError where it has one."""
     await connection.execute(insert(domains).values(domain=domain, network=network, opened_at=now))
+
+
+async def domains_of(connection: AsyncConnection, network: NetworkId) -> list[str]:
+    """The mail domains of a network."""
+    found = await connection.execute(select(domains.c.domain).where(domains.c.network == network))
+    return [str(row[0]) for row in found]
+
+
+async def drop_domain(connection: AsyncConnection, domain: str, network: NetworkId) -> bool:
+    """The domain is not this network's any more; False where it was not."""
+    statement = delete(domains).where(domains.c.domain == domain, domains.c.network == network)
+    return bool((await connection.execute(statement)).rowcount)
