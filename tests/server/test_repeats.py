@@ -29,6 +29,7 @@ WITHOUT = {
     "revokeToken": "done twice it is as done once, with the first date",
     "takeFactors": "done twice it is as done once",
     "unlistNetwork": "done twice it is as done once",
+    "giveUpDomain": "done twice it is as done once",
     "deleteNetwork": "its owner has no right in it any more: 404 says that it is gone",
 }
 _numbers = itertools.count(1)
