@@ -3,12 +3,13 @@
 //! MAC1 is checked by the caller, who has the keys. A message of a source that keeps to its rate, while the engine
 //! keeps to half of its budget, passes without more. Otherwise the sender has to prove its address with a cookie: so
 //! a forger of sources can neither use up the budget of those who can prove theirs, nor shut out the address it forges.
+//! Who asks again is answered before who asks for the first time: members do, forged sources do not.
 
 use crate::bucket::{Bucket, Rate, Sources};
 use crate::cookie::Issuer;
 use crate::message::Macs;
 use crate::time::Instant;
-use crate::{Endpoint, Random, limits, random};
+use crate::{Endpoint, Random, limits, noise, random};
 
 /// What to do with a message whose MAC1 is right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +33,34 @@ pub(crate) struct Admission {
     strangers_by_source: Sources,
     proven_by_source: Sources,
     replies: Bucket,
+    replies_again: Bucket,
+    askers: Askers,
     half: Rate,
+}
+
+/// Sources that asked lately, address and port, each a print in a place that its keyed hash names.
+struct Askers {
+    key: [u8; 32],
+    /// None until somebody has to ask.
+    prints: Vec<u32>,
+}
+
+impl Askers {
+    fn new(key: [u8; 32]) -> Self {
+        Self { key, prints: vec![] }
+    }
+
+    /// Did it ask before? It has, from here on, until another takes its place.
+    fn asked_before(&mut self, source: &Endpoint) -> bool {
+        if self.prints.is_empty() {
+            self.prints = vec![0; limits::ASKERS];
+        }
+        let [p0, p1, p2, p3, at @ ..] = noise::mac(&self.key, &[&source.identity()]);
+        let print = u32::from_le_bytes([p0, p1, p2, p3]) | 1;
+        let at = at.first_chunk().map_or(0, |at| u32::from_le_bytes(*at)) as usize;
+        let place = at.checked_rem(limits::ASKERS).and_then(|at| self.prints.get_mut(at));
+        place.is_some_and(|place| core::mem::replace(place, print) == print)
+    }
 }
 
 impl Admission {
@@ -46,6 +74,8 @@ impl Admission {
             strangers_by_source: Sources::new(random::bytes(random)),
             proven_by_source: Sources::new(random::bytes(random)),
             replies: Bucket::default(),
+            replies_again: Bucket::default(),
+            askers: Askers::new(random::bytes(random)),
             half: (half, half.div_ceil(2)),
         }
     }
@@ -72,7 +102,9 @@ impl Admission {
                 self.proven_by_source.take(now, source, limits::SOURCE_HANDSHAKES) && self.proven.take(now, self.half);
             return if within { Verdict::Admit } else { Verdict::TooMany };
         }
-        if self.replies.take(now, limits::COOKIE_REPLIES) { Verdict::AskCookie } else { Verdict::TooMany }
+        let answers = self.askers.asked_before(source) && self.replies_again.take(now, limits::COOKIE_REPLIES_AGAIN)
+            || self.replies.take(now, limits::COOKIE_REPLIES);
+        if answers { Verdict::AskCookie } else { Verdict::TooMany }
     }
 
     fn was_seen(&self, macs: &Macs<'_>) -> bool {

@@ -148,6 +148,20 @@ fn amid_fifty_thousand_forged_initiations_a_second_a_member_is_in_within_three_s
 }
 
 #[test]
+fn sources_that_never_ask_again_are_hardly_answered() {
+    let mut pair = flooded();
+    let mut random = Seeded(9);
+    let before = pair.counters(B).tx_cookie_replies;
+    for number in 0..20_000_u16 {
+        pair.now.mono.0 += 20_000;
+        pair.inject(B, udp((number % 250) as u8, number), &forged_initiation(&mut random));
+    }
+    let (per_s, burst) = limits::COOKIE_REPLIES;
+    let replies = pair.counters(B).tx_cookie_replies - before;
+    assert!(replies <= u64::from(per_s * 2 / 5 + burst) + 20, "{replies} in 0.4 s");
+}
+
+#[test]
 fn a_cookie_is_bound_to_the_port() {
     let mut pair = flooded();
     pair.send(A, b"x");
