@@ -45,7 +45,7 @@ async def change_domains(request: HTTPRequest, network: FromPath[str], data: JSO
     "/networks/{network:str}/domain-proof",
     operation_id="proveDomain",
     summary="Prove a mail domain by a TXT record",
-    responses=refused(403, 404, 409, 429),
+    responses=refused(403, 404, 409, 429, 504),
     opt={"right": Right.OWN_NETWORK},
 )
 async def prove_domain(request: HTTPRequest, network: FromPath[str], data: JSONBody[DomainProof]) -> Domain:
