@@ -9,7 +9,7 @@ BIN := .venv/bin
 ENGINE := src/warren/engine/_native.abi3.so
 RUST := $(shell find engine -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock pyproject.toml
 
-.PHONY: help setup engine lock demo test faults model check bench soak fuzz miri interop matrix model sbom audit wheel ci
+.PHONY: help setup engine lock demo test faults bounds model check bench soak fuzz miri interop matrix sbom audit wheel ci
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -61,6 +61,10 @@ matrix: setup ## every kind of NAT against every other, with times; the grid; tw
 
 interop: setup ## the long runs against programs of others: 1 GB each way, wireguard-go's own rekey
 	WARREN_INTEROP=full $(BIN)/pytest -q -m interop tests/interop --timeout 1800
+
+BOUNDED = $(shell grep -rlE 'faults(.figures)? import' tests --include='test_*.py')
+bounds: setup ## every case that has a bound in seconds, one at a time, at the bound itself (short counts)
+	WARREN_FAULTS=bounds $(BIN)/pytest -q $(BOUNDED) --timeout 900
 
 soak: setup ## every fault in its full count, then long churn with restarts (SECONDS=3600)
 	WARREN_FAULTS=full $(BIN)/pytest -q tests/faults --timeout 3600

@@ -45,11 +45,12 @@ def server(tmp_path: Path, _nothing_is_left: None) -> Iterator[RunningServer]:
 
 
 @pytest.fixture(scope="module")
-def field(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
-    """Two machines and a hostile server, honest so far; one field for all cases of a file."""
+def field(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
+    """Two machines and a hostile server, honest so far; one field for all cases of a file. Of a locked network where
+    the file says so (`LOCKED`)."""
     folder = tmp_path_factory.mktemp("field")
     with made(folder, user_namespace=None) as lab:
-        field = Field(lab)
+        field = Field(lab, locked=getattr(request.module, "LOCKED", False))
         field.lie()
         yield field
         field.silence()

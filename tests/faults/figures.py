@@ -4,7 +4,7 @@
 Without it the seed is always the same: what CI finds, the one who made the change finds too.
 
 The short counts run beside each other, so a case there may take BESIDE_OTHERS times what it may take alone; the bound
-itself is for the full count, one case at a time.
+itself is for the full count (`make soak`) and for `WARREN_FAULTS=bounds` (`make bounds`), one case at a time.
 """
 
 import os
@@ -13,12 +13,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-FULL = os.environ.get("WARREN_FAULTS") == "full"
+MODE = os.environ.get("WARREN_FAULTS") or "short"
+FULL = MODE == "full"
 SEED = int(os.environ.get("WARREN_FAULTS_SEED") or (time.time_ns() % 2**32 if FULL else 1))
 
-BESIDE_OTHERS = 1.0 if FULL else 2.5  # up to four cases share two cores
+BESIDE_OTHERS = 1.0 if MODE in {"bounds", "full"} else 2.5  # up to four cases share two cores
 
 lines: list[str] = []
+
+
+if MODE not in {"short", "bounds", "full"}:
+    raise RuntimeError("WARREN_FAULTS is one of short, bounds and full")
 
 
 def times(short: int, full: int) -> int:

@@ -52,20 +52,22 @@ class Truth:
     documents: tuple[Authentic, ...]
 
     @classmethod
-    def of(cls, data: Path) -> "Truth":
-        """Read a server's data folder."""
+    def of(cls, data: Path, root: SigningKeyPair | None = None) -> "Truth":
+        """Read a server's data folder; `root`: where it is not there any more."""
         with sqlite3.connect(f"file:{data / 'warren.db'}?mode=ro", uri=True) as database:
             network, genesis = database.execute("SELECT id, genesis FROM networks").fetchone()
             raw = [row[0] for row in database.execute("SELECT raw FROM documents")]
         database.close()
         documents = [authenticate(NetworkId(network), one) for one in raw]
-        (root,) = (data / "keys").glob("root-*.key")
+        if root is None:
+            (file,) = (data / "keys").glob("root-*.key")
+            root = SigningKeyPair(file.read_bytes())
         return cls(
             network=NetworkId(network),
             genesis=genesis,
             server=SigningKeyPair((data / "keys" / "server.key").read_bytes()),
             registrar=SigningKeyPair((data / "keys" / "registrar.key").read_bytes()),
-            root=SigningKeyPair(root.read_bytes()),
+            root=root,
             documents=tuple(one for one in documents if isinstance(one, Authentic)),
         )
 
@@ -151,7 +153,8 @@ class HostilePlace:
 class Field:
     """Machines `a` (the victim) and `b` (its honest peer), joined; the server's place; the intruder's host."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, *, locked: bool = False) -> None:
+        """`locked`: `a` has the root key, and locked the network with it; `before` is what the server had till then."""
         lan = lab.switch("lan")
         self.server = Server(lab.host("server", lan), lab.folder, PORT)
         self.a = Machine(lab.host("a", lan), lab.folder)
@@ -162,10 +165,15 @@ class Field:
         self.a.up(self.server, key)
         self.b.up(self.server, key)
         self.b.run("ping", "a", "-c", "1", "--timeout", "10s")
+        self.before = Truth.of(self.server.data)
+        if locked:
+            self.a.run("network", "take-over", "--server", str(self.server.data), "--yes")
+            self.a.run("network", "lock", "--yes")
+            until(lambda: self.is_locked(self.a) and self.is_locked(self.b), "both know that it is locked")
         process = self.server.process
         assert process is not None
         process.stop()
-        self.truth = Truth.of(self.server.data)
+        self.truth = Truth.of(self.server.data, self.before.root)
         self.hostile: HostilePlace | None = None
         self.intruder = ExchangeKeyPair(os.urandom(32))
         self._intruding: Process | None = None
@@ -293,6 +301,10 @@ class Field:
             return until(said, f"status says {code} ... {text}", within_s)
         except TimeoutError as error:
             raise AssertionError(f"{error}; it says {self.health(machine)}") from None
+
+    def is_locked(self, machine: Machine) -> bool:
+        """Whether a machine takes the network for locked."""
+        return self._status(machine).networks[0].locked
 
     def peers(self, machine: Machine) -> list[str]:
         """The names of a machine's peers."""

@@ -4,6 +4,7 @@ A new route without a line fails, and so does one whose right is not what its li
 beside the code and not from it.
 """
 
+import sqlite3
 from dataclasses import dataclass
 
 import pytest
@@ -12,7 +13,7 @@ from tests.server.test_accounts import Person
 from tests.server.test_rest import PLACEHOLDERS, call, public
 
 from warren.protocol.rest.audit import AuditPage
-from warren.server.accounts.rules import Right
+from warren.server.accounts.rules import Right, Role
 from warren.server.web import ROUTES, describe
 
 OPEN = "open"
@@ -93,18 +94,34 @@ class Caller:
         return ROLES.index(self.role) < ROLES.index(role) or SCOPES.index(self.scope) < SCOPES.index(scope)
 
 
+def let_in(owner: Person, person: Person, network: str) -> None:
+    """A person comes into a network as a plain member."""
+    assert owner.call("POST", f"/api/v1/networks/{network}/invitations", {"user": person.name})[0] == 201
+    assert person.call("POST", f"/api/v1/invitations/{network}")[1]["state"] == "in"
+
+
+def make_admin(server: RunningServer, person: Person) -> None:
+    """What the server stores when the owner's device promotes a machine of theirs (`test_locked.py` has that)."""
+    with sqlite3.connect(server.data / "warren.db", timeout=15) as database:
+        words = 'UPDATE network_roles SET role = ? WHERE "user" = ?'
+        assert database.execute(words, (Role.ADMIN.value, person.user.id)).rowcount == 1
+    database.close()
+
+
 @pytest.fixture(scope="module", name="callers")
 def _callers(server: RunningServer) -> list[Caller]:
-    owner, member, foreign = (Person(server) for _ in range(3))
+    owner, admin, member, foreign = (Person(server) for _ in range(4))
     assert owner.call("POST", "/api/v1/networks", {"name": "tabled"})[0] == 201
-    invited = owner.call("POST", "/api/v1/networks/tabled/invitations", {"user": member.name})
-    assert invited[0] == 201
-    assert member.call("POST", "/api/v1/invitations/tabled")[1]["state"] == "in"
+    for person in (admin, member):
+        let_in(owner, person, "tabled")
+    make_admin(server, admin)
     return [
         Caller("stranger", "any", "read", ""),
         Caller("foreign", "any", "admin", foreign.token),
         Caller("member", "member", "admin", member.token),
         Caller("member who reads", "member", "read", member.make_token("read")),
+        Caller("admin", "admin", "admin", admin.token),
+        Caller("admin who reads", "admin", "read", admin.make_token("read")),
         Caller("owner", "owner", "admin", owner.token),
         Caller("owner who reads", "owner", "read", owner.make_token("read")),
         Caller("owner's program", "owner", "manage", owner.make_token("manage")),

@@ -1,0 +1,86 @@
+"""F25 in a locked network: the hostile server has the registrar's key and the whole database, of before the lock too;
+the registrar may admit nobody. Whatever it makes of that, no machine of its own becomes a peer or gets a packet in, and
+`warren status` says why. `WARREN_FAULTS=full` tells each 100 times.
+"""
+
+import msgspec
+import pytest
+from tests.faults.lying import RUNS, Field, HostilePlace, Stranger, now
+from tests.netlab.until import until
+
+from warren.model.keys import SigningKeyPair
+from warren.trust.documents import FIRST_EPOCH, Delegation, Kind, Removal, Right
+
+pytestmark = pytest.mark.netlab
+
+LOCKED = True  # what `field` is to be
+
+
+def assert_shut_out(field: Field, stranger: Stranger) -> None:
+    assert "evil" not in field.peers(field.a) + field.peers(field.b)
+    assert field.attempt(stranger.key.public, stranger.membership.ipv4) == 0
+    assert field.is_locked(field.a)
+    assert field.is_locked(field.b)
+
+
+def until_refused(field: Field, stranger: Stranger) -> None:
+    about = stranger.key.public.hex()[:10]
+    field.until_said(field.a, "E_FORBIDDEN", f"refused a membership of {about}")
+    field.until_said(field.a, "E_NOT_A_MEMBER", f"refused a record of {about}")
+
+
+def right_to_admit(field: Field, by: SigningKeyPair, epoch: int) -> bytes:
+    """The registrar may admit, by a word of somebody."""
+    registrar = field.truth.registrar.public
+    rights = (Right.ADMIT.value, Right.ATTEST.value)
+    body = Delegation(counter=field.count(), date=now(), epoch=epoch, delegate=registrar, rights=rights)
+    return field.sign(Kind.DELEGATION, body, by)
+
+
+def test_a_member_that_the_root_signed_gets_its_packets_in_so_the_others_could(
+    field: Field, liar: HostilePlace
+) -> None:
+    """The positive control: the same intruder, the same way, and a membership that counts in a locked network."""
+    stranger = field.stranger("guest")
+    liar.tell([field.sign(Kind.MEMBERSHIP, stranger.membership, field.truth.root), stranger.record])
+    until(lambda: "guest" in field.peers(field.a), "the guest is a peer")
+    assert field.attempt(stranger.key.public, stranger.membership.ipv4) > 0
+    body = Removal(
+        epoch=FIRST_EPOCH, counter=field.count(), date=now(), of="membership", subject=stranger.key.public
+    )  # fmt: skip
+    liar.tell([field.sign(Kind.REMOVAL, body, field.truth.root)])
+    until(lambda: "guest" not in field.peers(field.a), "the guest is gone")
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        "its registrar admits",
+        "its registrar admitted before the lock",
+        "all that was before the lock",
+        "its registrar gives itself the right",
+        "its own key gives the registrar the right",
+    ],
+)
+def test_with_the_registrars_key_and_the_database_it_admits_nobody(field: Field, liar: HostilePlace, lie: str) -> None:
+    truth, subject = field.truth, field.truth.registrar.public + field.truth.root.public
+    left, had = (one.find(Kind.DELEGATION, subject).body for one in (truth, field.before))
+    assert isinstance(left, Delegation)
+    assert isinstance(had, Delegation)
+    for _ in range(RUNS):
+        stranger = field.stranger()
+        under, date, beside = left.epoch, now(), tuple[bytes, ...]()  # what else it takes is as it has to be
+        match lie:
+            case "its registrar admitted before the lock":
+                under, date = had.epoch, left.date - 1
+            case "all that was before the lock":
+                under, beside = had.epoch, field.before.raw()
+            case "its registrar gives itself the right":
+                under, beside = left.epoch + 1, (right_to_admit(field, truth.registrar, left.epoch + 1),)
+            case "its own key gives the registrar the right":
+                under, beside = left.epoch + 1, (right_to_admit(field, truth.server, left.epoch + 1),)
+        membership = msgspec.structs.replace(stranger.membership, under=under, date=date, joined=date)
+        liar.tell([*beside, field.sign(Kind.MEMBERSHIP, membership, truth.registrar), stranger.record], full=True)
+        until_refused(field, stranger)
+        assert_shut_out(field, stranger)
+        assert field.reaches()
