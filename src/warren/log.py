@@ -48,6 +48,7 @@ class _BoundedStream(logging.StreamHandler[IO[str]]):
             status = os.fstat(self.stream.fileno())
             if stat.S_ISREG(status.st_mode) and status.st_size > LOG_FILE_MAX_BYTES:
                 os.ftruncate(self.stream.fileno(), 0)
+                os.lseek(self.stream.fileno(), 0, os.SEEK_SET)  # where it does not append, it would go on behind a hole
         except (OSError, ValueError):
             return  # stderr is closed or no file at all: nothing to bound
 

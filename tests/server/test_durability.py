@@ -113,10 +113,18 @@ def test_a_second_server_on_the_folder_is_refused_and_told_who_holds_it(own: Run
     assert own.rest.get("networks", kind=Networks).networks
 
 
-def test_keys_and_sockets_are_for_their_owner_only(own: RunningServer) -> None:
+@pytest.mark.parametrize("was_open", [False, True])
+def test_what_it_keeps_is_for_its_owner_only_whoever_made_the_folder(own: RunningServer, *, was_open: bool) -> None:
+    if was_open:  # by `mkdir`, a unit's StateDirectory=, or a program that knew no better
+        own.data.mkdir(mode=0o755, exist_ok=True)
+        own.data.chmod(0o755)
+        (own.data / "warren.db").touch(0o644)
     own.start()
     private = [*(own.data / "keys").iterdir(), own.data / "admin.sock", own.data / "run" / "web.sock"]
-    assert {path.name for path in private} >= {"server.key", "registrar.key", "factors.key", "admin.sock", "web.sock"}
+    private += own.data.glob("warren.db*")
+    assert {path.name for path in private} >= {
+        "server.key", "registrar.key", "factors.key", "admin.sock", "web.sock", "warren.db", "warren.db-wal",
+    }  # fmt: skip
     assert {oct(stat.S_IMODE(path.stat().st_mode)) for path in private} == {"0o600"}
     assert oct(stat.S_IMODE((own.data / "keys").stat().st_mode)) == "0o700"
 

@@ -3,11 +3,12 @@
 import io
 import json
 import logging
+from pathlib import Path
 
 import pytest
 
 from warren.limits import LOG_KINDS_MAX, LOG_LINES_A_MINUTE
-from warren.log import MINUTE_S, FewOfEach, _Lines
+from warren.log import MINUTE_S, FewOfEach, _BoundedStream, _Lines
 
 
 class Clock:
@@ -77,3 +78,19 @@ def test_what_others_say_cannot_move_a_terminal_nor_forge_a_line(logger: logging
     assert len(out.getvalue().splitlines()) == 1
     shown = "".join(str(value) for value in lines(out)[0].values())
     assert not {"\x1b", "\u202e"} & set(shown)
+
+
+@pytest.mark.parametrize("mode", ["a", "w"])
+def test_a_file_that_is_full_begins_anew_however_it_was_opened(
+    mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`2>log` does not append: behind a cut its next line would stand behind a hole, and the file be full for ever."""
+    monkeypatch.setattr("warren.log.LOG_FILE_MAX_BYTES", 1000)
+    path = tmp_path / "log"
+    with path.open(mode) as stream:
+        handler = _BoundedStream(stream)
+        for number in range(100):
+            handler.emit(logging.makeLogRecord({"msg": f"line {number}"}))
+    assert 0 < path.stat().st_size <= 1000
+    assert path.read_text().splitlines()[-1] == "line 99"
+    assert "\0" not in path.read_text()

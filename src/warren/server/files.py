@@ -37,12 +37,15 @@ class Folder:
         return self.keys / f"root-{network_short}.key"
 
     def prepare(self) -> None:
-        """Make the folders, 0700. Raises WarrenError INVALID_CONFIG where the system does not let us."""
+        """Make the folders, 0700, and shut a database to others that is there: the folder may be older than the server,
+        and open to all. Raises WarrenError INVALID_CONFIG where the system does not let us."""
         try:
             for path in (self.root, self.keys, self.tls, self.run):
                 path.mkdir(mode=0o700, parents=True, exist_ok=True)
             for path in (self.keys, self.tls, self.run):
                 path.chmod(0o700)
+            for path in self.root.glob(f"{self.database.name}*"):  # with its journal and what shares memory
+                path.chmod(0o600)
         except OSError as error:
             raise WarrenError(
                 Code.INVALID_CONFIG, f"{self.root} cannot be used: {error.strerror}", "choose another --data folder"

@@ -61,6 +61,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         settings = load(flags, os.environ).settings
         _warn(settings)
+        os.umask(0o077)  # also for what a library writes: the database, its journal
         return _run(settings)
     except WarrenError as error:
         sys.stderr.write(printable(f"warren server: {error}") + "\n")
