@@ -33,6 +33,8 @@ _JSON_HEAD = b'{"blake2s":"%s","content":'
 _JSON_TAIL = b"}\n"
 _PLAIN_HEAD = b"blake2s:%s\n"
 _DIGEST_HEX = 64
+_NO_FILE_OF_OURS = {errno.ELOOP, errno.ENXIO, errno.ENODEV}
+"""What opening a symbolic link, a socket or a device says. Everything else is the system's own trouble."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,13 @@ class Store:
         """What `parse` makes of the newest good generation; None where the file never was.
 
         `parse` refuses with WarrenError, ValueError or a subclass of it. WarrenError STATE_DAMAGED where something is
-        there and nothing of it can be read.
+        there and nothing of it can be read; STORE_UNAVAILABLE where this moment is at fault and not the file (no
+        descriptor or memory left, a disk that fails): it stays where it is, since a good one would be thrown away.
         """
+        with _world(f"cannot read {self.folder / name}"):
+            return self._read(name, parse)
+
+    def _read(self, name: str, parse: Callable[[bytes], T]) -> T | None:
         path = self.folder / name
         previous = self.folder / f"{name}.prev"
         try:
@@ -82,7 +89,7 @@ class Store:
             value = self._read_one(previous, parse)
         except (FileNotFoundError, _UnreadableError) as error:
             if isinstance(error, _UnreadableError):
-                self._set_aside(previous)
+                kept = " and ".join(filter(None, (kept, self._set_aside(previous))))
             self._on_damage(Damage(name, reason, kept, recovered=False))
             raise WarrenError(
                 Code.STATE_DAMAGED,
@@ -90,7 +97,7 @@ class Store:
                 f"it is kept as {kept}" if kept else "",
             ) from error
         self._on_damage(Damage(name, reason, kept, recovered=True))
-        with contextlib.suppress(OSError):  # a read-only disk: the generation before does as well
+        with contextlib.suppress(OSError, _UnreadableError):  # a read-only disk: the generation before does as well
             self._put_back(previous, path)
         return value
 
@@ -128,12 +135,13 @@ class Store:
 
     def _read_one(self, path: Path, parse: Callable[[bytes], T]) -> T:
         try:
-            content = _unframe(path.name.removesuffix(".prev"), _read_private(path))
-            return parse(content)
-        except FileNotFoundError:
-            raise
+            data = _read_private(path)
         except OSError as error:
-            raise _UnreadableError(error.strerror or str(error)) from error
+            if error.errno in _NO_FILE_OF_OURS or (error.errno == errno.EACCES and path.lstat().st_uid != os.geteuid()):
+                raise _UnreadableError("it is not a plain file of this user") from error
+            raise
+        try:
+            return parse(_unframe(path.name.removesuffix(".prev"), data))
         except (WarrenError, ValueError, RecursionError) as error:
             raise _UnreadableError(
                 error.text if isinstance(error, WarrenError) else "its content is malformed"
@@ -254,9 +262,9 @@ def _read_private(path: Path) -> bytes:
         stack.callback(os.close, descriptor)  # a folder in the file's place becomes no file object that would close it
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
-            raise OSError(errno.EPERM, "it is not a plain file of this user")
+            raise _UnreadableError("it is not a plain file of this user")
         if status.st_size > STATE_FILE_MAX_BYTES:
-            raise OSError(errno.EFBIG, "it is larger than any file of ours")
+            raise _UnreadableError("it is larger than any file of ours")
         if stat.S_IMODE(status.st_mode) & 0o077:
             with contextlib.suppress(OSError):
                 os.fchmod(descriptor, 0o600)

@@ -1,6 +1,8 @@
 """State files through every kind of damage, and the lock that keeps a second daemon out."""
 
+import errno
 import os
+import resource
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,6 +102,40 @@ def test_a_missing_newest_generation_is_made_good_by_the_one_before(store: Store
     (store.folder / "things.bin").unlink()
     assert store.read("things.bin", text) == "1"
     assert damages[0].recovered
+
+
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EACCES, errno.ESTALE])
+def test_what_is_the_systems_fault_throws_no_good_file_away(
+    store: Store, damages: list[Damage], monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    for content in (b"one", b"two"):
+        store.write("keys.json", b'"%s"' % content)
+    files = {path: path.read_bytes() for path in store.folder.iterdir()}
+
+    def fail(*_: object, **__: object) -> int:
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.open", fail)
+        with pytest.raises(WarrenError) as refused:
+            store.read("keys.json", text)
+    assert refused.value.code is Code.STORE_UNAVAILABLE
+    assert os.strerror(code) in refused.value.text
+    assert {path: path.read_bytes() for path in store.folder.iterdir()} == files
+    assert (store.read("keys.json", text), damages) == ('"two"', [])
+
+
+def test_no_descriptors_left_throw_no_good_file_away(store: Store) -> None:
+    store.write("keys.json", b"1")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1, hard))
+    try:
+        with pytest.raises(WarrenError) as refused:
+            store.read("keys.json", text)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert refused.value.code is Code.STORE_UNAVAILABLE
+    assert store.read("keys.json", text) == "1"
 
 
 def test_a_symlink_is_never_followed(store: Store, tmp_path: Path) -> None:
