@@ -24,7 +24,7 @@ from warren.node.daemon import Daemon
 from warren.node.dataplane.interface import ProbeReceived, Tunnel, TunnelSpec
 from warren.node.host.facts import HostAddress
 from warren.node.network import Network
-from warren.node.plan import PeerPlan
+from warren.node.plan import FilterPlan, PeerPlan
 from warren.node.settings import Loaded
 from warren.node.settings import Settings as NodeSettings
 from warren.protocol.control.server_role import ServerSession
@@ -193,7 +193,8 @@ class ServerMachine(Machine):
 
 
 class ModelTunnel(MemoryTunnel):
-    """A tunnel whose probes reach the other tunnels of the model. `on_gate` is told of every peer that is set."""
+    """A tunnel whose probes reach the other tunnels of the model. `on_gate` is told of every peer that is set, and
+    `on_filter` of every filter."""
 
     def __init__(self, link: str, spec: TunnelSpec, node: "NodeMachine") -> None:
         super().__init__(link, spec, node.host)
@@ -203,6 +204,10 @@ class ModelTunnel(MemoryTunnel):
     def set_peer(self, peer: PeerPlan) -> None:
         super().set_peer(peer)
         self._node.on_gate(self._node, peer)
+
+    def set_filter(self, plan: FilterPlan) -> None:
+        super().set_filter(plan)
+        self._node.on_filter(self._node, plan)
 
     def send(self, endpoint: Hop, datagram: bytes) -> None:
         if not self.closed and isinstance(endpoint, Endpoint):
@@ -241,6 +246,7 @@ class NodeMachine(Machine):
         name: str,
         number: int,
         on_gate: Callable[["NodeMachine", PeerPlan], None],
+        on_filter: Callable[["NodeMachine", FilterPlan], None],
         on_datagram: Callable[["NodeMachine", Endpoint, bytes], None],
     ) -> None:
         super().__init__(name)
@@ -248,6 +254,7 @@ class NodeMachine(Machine):
         self.address = IPv4Address(f"192.0.2.{number + 10}")
         self.port = 40_000 + number
         self.on_gate = on_gate
+        self.on_filter = on_filter
         self.on_datagram = on_datagram
         self.host = SimulatedHost()
         self.host.add_link("eth0")

@@ -7,7 +7,7 @@ policy as one reads it.
 """
 
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 import msgspec
@@ -135,7 +135,7 @@ def may_let_in(
     """
     given = [one for one in (read(network, raw) for raw in offered) if one is not None]
     taken = [one for one in (read(network, raw) for raw in verified) if one is not None]
-    reason = _against_policy(root, given, taken, me, peer)
+    reason = _against_policy(root, given, taken, (me, peer), meet)
     if reason:
         return reason
     for who in (me, peer):
@@ -161,8 +161,24 @@ def may_let_in(
     return ""
 
 
-def _against_policy(root: bytes, given: list[Document], taken: list[Document], me: bytes, peer: bytes) -> str:
-    """Why no policy lets these two meet, but for those behind the newest one that was certainly taken."""
+def may_begin(
+    root: bytes, *, offered: set[bytes], verified: set[bytes], network: bytes, source: bytes, destination: bytes
+) -> str:
+    """Why `source` may not begin to speak to `destination` by any policy that may be in force; empty where it may."""
+    given = [one for one in (read(network, raw) for raw in offered) if one is not None]
+    taken = [one for one in (read(network, raw) for raw in verified) if one is not None]
+    return _against_policy(root, given, taken, (source, destination), permits)
+
+
+def _against_policy(
+    root: bytes,
+    given: list[Document],
+    taken: list[Document],
+    ends: tuple[bytes, bytes],
+    allows: Callable[[bytes, Collection[str], Collection[str]], bool],
+) -> str:
+    """Why no policy allows it to these two, but for those behind the newest one that was certainly taken."""
+    me, peer = ends
     policies = [body for kind, signer, body in given if kind == "policy" and signer == root]
     if not policies:
         return "no policy was given"
@@ -170,9 +186,9 @@ def _against_policy(root: bytes, given: list[Document], taken: list[Document], m
     names = {who: [str(b.get("hostname", "")) for k, _, b in given if k == "membership" and b["identity"] == who]
              for who in (me, peer)}  # fmt: skip
     for body in policies:
-        if _order(body) >= newest and meet(bytes(body["text"]), names[me], names[peer]):  # type: ignore[call-overload]
+        if _order(body) >= newest and allows(bytes(body["text"]), names[me], names[peer]):  # type: ignore[call-overload]
             return ""
-    return f"the newest policy {newest} does not let {peer.hex()[:10]} meet {me.hex()[:10]}"
+    return f"the newest policy {newest} does not let {me.hex()[:10]} {allows.__name__} {peer.hex()[:10]}"
 
 
 def meet(policy: bytes, one: Collection[str], other: Collection[str]) -> bool:

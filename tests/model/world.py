@@ -1,13 +1,15 @@
 """One run: machines, the air between them, what happens to them, and the questions that are asked all the time.
 
 `World` is driven by `steps`; each step method does one thing and notes it, so that a failing seed reads as a story.
-Watched at every moment: a gate that opens must be one that the reference allows, given the documents that this node
-verified. At the end (`settle`) every fault heals, and within SETTLE_S every map has to be what the reference says.
+Watched at every moment: a gate that opens, and a rule of a filter, must be one that the reference allows, given the
+documents that this node verified. At the end (`settle`) every fault heals, and within SETTLE_S every map has to be what
+the reference says.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
+from ipaddress import ip_network
 from pathlib import Path
 from random import Random  # noqa: TID251  # the model's one source of chance, seeded
 from typing import Any
@@ -16,7 +18,7 @@ import msgspec
 from tests.model.clock import EPOCH, RUNNING, PowerLossError
 from tests.model.liars import ServerLies, member_lies
 from tests.model.machines import URL, ModelTunnel, NodeMachine, ServerMachine
-from tests.model.reference import Key, Member, Truth, may_let_in, meet
+from tests.model.reference import Key, Member, Truth, may_begin, may_let_in, meet, permits
 from tests.model.wire import Air, Line, NodeSocket
 
 from warren.errors import Code, WarrenError
@@ -26,7 +28,8 @@ from warren.model.ids import Identity
 from warren.node.control.connection import UnreachableError
 from warren.node.control.joining import Entry
 from warren.node.control.place import ServerPlace, parse_server
-from warren.node.plan import PeerPlan
+from warren.node.network import Network
+from warren.node.plan import FilterPlan, PeerPlan
 from warren.policy.language import DEFAULT_TEXT as OPEN_TEXT
 from warren.server import keys
 from warren.server.devices.store import MemberRow
@@ -40,6 +43,7 @@ SETTLE_S = 10.0
 UNDER_WAY_S = 1.0  # a request whose asker was cut off may reach the server yet, and counts
 NODES = 5
 SAID_MAX = 20
+TCP, ANY_PORT = 6, 80  # the model's policies name machines only
 DISTURBED = frozenset({Code.SERVER_UNREACHABLE, Code.TIMEOUT, Code.STORE_UNAVAILABLE, Code.INTERNAL})
 
 LOST = frozenset(one.value for one in DISTURBED) | {"killed"}
@@ -55,7 +59,10 @@ class World:
         self.truth = Truth()
         self.air = Air(lambda: 0.002 + 0.03 * rng.random())
         self.server = ServerMachine(folder, self._tamper)
-        self.nodes = [NodeMachine(f"n{number}", number, self._on_gate, self._on_datagram) for number in range(NODES)]
+        self.nodes = [
+            NodeMachine(f"n{number}", number, self._on_gate, self._on_filter, self._on_datagram)
+            for number in range(NODES)
+        ]
         self.lies: ServerLies | None = None
         self.network = b""
         self.root = b""
@@ -392,6 +399,27 @@ class World:
         if peer.gate_open and network is not None:
             self._check(node, network.me, peer.identity, peer.public_keys)
 
+    def _on_filter(self, node: NodeMachine, plan: FilterPlan) -> None:
+        """Nobody may begin what no policy that may be in force lets them begin, neither way."""
+        network = node.network
+        if network is None or network.map is None:
+            return
+        for peer in network.map.peers:
+            remotes = {ip_network(address) for address in peer.addresses}
+            for rule in plan.rules:
+                if remotes & set(rule.remotes):
+                    source, destination = (peer.identity, network.me) if rule.inward else (network.me, peer.identity)
+                    reason = may_begin(
+                        self.root,
+                        offered=node.offered,
+                        verified=node.verified,
+                        network=self.network,
+                        source=source,
+                        destination=destination,
+                    )
+                    if reason:
+                        self.find(f"{node.name}'s filter lets them: {reason}")
+
     def _check(self, node: NodeMachine, me: bytes, peer: bytes, shown: tuple[bytes, ...]) -> None:
         reason = may_let_in(
             self.network,
@@ -453,11 +481,20 @@ class World:
             node.change_link()
         await asyncio.sleep(UNDER_WAY_S)
         await self._learn_what_was_lost()
+        self._look_for_lost_members()
         await self._converge("everything healed")
         await self._newcomers()
         await self._converge("everyone joined")
         await self.set_policy(OPEN_TEXT)
         await self._converge("everyone may meet")
+
+    def _look_for_lost_members(self) -> None:
+        """Who was told that they are in, and did not ask to be out, is still that machine."""
+        for identity, member in self.truth.members.items():
+            for node in self.nodes:
+                is_here = node.name == member.node and identity not in self.truth.maybe_removed
+                if is_here and (node.network is None or bytes(node.network.me) != identity):
+                    self.find(f"{node.name} was admitted as {member.hostname}, and has forgotten it")
 
     async def _newcomers(self) -> None:
         """Every machine without a network joins: nothing that happened before may stand in the way."""
@@ -563,6 +600,18 @@ class World:
         gates = {str(peer.name) for peer in tunnel.peers().values() if peer.gate_open}
         if not gates ^ wanted <= loose:
             found.append(f"{node.name}'s engine lets in {sorted(gates)}, not {sorted(wanted)}")
+        return [*found, *self._wrong_in_filter(node.name, network, tunnel)]
+
+    def _wrong_in_filter(self, name: str, network: Network, tunnel: ModelTunnel) -> list[str]:
+        """Where the filter of a peer that is shown lets begin what the policy does not, or the reverse."""
+        assert network.map is not None
+        own, found = self.truth.members[network.me].hostname, []
+        for peer in network.map.peers:
+            for inward, source, destination in ((True, str(peer.name), own), (False, own, str(peer.name))):
+                local, remote = network.map.me.addresses[0], peer.addresses[0]
+                rule = tunnel.find_rule(local, remote, TCP, ANY_PORT, inward=inward)
+                if (rule is not None) is not permits(self.truth.policy, [source], [destination]):
+                    found.append(f"{name}'s filter has rule {rule} for {source} to {destination}")
         return found
 
     async def end(self) -> None:
