@@ -50,6 +50,7 @@ class Daemon:
         self._store = Store(loaded.settings.state, self._note_damage)
         self._lock = FolderLock(loaded.settings.state)
         self.wanted: Wanted = wanted_file.load(self._store)
+        self._wanting = asyncio.Lock()
         life = Life(self._start_network, self._stop_network, self._spawn)
         self.roster = Roster(
             loaded.settings.state,
@@ -112,9 +113,10 @@ class Daemon:
     async def set_wanted(self, *, up: bool, operator_uid: int | None) -> None:
         """Remember what the user wants; on disk when this returns."""
         wanted = Wanted(up=up, operator_uid=operator_uid)
-        if wanted != self.wanted:
-            await asyncio.to_thread(wanted_file.save, self._store, wanted)
-            self.wanted = wanted
+        async with self._wanting:  # two commands at once: what counts in the end is what is on disk
+            if wanted != self.wanted:
+                await asyncio.to_thread(wanted_file.save, self._store, wanted)
+                self.wanted = wanted
 
     async def down(self) -> Off:
         """Off, remembered where the disk lets us; answers when the host is clean. The process ends then."""

@@ -110,6 +110,7 @@ class Network:
         of this machine's processor.
         """
         self.parts = parts
+        self._keeping = asyncio.Lock()
         self.id: NetworkId = parts.ledger.network
         self.map: NetworkMap | None = None
         self.failure: WarrenError | None = None
@@ -331,13 +332,15 @@ class Network:
             self._rebuild()
 
     async def _keep(self, **wishes: object) -> bool:
-        """Write wishes of this machine's owner beside the membership; False where they are kept already."""
-        membership = msgspec.structs.replace(self.parts.membership, **wishes)
-        if membership == self.parts.membership:
-            return False
-        self.parts = dataclasses.replace(self.parts, membership=membership)
-        await asyncio.to_thread(memberships.save, self.parts.store, membership)
-        return True
+        """Write wishes of this machine's owner beside the membership; False where they are kept already. They count
+        when they are on disk: one that was refused would be acknowledged the next time, and never written."""
+        async with self._keeping:
+            membership = msgspec.structs.replace(self.parts.membership, **wishes)
+            if membership == self.parts.membership:
+                return False
+            await asyncio.to_thread(memberships.save, self.parts.store, membership)
+            self.parts = dataclasses.replace(self.parts, membership=membership)
+            return True
 
     # --- what signing for others needs (adopting.Owner, tending.Owner) ---
 
@@ -427,10 +430,7 @@ class Network:
 
     async def handle_admitted(self, membership: bytes) -> None:
         """The session is open; our membership document is one like any other."""
-        if self.parts.membership.state == "joining":  # a crash came between the server's answer and our note of it
-            member = msgspec.structs.replace(self.parts.membership, state="member")
-            await asyncio.to_thread(memberships.save, self.parts.store, member)
-            self.parts = dataclasses.replace(self.parts, membership=member)
+        await self._keep(state="member")  # a crash may have come between the server's answer and our note of it
         await self._take((membership,))
 
     async def handle_map(self, update: MapUpdate) -> None:

@@ -17,6 +17,7 @@ import hashlib
 import os
 import shutil
 import stat
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -28,6 +29,10 @@ from warren.failpoints import reach
 from warren.limits import STATE_BAD_FILES_MAX, STATE_FILE_MAX_BYTES
 
 T = TypeVar("T")
+
+_ONE_AT_A_TIME = threading.Lock()
+"""Two threads that write one file would share its temporary one, and put half of it in place. One lock for all folders:
+there is more than one `Store` of some."""
 
 _JSON_HEAD = b'{"blake2s":"%s","content":'
 _JSON_TAIL = b"}\n"
@@ -70,7 +75,7 @@ class Store:
         there and nothing of it can be read; STORE_UNAVAILABLE where this moment is at fault and not the file (no
         descriptor or memory left, a disk that fails): it stays where it is, since a good one would be thrown away.
         """
-        with _world(f"cannot read {self.folder / name}"):
+        with _ONE_AT_A_TIME, _world(f"cannot read {self.folder / name}"):
             return self._read(name, parse)
 
     def _read(self, name: str, parse: Callable[[bytes], T]) -> T | None:
@@ -109,7 +114,7 @@ class Store:
         path = self.folder / name
         temporary = self.folder / f"{name}.new"
         previous, linked = self.folder / f"{name}.prev", self.folder / f"{name}.prev.new"
-        with _world(f"cannot write {path}"):
+        with _ONE_AT_A_TIME, _world(f"cannot write {path}"):
             for place in (path, temporary, previous, linked):
                 if place.is_dir() and not place.is_symlink():  # no file can take its place: damage, kept like any other
                     self._set_aside(place)
@@ -127,7 +132,7 @@ class Store:
 
     def remove(self, name: str) -> None:
         """Delete every generation of a file, damaged ones too."""
-        with _world(f"cannot delete {self.folder / name}"):
+        with _ONE_AT_A_TIME, _world(f"cannot delete {self.folder / name}"):
             for path in self.folder.iterdir():
                 if path.name == name or path.name.startswith(f"{name}."):
                     path.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ import os
 import resource
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,16 @@ def test_no_descriptors_left_throw_no_good_file_away(store: Store) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert refused.value.code is Code.STORE_UNAVAILABLE
     assert store.read("keys.json", text) == "1"
+
+
+def test_two_who_write_one_file_at_once_each_write_it_whole(store: Store) -> None:
+    def write(number: int) -> None:
+        Store(store.folder, lambda _damage: None).write("things.json", b"%d" % (number % 10) * 20_000)
+        assert len(set(store.read("things.json", text) or "")) == 1
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(write, range(200))) == [None] * 200
+    assert {path.name for path in store.folder.iterdir()} == {"things.json", "things.json.prev"}
 
 
 def test_a_symlink_is_never_followed(store: Store, tmp_path: Path) -> None:
