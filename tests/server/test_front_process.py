@@ -5,6 +5,7 @@ import contextlib
 import datetime
 import json
 import os
+import resource
 import signal
 import socket
 import ssl
@@ -139,6 +140,24 @@ async def test_a_front_that_hangs_is_told_of_and_replaced(
         await until(lambda: rig.process.restarts == 1 and rig.pid != hanging)
         assert (await (await rig.connect()).get()).status == 200
     assert any(record.getMessage().startswith("the front hangs") for record in caplog.records)
+
+
+async def test_a_front_that_dies_while_descriptors_are_short_is_replaced_when_they_are_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """F32: the server goes on; what a killed front needs to be started again may be missing for a while."""
+    async with running_web(tmp_path / "web.sock", Web()), running_front(tmp_path / "web.sock") as rig:
+        assert (await (await rig.connect()).get()).status == 200
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        killed = rig.pid
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1, hard))
+        try:
+            os.kill(killed, signal.SIGKILL)
+            await until(lambda: any("the front does not start" in record.getMessage() for record in caplog.records))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        await until(lambda: rig.pid != killed)
+        assert (await (await rig.connect()).get()).status == 200
 
 
 async def test_a_front_that_is_slow_to_answer_once_is_no_front_that_hangs(tmp_path: Path) -> None:

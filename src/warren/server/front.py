@@ -186,19 +186,25 @@ class _Child:
 
     @classmethod
     async def start(cls, settings: FrontSettings) -> "_Child":
-        """Start one and wait until it listens. Raises what it said, as WarrenError."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "warren",
-            "server-front",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            limit=limits.FRONT_LINE_MAX_BYTES,
-            env={name: value for name, value in os.environ.items() if name in ENVIRONMENT},
-            start_new_session=True,  # Ctrl-C is for the server, which stops its front in order
-        )
+        """Start one and wait until it listens. Raises what it said, as WarrenError; UNAVAILABLE where this machine has
+        no descriptor, process or memory for it."""
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "warren",
+                "server-front",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                limit=limits.FRONT_LINE_MAX_BYTES,
+                env={name: value for name, value in os.environ.items() if name in ENVIRONMENT},
+                start_new_session=True,  # Ctrl-C is for the server, which stops its front in order
+            )
+        except OSError as error:
+            raise WarrenError(
+                Code.UNAVAILABLE, f"the front cannot be started: {error.strerror or error}", "see this machine's limits"
+            ) from error
         child = cls(process)
         try:
             async with asyncio.timeout(limits.FRONT_START_S):
