@@ -16,7 +16,7 @@ import pytest
 from tests.faults import figures
 from tests.faults.small_disk import SmallDisk, mounted
 from tests.netlab.lab import Lab
-from tests.netlab.machines import Machine, Server
+from tests.netlab.machines import WARREN, Machine, Server
 from tests.netlab.until import until
 from tests.server.node import TestNode
 from tests.server.running import RunningServer
@@ -24,6 +24,12 @@ from tests.server.running import RunningServer
 from warren.errors import Code
 
 BACK_S = 5.0  # from when writes work again until health is green and a machine is admitted (F2)
+KICKED_S = 2.0  # F30
+UNTOLD = """
+table inet untold {{
+  chain out {{ type filter hook output priority 0; ip daddr {server} drop; }}
+}}
+"""
 RED_S = 15.0  # from when writes fail until health says so: the last good write vouches for 10 s
 
 
@@ -134,3 +140,25 @@ def test_a_first_up_on_a_full_disk_says_so_and_leaves_nothing(disk: SmallDisk, l
     assert [path.name for path in disk.folder.iterdir()] == []
     machine.run(*words)
     machine.run("down")
+
+
+@pytest.mark.netlab
+def test_a_machine_whose_disk_is_full_lets_in_no_more_who_was_kicked(disk: SmallDisk, lab: Lab) -> None:
+    lan = lab.switch("lan")
+    server = Server(lab.host("server", lan), lab.folder)
+    server.start()
+    kicked, machine = Machine(lab.host("a", lan), lab.folder), Machine(lab.host("b", lan), disk.folder)
+    for one in (kicked, machine):
+        one.up(server, server.key())
+    address = machine.status()["self"]["addresses"][0]
+    ping = ["ping", "-c2", "-W1", address]
+    until(lambda: kicked.host.run(ping, check=False).returncode == 0, "they reach each other")
+    kicked.host.nft(UNTOLD.format(server=server.host.ip))
+    disk.fill()
+    server.host.run([WARREN, "member", "kick", "a", "--server", server.data, "--yes"])
+    with figures.within(KICKED_S, "F30 with F3: a full disk drops whom the server kicked"):
+        until(lambda: machine.status()["peers"] == [], "it is gone")
+    assert kicked.host.run(ping, check=False).returncode == 1
+    assert any(entry["code"] == Code.STORE_UNAVAILABLE for entry in machine.status()["health"])
+    disk.free()
+    until(lambda: machine.status()["health"] == [], "it is written after all", 20.0)

@@ -2,8 +2,9 @@
 
 Decides the order of things: authenticate, verify, write floors, write documents, and only then hand out the new view.
 A document that the server no longer sends stays until a newer one replaces it or verification drops it: the server's
-silence removes nobody. Must not know sessions or the engine. Files: `genesis`, `documents.bin` (what is in force),
-`floors.json`.
+silence removes nobody. Where the disk refuses, what ends counts at once and what begins waits: whoever can fill a disk
+would else stay in after their removal. Must not know sessions or the engine. Files: `genesis`, `documents.bin` (what is
+in force), `floors.json`.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from warren.node.storage import Store
 from warren.policy.language import is_readable
 from warren.trust.authenticate import Authentic, Refusal, authenticate, read_genesis
 from warren.trust.floors import Floors
+from warren.trust.narrowing import narrowed
 from warren.trust.verify import verify
 from warren.trust.view import View
 
@@ -52,6 +54,9 @@ class Ledger:
         self._documents: dict[bytes, Authentic] = {genesis.digest: genesis}
         self._floors = Floors()
         self._lock = asyncio.Lock()
+        self._unwritten: tuple[bytes, ...] = ()
+        self.is_behind = False
+        """Whether the disk refused the last time: what is held is less than what came, and `take` tries it again."""
         self.held: Held | None = None
 
     def load(self, now: float) -> None:
@@ -78,25 +83,35 @@ class Ledger:
     async def take(self, raw: Iterable[bytes], now: float) -> Held:
         """Add documents (of the server or a peer); when this returns floors and documents are on disk and in force.
 
-        `now`: Unix seconds. WarrenError STORE_UNAVAILABLE where the disk refuses: what was in force stays.
+        `now`: Unix seconds. WarrenError STORE_UNAVAILABLE where the disk refuses: of what was in force that stays which
+        the documents do not end, and the next call takes them again.
         """
         async with self._lock:
             return await asyncio.to_thread(self._take, list(raw), now)
 
     def _take(self, raw: list[bytes], now: float) -> Held:
         before = dict(self._documents)
-        documents, refused = self._authenticate(raw)
+        documents, refused = self._authenticate([*self._unwritten, *raw])
         self._documents |= documents
         try:
             view = self._verify(now)
+        except WarrenError:
+            self._documents, self._unwritten = before, ()
+            raise
+        try:
             if view.floors != self._floors:
                 self._store.write(FLOORS_FILE, view.floors.encode())
             kept = [document.raw for document in view.documents]
             if self.held is None or set(kept) != {document.raw for document in self.held.view.documents}:
                 self._store.write(DOCUMENTS_FILE, msgspec.msgpack.encode(_Documents(as_of=now, raw=kept)))
         except WarrenError:
-            self._documents = before
+            self._documents, self.is_behind = before, True
+            in_force = {one.digest for one in view.documents}
+            self._unwritten = tuple(one.raw for digest, one in documents.items() if digest in in_force)
+            if self.held is not None:
+                self.held = Held(narrowed(self.held.view, view), self.held.refused, self.held.as_of)
             raise
+        self._unwritten, self.is_behind = (), False
         self._floors = view.floors
         self._keep(view)
         # what was in force until now and gave way (to a newer one, to a removal) is the course of things, no trouble

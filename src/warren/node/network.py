@@ -538,8 +538,8 @@ class Network:
         except WarrenError as error:
             log.warning("documents cannot be taken", code=error.code.value, reason=error.text)
             self._health.set_error(self._key + "ledger", error, time.time())
-            return
-        self._health.clear(self._key + "ledger")
+        else:
+            self._health.clear(self._key + "ledger")
         self._rebuild()
 
     def _attach(self, surroundings: Surroundings) -> None:
@@ -633,7 +633,7 @@ class Network:
             self._rebuild()
 
     async def _reverify(self) -> None:
-        """Memberships and delegations end by the clock."""
+        """Memberships and delegations end by the clock; what the disk refused is taken again."""
         while True:
             held = self.held
             due = held.view.next_change if held is not None else None
@@ -643,7 +643,8 @@ class Network:
             await asyncio.sleep(wait_s)
             now = self._clock()
             # a clock that was ahead and is right again: what it ended goes on
-            if held is not None and ((due is not None and now >= due) or now < held.view.effective_now):
+            is_due = held is not None and ((due is not None and now >= due) or now < held.view.effective_now)
+            if is_due or self.parts.ledger.is_behind:
                 await self._take(())
             self._show_trouble()
             self._forget_duplicate()
