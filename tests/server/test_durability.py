@@ -129,6 +129,43 @@ def test_what_it_keeps_is_for_its_owner_only_whoever_made_the_folder(own: Runnin
     assert oct(stat.S_IMODE((own.data / "keys").stat().st_mode)) == "0o700"
 
 
+@pytest.mark.parametrize("name", ["server.key", "registrar.key", "root-*.key"])
+@pytest.mark.parametrize("damage", ["flipped", "gone"])
+def test_a_key_that_is_another_one_stops_the_start_and_signs_nothing(
+    own: RunningServer, name: str, damage: str
+) -> None:
+    """F18: never another identity by itself; it signed settings that named it, and spent keys for nothing."""
+    own.start()
+    assert own.stop() == 0
+    (path,) = (own.data / "keys").glob(name)
+    good = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(bytes([good[0] ^ 1]) + good[1:])
+    before = documents(own)
+    refused = subprocess.run(
+        [sys.executable, "-m", "warren", "server", "--data", str(own.data), "--url", own.url],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (refused.returncode, path.name in refused.stderr, "Traceback" in refused.stderr) == (1, True, False)
+    assert documents(own) == before
+    path.write_bytes(good)
+    path.chmod(0o600)
+    own.start()
+    assert own.create_key().startswith("wk.")
+
+
+def documents(server: RunningServer) -> list[tuple[str, bytes]]:
+    with sqlite3.connect(server.data / "warren.db") as database:
+        rows = database.execute("SELECT kind, raw FROM documents ORDER BY kind, raw").fetchall()
+    database.close()
+    return rows
+
+
 def test_a_database_of_a_newer_program_is_refused_untouched(own: RunningServer) -> None:
     own.start()
     assert own.stop() == 0

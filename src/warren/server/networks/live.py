@@ -183,6 +183,14 @@ class LiveNetwork:
             if is_invite(one) and not self._is_ended(subject, one)
         )
 
+    def registrar_keys(self) -> frozenset[bytes]:
+        """The keys that admit on their own, or did until a lock left them nothing but dates."""
+        return frozenset(
+            one.delegate
+            for subject, one in self._delegations.items()
+            if (is_registrar(one) or set(one.rights) == {Right.ATTEST}) and not self._is_ended(subject, one)
+        )
+
     def may(self, key: bytes, right: Right) -> bool:
         """Whether a delegation gives the key this right."""
         grant = self.grant_of(key)

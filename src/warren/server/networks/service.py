@@ -85,12 +85,14 @@ class Networks:
         """Set when something was signed so much later than a head that nodes will take that head for old news."""
 
     async def load(self) -> None:
-        """Read every network; make the default one where there is none; follow a changed URL."""
+        """Read every network; make the default one where there is none; follow a changed URL. Raises WarrenError
+        STATE_DAMAGED where a key of this server is another one than they know: nothing is signed with it."""
         async with self._database.read() as connection:
             rows = await store.read_all(connection)
             found_documents = [await store.read_documents(connection, row.id) for row in rows]
         for row, documents in zip(rows, found_documents, strict=True):
             self._live[row.id] = LiveNetwork(row, documents)
+            self._check_keys(self._live[row.id])
             self._on_date(self._live[row.id].newest_date())
         if not self._live:
             await self._create(parse_network_name(DEFAULT_NAME), self._draw_prefix(), actor="server", owner=None)
@@ -506,6 +508,24 @@ class Networks:
                 Code.FORBIDDEN, "this network's root is not on this server", "its owner changes it from their device"
             )
         return keys.load(self._folder.root_key(short_identity(network.id)))
+
+    def _check_keys(self, network: LiveNetwork) -> None:
+        """That the keys in the folder are those that this network's machines know. One that was lost or damaged would
+        sign on as well as before, and they would believe nothing of it."""
+        name, file = network.row.name, ""
+        registrars = network.registrar_keys()
+        if self._place.key not in {place.key for place in network.settings.servers}:
+            file = self._folder.server_key.name
+        elif registrars and self._registrar.public not in registrars:
+            file = self._folder.registrar_key.name
+        elif network.row.root == ROOT_HERE and self._root(network).public != network.row.root_key:
+            file = self._folder.root_key(short_identity(network.id)).name
+        if file:
+            raise WarrenError(
+                Code.STATE_DAMAGED,
+                f"keys/{file} is not the key that the network {name} knows: no machine would believe this server",
+                "restore the folder keys/ from a backup; the database may stay as it is",
+            )
 
     def _draw_prefix(self) -> IPv4Network:
         in_use = [network.prefix4 for network in self._live.values()]
