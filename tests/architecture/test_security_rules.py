@@ -69,6 +69,37 @@ def test_only_these_places_listen_and_the_daemon_only_on_a_unix_socket() -> None
     assert {path: names for path, names in found.items() if not names <= MAY_LISTEN.get(path, set())} == {}
 
 
+COMPARES = {
+    "model/keys.py": {"__eq__"},  # whatever is a Secret
+    "protocol/peer/probe.py": {"decode_probe"},  # tags of probes
+    "server/accounts/service.py": {"caller"},  # API tokens
+    "server/factors/totp.py": {"matching_step"},
+    "server/providers/rules.py": {"check_id_token"},  # its nonce
+    "server/providers/service.py": {"finish"},  # the state of a sign-on
+    "server/repeats/service.py": {"_before"},  # what was asked under a word
+    "server/signon/service.py": {"is_own_form", "_browser"},  # the word of a form; a mark
+    "trust/admission_key.py": {"is_pinned"},
+}
+"""The functions that compare what somebody sent with a secret or with what was made of one."""
+
+
+def constant_time(path: Path) -> set[str]:
+    """The functions of a file that call `hmac.compare_digest`, by the innermost name."""
+    return {
+        node.name
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for part in ast.walk(node)
+        if isinstance(part, ast.Call) and ast.unparse(part.func) == "hmac.compare_digest"
+    }
+
+
+def test_these_functions_compare_in_constant_time() -> None:
+    """Rule 16, by name: one that takes `==` instead is missing here, a new one is added to the list."""
+    found = {inside(path): names for path in SOURCES if (names := constant_time(path))}
+    assert found == COMPARES
+
+
 def test_no_secret_is_compared_with_an_operator() -> None:
     """`==` ends at the first byte that differs; `hmac.compare_digest` does not (rule 16)."""
     found = [
@@ -103,17 +134,38 @@ def test_python_encrypts_in_three_places_and_there_a_key_meets_one_message() -> 
     assert "os.urandom(32)" in (ROOT / "src/warren/node/paths/telling.py").read_text()
 
 
+def opens_websockets(text: str) -> set[str]:
+    """What a file may call to open or serve a WebSocket: names of the library, and its own classes made of them."""
+    tree = ast.parse(text)
+    names = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "websockets"
+        for alias in node.names
+        if alias.name in {"connect", "serve", "unix_connect", "unix_serve"}
+    }
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    for one in classes:  # in the order of the file: a class of a class too
+        if any(ast.unparse(base).rpartition(".")[2] in names for base in one.bases):
+            names.add(one.name)
+    return names
+
+
 def test_no_websocket_compresses() -> None:
-    """Rule 38: connect() and serve() of websockets, and uvicorn's Config, each say so."""
+    """Rule 38: whoever opens one and uvicorn's Config each say so; what the node really asks for: unit/node/control."""
+    places: set[str] = set()
     for path in SOURCES:
-        text = path.read_text()
+        names = opens_websockets(path.read_text())
         for name, node in calls(path):
             words = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
-            if name in {"connect", "serve"} and "websockets" in text and "max_size" in words:
+            if name in names:
                 assert words.get("compression") == "None", inside(path)
                 assert "max_size" in words, inside(path)
+                places.add(inside(path))
             if name == "Config" and "uvicorn" in ast.unparse(node.func):
                 assert words.get("ws_per_message_deflate") == "False", inside(path)
+                places.add(inside(path))
+    assert places == {"node/control/connection.py", "server/serving.py"}
 
 
 def test_rust_on_the_wire_may_not_unwrap_and_every_crate_obeys() -> None:
