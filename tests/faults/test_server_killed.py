@@ -1,7 +1,7 @@
 """F1 (SQLite): the server dies in the middle of admissions, at failpoints and at random moments.
 
-What it acknowledged is there afterwards, nothing is there twice, no key was used twice, and whoever heard no answer
-asks again and is let in. Machines that are joined already notice nothing: their packets go on.
+What it acknowledged is there afterwards, members and records, nothing is there twice, no key was used twice, and who
+heard no answer asks again and is let in. Machines that are joined already notice nothing: their packets go on.
 """
 
 import asyncio
@@ -25,26 +25,46 @@ from warren.errors import Code
 from warren.failpoints import SWITCH, VARIABLE
 
 SESSIONS_BACK_S = 10.0  # from the start of the new process until every member has its session and map
-MACHINES = 20
-ROUNDS_A_FOLDER = 4  # then begun anew: maps of thousands would measure something else
+MACHINES = figures.times(8, 20)
+ROUNDS_A_FOLDER = figures.times(6, 4)  # then begun anew: maps of thousands would measure something else
 LOST_PACKETS = 0
 PLACES = ("admission.consumed", "admission.written", "admission.committed", "record.written", "record.committed")
 
 
+class JoiningNode(TestNode):
+    """Keeps the records that it asked the server to keep, and from which on one of them was acknowledged."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.asked: list[bytes] = []
+        self.acknowledged_to = 0
+
+    def record(self) -> bytes:
+        self.asked.append(super().record())
+        return self.asked[-1]
+
+    def acknowledge(self) -> None:
+        """The server answered for all that was asked so far: what it keeps is the last of them or a later one."""
+        self.acknowledged_to = len(self.asked) - 1
+
+
 class Round:
-    """Twenty machines that join at once while the server dies; the first two share one single-use key."""
+    """So many machines that join at once while the server dies; the first two share one single-use key."""
 
     def __init__(self, server: RunningServer, number: int) -> None:
         self.server = server
         keys = [server.create_key() for _ in range(MACHINES - 1)]
         self.keys = [keys[0], *keys]
-        self.nodes = [TestNode(server.node_url) for _ in self.keys]
+        self.nodes = [JoiningNode(server.node_url) for _ in self.keys]
         self.names = [f"r{number}n{index}" for index in range(MACHINES)]
         self.acknowledged: dict[bytes, bytes] = {}
 
     async def join_until_killed(self, after_s: float | None) -> None:
-        """All join; the server is killed after `after_s`, or kills itself at its failpoint."""
-        joins = [asyncio.create_task(self._join(index)) for index in range(MACHINES)]
+        """One joins and has a second record acknowledged; then all do, and the server is killed after `after_s`, or
+        kills itself at its failpoint."""
+        await self._join(MACHINES - 1)
+        assert self.nodes[-1].acknowledged_to == 1
+        joins = [asyncio.create_task(self._join(index)) for index in range(MACHINES - 1)]
         if after_s is not None:
             await asyncio.sleep(after_s)
             os.kill(self.server.pid, signal.SIGKILL)
@@ -58,10 +78,11 @@ class Round:
     async def _join(self, index: int) -> None:
         node = self.nodes[index]
         try:
-            await node.join(self.keys[index], self.names[index])
-            if node.closed is None and node.record_counter % 2:  # a further write: its newest record
-                node.wireguard = os.urandom(32)
-                await node.publish(node.record())
+            if await node.join(self.keys[index], self.names[index]) is None:
+                node.acknowledge()
+                node.wireguard = os.urandom(32)  # a further write: its newest record
+                if (await node.publish(node.record())).code == "":
+                    node.acknowledge()
         except (OSError, TimeoutError, AssertionError, EOFError):
             return  # the line went, or never came
         except Exception as error:
@@ -69,7 +90,16 @@ class Round:
                 return
             raise
 
-    async def all_return(self) -> list[TestNode]:
+    def check_records(self) -> int:
+        """The server has of each machine the record that it acknowledged or one asked for later; how many second ones
+        it acknowledged."""
+        stored = stored_records(self.server.data / "warren.db")
+        for node in self.nodes:
+            if node.identity in self.acknowledged:
+                assert stored[node.identity] in node.asked[node.acknowledged_to :], "an acknowledged record is lost"
+        return sum(node.acknowledged_to > 0 for node in self.nodes)
+
+    async def all_return(self) -> list[JoiningNode]:
         """Who was let in resumes, who heard nothing asks again; returns who is out: the loser of the shared key."""
         refused = await asyncio.gather(*(self._return(index) for index in range(MACHINES)))
         lost = [node for node, is_out in zip(self.nodes, refused, strict=True) if is_out]
@@ -96,6 +126,12 @@ class Round:
             await node.disconnect()
 
 
+def stored_records(path: Path) -> dict[bytes, bytes]:
+    """The records in the database, by machine."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        return dict(database.execute("SELECT subject, raw FROM documents WHERE kind = 'record'").fetchall())
+
+
 def check_database(path: Path, identities: set[bytes]) -> None:
     """Each member once, in every table; no key used twice."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
@@ -115,17 +151,18 @@ def check_database(path: Path, identities: set[bytes]) -> None:
 
 def next_death(rng: random.Random, number: int, joins_take_s: float) -> tuple[dict[str, str], float | None]:
     """The environment for the server, and after how long it is killed from outside if it does not do so itself."""
-    if number % 2:
+    is_first_time = number < len(PLACES)  # so that the short count is at each of them
+    if number % 2 and not is_first_time:
         return {}, rng.uniform(0.0, joins_take_s)
-    place = PLACES[number // 2 % len(PLACES)]
-    return {SWITCH: "yes", VARIABLE: f"{place}:kill@{rng.randint(1, MACHINES - 2)}"}, None
+    place = PLACES[number if is_first_time else number // 2 % len(PLACES)]
+    return {SWITCH: "yes", VARIABLE: f"{place}:kill@{rng.randint(2, MACHINES - 2)}"}, None
 
 
 @pytest.mark.timeout(3600)
 async def test_what_a_killed_server_acknowledged_is_there_and_nothing_twice(tmp_path: Path) -> None:
-    rng, rounds = figures.new_rng("server killed"), figures.times(4, 200)
+    rng, rounds = figures.new_rng("server killed"), figures.times(len(PLACES) + 1, 200)
     back = figures.Slowest("F1: start of the killed server until all sessions are back", SESSIONS_BACK_S)
-    joins_take_s, acknowledged, in_doubt = 0.5, 0, 0
+    joins_take_s, acknowledged, in_doubt, records = 0.5, 0, 0, 0
     members: set[bytes] = set()
     server = RunningServer(tmp_path / "data")
     try:
@@ -145,7 +182,9 @@ async def test_what_a_killed_server_acknowledged_is_there_and_nothing_twice(tmp_
             server.env = {}
             with back.measure():
                 await asyncio.to_thread(server.start)
+                records += one.check_records()
                 lost = await one.all_return()
+            one.check_records()
             members |= {node.identity for node in one.nodes} - {node.identity for node in lost}
             check_database(server.data / "warren.db", members)
             await one.close()
@@ -154,7 +193,10 @@ async def test_what_a_killed_server_acknowledged_is_there_and_nothing_twice(tmp_
     finally:
         server.kill()
         kills = len(back.all)
-        figures.tell(f"F1: {kills} kills, {acknowledged} joins acknowledged before them, {in_doubt} in doubt")
+        figures.tell(
+            f"F1: {kills} kills, {acknowledged} joins and {records} further records acknowledged before them,"
+            f" {in_doubt} joins in doubt"
+        )
     back.close()
 
 
