@@ -92,9 +92,9 @@ class RunningServer:
         """SIGKILL, as a power cut would."""
         self._end(signal.SIGKILL)
 
-    def stop(self) -> int:
-        """SIGTERM; returns the exit code."""
-        return self._end(signal.SIGTERM)
+    def stop(self, by: signal.Signals = signal.SIGTERM) -> int:
+        """End it in order; returns the exit code."""
+        return self._end(by)
 
     def wait(self) -> int:
         """The exit code of a server that ends by itself (negative: the signal)."""

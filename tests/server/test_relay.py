@@ -327,8 +327,10 @@ def test_a_key_in_a_folder_that_is_not_there_is_a_mistake_and_makes_nothing(tmp_
 
 
 @contextlib.contextmanager
-def standing_alone(folder: Path, *extra: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
-    """`warren relay`, and what it printed."""
+def standing_alone(
+    folder: Path, *extra: str, end: signal.Signals = signal.SIGTERM
+) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    """`warren relay`, and what it printed; it ends in order by `end`."""
     command = [sys.executable, "-m", "warren", "relay", "--key", str(folder / "relay.key")]
     process = subprocess.Popen(
         [*command, "--trust", SIGNER.public.hex(), *extra], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -337,7 +339,7 @@ def standing_alone(folder: Path, *extra: str) -> Iterator[tuple[subprocess.Popen
     try:
         yield process, [process.stdout.readline().strip() for _ in range(3)]
     finally:
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(end)
         try:
             assert process.wait(15) == 0, process.communicate()
         finally:
@@ -367,7 +369,9 @@ def test_a_relay_stands_alone(tmp_path: Path) -> None:
         assert b"warren_relay_forwarded_frames 2\n" in text
         line.close()
         web.close()
-    with standing_alone(tmp_path, "--listen", f"127.0.0.1:{udp}") as (_, again):
+    has_terminal = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+    end = signal.SIGHUP if has_terminal else signal.SIGTERM
+    with standing_alone(tmp_path, "--listen", f"127.0.0.1:{udp}", end=end) as (_, again):
         assert again[1:] == lines[1:], "the key is kept"
 
 

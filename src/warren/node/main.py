@@ -1,16 +1,17 @@
-"""`warren daemon --state DIR --socket PATH`: reads settings, gives up privileges, runs the daemon until a signal;
-`warren daemon undo` and `off` undo what a killed one left (the CLI calls them: `warren host undo`, `warren down`).
+"""`warren daemon --state DIR --socket PATH`: reads settings, gives up privileges, runs the daemon until a signal
+(`warren.endings`); `warren daemon undo` and `off` undo what a killed one left (the CLI calls
+them: `warren host undo`, `warren down`).
 
 Exit codes: 0 ended as asked, 1 refused or failed (the reason with its stable code on stderr), 2 wrong usage.
 """
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import Sequence
 
 from warren import inventory, log
+from warren.endings import end_by
 from warren.errors import Code, WarrenError
 from warren.model.names import printable
 from warren.node import privileges
@@ -56,9 +57,7 @@ async def _run(loaded: Loaded) -> None:
     from warren.node.daemon import Daemon  # noqa: PLC0415 - what it imports must not start a thread before `drop`
 
     daemon = Daemon(loaded)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, daemon.stop)
+    end_by(daemon.stop)
     inventory.tell_when_asked()
     await daemon.run()
 

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from warren.limits import CLOCK_OFF_S, EXPIRY_WARNED_S, TROUBLE_SHOWN_S, TROUBLES_REMEMBERED_MAX
-from warren.model.ids import Identity
+from warren.model.ids import ID_BYTES, Identity
 from warren.node.control.server_time import span
 from warren.node.ledger import Held
 from warren.node.netmap import membership_refusal
 from warren.trust.authenticate import Refusal
-from warren.trust.documents import Kind
+from warren.trust.authority import DELEGATION_REMOVED
+from warren.trust.documents import REMOVED_DELEGATE, Kind
 from warren.trust.ephemeral import is_ephemeral
 from warren.trust.ledger import SAID_ALREADY
 from warren.trust.office import is_locked
@@ -59,7 +60,7 @@ class Troubles:
             for note in held.view.health
             if note.code in HAPPENED
         ]
-        refused = (one for one in held.refused if one.text != SAID_ALREADY)
+        refused = (one for one in held.refused if not _is_course(one, held.view))
         for trouble in (*notes, *map(_refused, refused)):
             self._happened.pop(trouble, None)
             if len(self._happened) >= TROUBLES_REMEMBERED_MAX:
@@ -130,6 +131,15 @@ def _lasting(held: Held, me: Identity) -> Iterator[Trouble]:
         seen = view.floors.order(Kind.POLICY, b"") is not None
         why = "the access policy was seen before and is withheld" if seen else "the server showed no access policy"
         yield Trouble("no-policy", f"{why}: nobody may reach anybody")
+
+
+def _is_course(refusal: Refusal, view: View) -> bool:
+    """Whether a refusal is the course of things: what is held itself says the same, or shows the end of what came, as
+    it does for good wherever a delegation once ended. Where only the floors know of that end, somebody withholds it."""
+    if refusal.text != DELEGATION_REMOVED:
+        return refusal.text == SAID_ALREADY
+    about = REMOVED_DELEGATE + refusal.subject[:ID_BYTES]
+    return any(one.kind == Kind.REMOVAL and one.subject.startswith(about) for one in view.documents)
 
 
 def _refused(refusal: Refusal) -> Trouble:

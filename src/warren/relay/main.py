@@ -6,7 +6,6 @@ Decides what is printed. Its key is made at the first start; what it prints is w
 import argparse
 import asyncio
 import os
-import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from warren import __version__, log
+from warren.endings import end_by
 from warren.errors import Code, WarrenError
 from warren.model.names import printable
 from warren.model.relays import relay_number
@@ -125,8 +125,7 @@ async def _run(settings: Settings, bind_tcp: BindTcp) -> None:
         ),
     )
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    end_by(stop.set)
     addresses = await serving.start()
 
     async def scraped() -> bytes:

@@ -7,7 +7,6 @@ understood, so that --help and a wrong flag answer at once.
 import argparse
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from warren import __version__, inventory, log
+from warren.endings import end_by
 from warren.errors import Code, WarrenError
 from warren.model.names import printable
 from warren.server.settings import Settings, flag_of, load, variable_of
@@ -120,9 +120,7 @@ def _run(settings: Settings) -> int:
 
     async def until_told() -> None:
         stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
+        end_by(stop.set)
         inventory.tell_when_asked()
         await run(settings, lambda networks, first: _announce(settings, networks, first), stop)
 

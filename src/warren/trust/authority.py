@@ -19,6 +19,8 @@ from warren.trust.electorate import Roots
 from warren.trust.floors import Floors
 from warren.trust.ledger import Ledger, digest_order
 
+DELEGATION_REMOVED = "this delegation was removed"
+
 
 @dataclass(frozen=True, slots=True)
 class Grant:
@@ -134,7 +136,7 @@ def resolve(
             grants[grant.key].append(replace(grant, removed=is_removed))
             ledger.accept(grant.document)  # a removed one is kept too: it explains why what it signed is void
             if is_removed:
-                ledger.refuse(grant.document, Code.REMOVED, "this delegation was removed")
+                ledger.refuse(grant.document, Code.REMOVED, DELEGATION_REMOVED)
         if not found:
             break
     for document in waiting:

@@ -48,6 +48,20 @@ def test_a_refusal_outlives_the_harmless_message_after_it_and_ends() -> None:
     assert codes(troubles, good, network, NOW + TROUBLE_SHOWN_S + 1) == []
 
 
+def test_a_delegation_whose_end_is_held_is_no_trouble_one_whose_end_is_withheld_is() -> None:
+    network, troubles = Network(), Troubles()
+    given, ended = network.delegation("admin", epoch=2), network.removal_of_delegation("admin", epoch=2)
+    beside = held(network, given, ended)
+    (refused,) = beside.view.refused
+    assert refused.code is Code.REMOVED
+    troubles.take(Held(beside.view, (refused,), NOW), NOW)
+    assert codes(troubles, beside, network, NOW) == []
+    base = [*network.base(), network.member("me"), given]
+    withheld = network.verify(base, floors=beside.view.floors)
+    troubles.take(Held(withheld, withheld.refused, NOW), NOW)
+    assert Code.REMOVED.value in codes(troubles, held(network), network, NOW)
+
+
 def test_a_flood_of_refusals_is_bounded_and_its_newest_stay() -> None:
     network, troubles = Network(), Troubles()
     good = held(network)

@@ -7,11 +7,11 @@ WG_QUICK_USERSPACE_IMPLEMENTATION names `warren-wg`: the command returns when th
 import argparse
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import Sequence
 
 from warren import __version__, log
+from warren.endings import end_by
 from warren.errors import WarrenError
 from warren.model.names import printable
 from warren.node import privileges
@@ -78,9 +78,7 @@ async def _run(link: str, ready: int | None) -> None:
     from warren.node.standalone.running import run  # noqa: PLC0415 - its threads must not exist before `drop`
 
     ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
+    end_by(ended.set)
     async with run(link, ended) as socket:
         if ready is None:
             sys.stdout.write(f"{socket.stem} is there: configure it with `wg` (socket {socket}), end it with Ctrl-C\n")
