@@ -208,6 +208,7 @@ PORTMAP_OUTBOX_MAX = 16  # things to send or say of one client between two looks
 PORTMAP_READS_MAX = 16  # datagrams of one socket that a wake-up takes, so that other tasks get their turn
 PORTMAP_HTTP_MAX_BYTES = 64 * 1024  # of one answer, as XML_MAX_BYTES
 PORTMAP_OPEN_RETRY_S = 3.0  # before sockets to a gateway are opened again: an address may still be on trial
+REKEY_LOOK_S = 0.2  # how often whoever waits for a new key looks whether its disk refused it: a failure wakes nobody
 TROUBLE_SHOWN_S = 600.0  # how long status tells of a document that was refused: a monitor looks once in five minutes
 TROUBLES_REMEMBERED_MAX = 64  # of them, the newest: a person reads ten
 HEADS_TOLD_MAX = 4  # heads in one signal: root, registrar, and an admin or two

@@ -18,8 +18,7 @@ def down(parsed: Parsed) -> int:
     """Be off; returns once the daemon's process has ended. Where none runs it is off already: exit code 0."""
     client = local_client(parsed)
     if not client.is_there():
-        output.note(f"already off: no daemon at {client.path}")
-        return output.DONE
+        return _without_socket(parsed, client)
     if not client.is_answering():
         return _clean_up(parsed, client)
     try:
@@ -37,6 +36,24 @@ def down(parsed: Parsed) -> int:
         output.say(f"off{': ' + names if names else ''}; `warren up` brings it back")
         for warning in result.warnings:
             output.note(printable(f"! {warning}"))
+    return output.DONE
+
+
+def _without_socket(parsed: Parsed, client: LocalClient) -> int:
+    """Off already, or something took the socket's file from a daemon that lives: that one is ended by a signal."""
+    state = places(parsed).state
+    pid = process.holder(state) if process.may_undo() else 0
+    if pid == 0:
+        output.note(f"already off: no daemon at {client.path}")
+        return output.DONE
+    if not process.end_holder(state):
+        raise WarrenError(Code.INTERNAL, f"the daemon (process {pid}) does not end", "see STATE/daemon.log")
+    undone = process.undo(client.path, state, off=True)
+    if parsed.is_on("json"):
+        output.say_json(DownResult(networks=(), pid=pid, warnings=undone.warnings))
+        return output.DONE
+    output.say(f"off; the daemon (process {pid}) had lost its socket. `warren up` brings it back")
+    _say_undone(parsed, undone, is_expected=False)
     return output.DONE
 
 
@@ -76,13 +93,13 @@ def _clean_up(parsed: Parsed, client: LocalClient) -> int:
     return output.DONE
 
 
-def _say_undone(parsed: Parsed, undone: Undone) -> None:
+def _say_undone(parsed: Parsed, undone: Undone, *, is_expected: bool = True) -> None:
     if parsed.is_on("json"):
         output.say_json(undone)
         return
     for one in undone.undone:
         output.say(printable(f"undone: {one}"))
-    if not undone.undone:
+    if not undone.undone and is_expected:
         output.note("nothing of a daemon was left on this host")
     for warning in undone.warnings:
         output.note(printable(f"! {warning}"))

@@ -7,10 +7,12 @@ from warren.model.names import printable
 from warren.protocol.local.rekey import RekeyRequest, RekeyResult
 from warren.protocol.local.rights import REKEY
 
+_DAEMONS_PART = 0.9  # of the time: it says why it took longer before the client gives up on it
+
 
 def rekey(parsed: Parsed) -> int:
     """Change the key and wait until it is in use."""
-    request = RekeyRequest(network=parsed.text("network"), timeout_s=timeout_s(parsed))
+    request = RekeyRequest(network=parsed.text("network"), timeout_s=_DAEMONS_PART * timeout_s(parsed))
     result = local_client(parsed).post(REKEY, request, RekeyResult)
     if parsed.is_on("json"):
         output.say_json(result)

@@ -131,6 +131,50 @@ def undo(socket: Path, state: Path, *, off: bool, timeout_s: float = DAEMON_STAR
         ) from error
 
 
+def holder(state: Path) -> int:
+    """The process that holds the folder's lock, 0 where none does, or none that this user may look at.
+
+    The lock's file names it, but its word alone is not enough to end a process: that one must have the file open, with
+    the lock on it (proc_pid_fdinfo(5)).
+    """
+    path = state / "daemon.lock"
+    try:
+        pid = int(path.read_text("ascii"))
+        lock = path.stat()
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # it closes files while we look
+                found = link.stat()
+                if (found.st_dev, found.st_ino) == (lock.st_dev, lock.st_ino):
+                    said = Path(f"/proc/{pid}/fdinfo/{link.name}").read_text("ascii", "replace")
+                    if any(line.startswith("lock:") and "FLOCK" in line for line in said.splitlines()):
+                        return pid
+    except (OSError, ValueError):
+        return 0
+    return 0
+
+
+def end_holder(state: Path) -> bool:
+    """End the daemon that holds the folder's lock, whether or not it can be asked; False where it does not end in time.
+    One that ends just now is let. Needs root."""
+    pid = holder(state)
+    if pid == 0:
+        return True
+    try:
+        watch = os.pidfd_open(pid)
+    except OSError:
+        return True
+    try:
+        if select.select([watch], [], [], _DYING_S)[0]:
+            return True
+        if holder(state) != pid:  # the number is another process's by now
+            return True
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(watch, signal.SIGTERM)
+        return bool(select.select([watch], [], [], DAEMON_END_MAX_S)[0])
+    finally:
+        os.close(watch)
+
+
 def may_undo() -> bool:
     """Whether this user may change the host."""
     return os.geteuid() == 0

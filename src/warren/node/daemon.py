@@ -10,7 +10,7 @@ import time
 from collections.abc import Coroutine, Sequence
 
 from warren.errors import Code, WarrenError
-from warren.limits import API_END_MAX_S, DAEMON_IDLE_S
+from warren.limits import API_END_MAX_S, DAEMON_IDLE_S, TROUBLE_SHOWN_S
 from warren.log import Log
 from warren.model.ids import NetworkId
 from warren.node import wanted as wanted_file
@@ -191,4 +191,5 @@ class Daemon:
         kept = f", kept as {damage.kept_as}" if damage.kept_as else ""
         text = f"{damage.name} was damaged ({damage.reason}){kept}: {how}"
         log.warning("a state file was damaged", file=damage.name, reason=damage.reason, kept=damage.kept_as)
-        self.health.set(f"damage/{damage.name}", Code.STATE_DAMAGED, text, time.time())
+        now = time.time()
+        self.health.set(f"damage/{damage.name}", Code.STATE_DAMAGED, text, now, until=now + TROUBLE_SHOWN_S)

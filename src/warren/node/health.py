@@ -1,7 +1,8 @@
 """What is wrong on this machine right now, each with a code, since when, and what to do. Pure.
 
 Decides nothing about causes: parts set an entry under a key of theirs and clear it when it is over. Entries are a set,
-not a log: the same trouble twice is one entry with its first time. Bounded by HEALTH_ENTRIES_MAX (the newest is left
+not a log: the same trouble twice is one entry with its first time. What happened once and has no end that anybody
+could see is set with one (`until`). Bounded by HEALTH_ENTRIES_MAX (the newest is left
 out: who has so many has seen the point).
 """
 
@@ -14,12 +15,13 @@ from warren.limits import HEALTH_ENTRIES_MAX
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One trouble. `since` in Unix seconds."""
+    """One trouble. `since` and `until` (None: until it is cleared) in Unix seconds."""
 
     code: str
     text: str
     since: float
     fix: str = ""
+    until: float | None = None
 
 
 class Health:
@@ -28,12 +30,15 @@ class Health:
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
 
-    def set(self, key: str, code: Code | str, text: str, now: float, fix: str = "") -> None:
+    def set(
+        self, key: str, code: Code | str, text: str, now: float, fix: str = "", *, until: float | None = None
+    ) -> None:
         """This is wrong; said again it keeps its first time."""
+        self._end(now)
         old = self._entries.get(key)
         if old is None and len(self._entries) >= HEALTH_ENTRIES_MAX:
             return
-        self._entries[key] = Entry(str(code), text, old.since if old is not None else now, fix)
+        self._entries[key] = Entry(str(code), text, old.since if old is not None else now, fix, until)
 
     def set_error(self, key: str, error: WarrenError, now: float) -> None:
         """The same, of an error."""
@@ -55,6 +60,11 @@ class Health:
         for key, (code, text, fix) in entries.items():
             self.set(prefix + key, code, text, now, fix)
 
-    def entries(self) -> tuple[Entry, ...]:
-        """The oldest first."""
+    def _end(self, now: float) -> None:
+        for key in [key for key, one in self._entries.items() if one.until is not None and one.until <= now]:
+            del self._entries[key]
+
+    def entries(self, now: float = 0.0) -> tuple[Entry, ...]:
+        """Those of `now`, the oldest first."""
+        self._end(now)
         return tuple(sorted(self._entries.values(), key=lambda entry: entry.since))

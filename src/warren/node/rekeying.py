@@ -47,9 +47,12 @@ class Rekeying:
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
         self._asked = asyncio.Event()
+        self.failure: WarrenError | None = None
+        """Why a step could not be taken since it was asked for the last time, if so."""
 
     def ask(self) -> None:
         """Change the key now."""
+        self.failure = None
         self._asked.set()
 
     async def run(self) -> None:
@@ -67,7 +70,11 @@ class Rekeying:
                         await self._asked.wait()
             except WarrenError as error:
                 log.warning("the WireGuard key cannot be changed now", code=error.code.value, reason=error.text)
-                await asyncio.sleep(ROTATION_RETRY_S)
+                self.failure = error
+                self._asked.clear()  # whoever asked hears of the failure, and may ask again
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(ROTATION_RETRY_S):
+                        await self._asked.wait()
 
     async def _count(self, since: float) -> float:
         """Keep how long the key was in use, now and then; returns until when it is counted."""

@@ -30,13 +30,14 @@ from warren.node.control.connection import Connection, UnreachableError
 from warren.node.control.joining import Entry, Introduced, enter, introduce, retract
 from warren.node.control.place import ServerPlace, parse_server
 from warren.node.control.proxy import DIRECT, Proxy
+from warren.node.damaged import ASIDE, NETWORK_ID_MIN_DIGITS, Damaged
 from warren.node.health import Health
 from warren.node.ledger import GENESIS_FILE, open_ledger
 from warren.node.membership import Membership
 from warren.node.network import Network, Parts
 from warren.node.paths.budget import ProbeBudget
 from warren.node.records import first_record
-from warren.node.storage import Damage, Store, delete_folder, put_in_place
+from warren.node.storage import Damage, Store, check_deletable, delete_folder, put_in_place
 from warren.trust.admission_key import AdmissionKey
 
 log = Log("roster")
@@ -47,7 +48,6 @@ _UNFINISHED = ".new"  # ends the name of a folder that is being written; the ser
 
 Fits = Callable[[Sequence[IPv4Network | IPv6Network]], Awaitable[None]]
 ALIAS_STEM_CHARS = 58  # of a label's 63, before a hyphen and a number
-NETWORK_ID_MIN_DIGITS = 6  # fewer are more likely a name that was mistyped
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Roster:
         self._proxy = proxy
         self._has_fast_aes = has_fast_aes
         self._running: dict[NetworkId, Network] = {}
-        self._refusals: dict[str, WarrenError] = {}
+        self.damaged = Damaged(self._folder, health)
         self._one_change = asyncio.Lock()
 
     @property
@@ -108,8 +108,9 @@ class Roster:
         if text is None:
             if len(networks) == 1:
                 return networks[0]
-            why = "this machine is in no network" if not networks else "this machine is in several networks"
-            raise WarrenError(Code.NETWORK_UNKNOWN, why, "name one with --network" if networks else "")
+            if not networks:
+                raise self.damaged.none_runs()
+            raise WarrenError(Code.NETWORK_UNKNOWN, "this machine is in several networks", "name one with --network")
         named = [network for network in networks if network.name == text]
         if not named and len(text) >= NETWORK_ID_MIN_DIGITS:
             named = [network for network in networks if network.id.hex().startswith(text.lower())]
@@ -124,6 +125,7 @@ class Roster:
 
     def load(self) -> None:
         """Start every network that is on disk and is not running."""
+        self.damaged.look()
         if not self._folder.is_dir():
             return
         for former in [folder for folder in self._folder.iterdir() if folder.suffix == _FORMER]:
@@ -132,14 +134,14 @@ class Roster:
         for folder in folders:
             if folder.suffix == _LEFT:  # a kill cut its deletion short
                 shutil.rmtree(folder, ignore_errors=True)
-        whole = [folder for folder in folders if folder.suffix not in {_LEFT, _UNFINISHED, _FORMER}]
+        whole = [folder for folder in folders if folder.suffix not in {_LEFT, _UNFINISHED, _FORMER, ASIDE}]
         for folder in sorted(whole)[:NETWORKS_MAX]:
             if folder.is_dir() and folder.name not in {_folder_name(network) for network in self._running}:
                 self._load_one(folder)
 
     def refusal(self) -> WarrenError | None:
         """Why a network that is on disk could not be started, if there is one."""
-        return next(iter(self._refusals.values()), None)
+        return self.damaged.refusal()
 
     async def join(
         self, place: ServerPlace, key: AdmissionKey, entry: Entry, port: int | None, transport: TransportWish = "auto"
@@ -173,11 +175,14 @@ class Roster:
             return Joined(await self._enter(introduced, key, parts), is_new=True)
 
     async def leave(self, network: Network, *, tell: bool = True) -> bool:
-        """End the membership and delete everything of it; returns whether the server heard of it."""
+        """End the membership and delete everything of it; returns whether the server heard of it. WarrenError where
+        the folder cannot be deleted; then nothing was said and the network goes on."""
         async with self._one_change:
             told = False
             if self._running.get(network.id) is not network:
                 return told  # its folder is another's by now: a join went on with it, or it was left before
+            folder = network.parts.store.folder
+            await asyncio.to_thread(check_deletable, folder, folder.with_suffix(_FORMER))
             if tell:
                 try:
                     await network.link.leave(SERVER_ANSWER_MAX_S, network.own_removal())
@@ -186,8 +191,18 @@ class Roster:
                     told = network.link.state.code is Code.REMOVED  # it knows: it ended the membership itself
                     log.warning("the server was not told", code=error.code.value, reason=error.text)
             await self._end(network)
-            await asyncio.to_thread(_delete, network.parts.store.folder)
+            await asyncio.to_thread(_delete, folder)
+            self.damaged.forget_all(folder.name)
             return told
+
+    async def put_aside(self, text: str | None) -> str | None:
+        """Give up the network that cannot be started whose id begins so; returns its folder's name, None where none is
+        meant. WarrenError as `Damaged.put_aside`."""
+        async with self._one_change:
+            name = self.damaged.find(text)
+            if name is not None:
+                await asyncio.to_thread(self.damaged.put_aside, name)
+            return name
 
     async def reidentify(self, network: Network, key: AdmissionKey, entry: Entry) -> Network:
         """Be another machine in this network: a new identity joins with the key, the old one is forgotten without a
@@ -281,6 +296,7 @@ class Roster:
         own_keys = node_keys.generate()
         _write_new(self._store(unfinished), own_keys, introduced.genesis.raw, joining)
         put_in_place(unfinished, folder)
+        self.damaged.forget_all(folder.name)
         store = self._store(folder)
         return Parts(store, joining, own_keys, open_ledger(store))
 
@@ -330,11 +346,9 @@ class Roster:
             network.load()
         except WarrenError as error:
             log.warning("a network cannot be started", folder=folder.name, code=error.code.value, reason=error.text)
-            self._refusals[folder.name] = error
-            self._health.set_error(f"folder/{folder.name}", error, time.time())
+            self.damaged.note(folder.name, error, time.time())
             return
-        self._refusals.pop(folder.name, None)
-        self._health.clear(f"folder/{folder.name}")
+        self.damaged.forget(folder.name)
         self._running[network.id] = network
         self._life.start(network, None)
 
@@ -354,11 +368,7 @@ class Roster:
 
     def _store(self, folder: Path) -> Store:
         def report(damage: Damage) -> None:
-            how = "the generation before is used" if damage.recovered else "there is no generation before it"
-            kept = f", kept as {damage.kept_as}" if damage.kept_as else ""
-            text = f"{folder.name}/{damage.name} was damaged ({damage.reason}){kept}: {how}"
-            log.warning("a state file was damaged", file=damage.name, reason=damage.reason, kept=damage.kept_as)
-            self._health.set(f"damage/{folder.name}/{damage.name}", Code.STATE_DAMAGED, text, time.time())
+            self.damaged.note_file(folder.name, damage, time.time())
 
         return Store(folder, report)
 
@@ -366,7 +376,8 @@ class Roster:
         return WarrenError(
             Code.STATE_DAMAGED,
             "this machine is in that network already, but its state cannot be used (see `warren status`)",
-            f"bring networks/{_folder_name(network)} back from a backup, or delete it and join anew",
+            f"bring networks/{_folder_name(network)} back from a backup, or put it aside and join anew:"
+            f" warren leave {network.hex()[:10]}",
         )
 
 

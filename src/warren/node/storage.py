@@ -200,6 +200,16 @@ def put_in_place(written: Path, folder: Path) -> None:
         _sync_folder(folder.parent)
 
 
+def check_deletable(folder: Path, aside: Path) -> None:
+    """Whether `delete_folder` could: the folder loses its name for a moment. `aside` is the name it has meanwhile, and
+    keeps where the process is killed just then. WarrenError STORE_UNAVAILABLE where the disk refuses, FOLDER whole."""
+    with _ONE_AT_A_TIME, _world(f"cannot delete {folder}", "nothing was done; try again when the disk takes writes"):
+        if folder.exists():
+            folder.rename(aside)
+            reach("folder.aside")
+            aside.rename(folder)
+
+
 def delete_folder(folder: Path, aside: Path) -> None:
     """Delete a folder with all that is in it: it loses its name in one step, so that no start finds a part of it.
 
@@ -286,8 +296,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _world(what: str) -> Iterator[None]:
+def _world(what: str, fix: str = "") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise WarrenError(Code.STORE_UNAVAILABLE, f"{what}: {error.strerror or error}") from error
+        raise WarrenError(Code.STORE_UNAVAILABLE, f"{what}: {error.strerror or error}", fix) from error

@@ -6,12 +6,14 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from tests.unit.cli.local_daemon import daemon
 
 from warren.cli.main import main
+from warren.client.local import LocalClient
 from warren.errors import Code, WarrenError
 from warren.node.api.http import Handler, Reply, Request
 from warren.protocol.local.config import Config, Setting
@@ -24,6 +26,7 @@ from warren.protocol.local.stream import Progress
 from warren.protocol.local.up import UpNetwork, UpRequest, UpResult
 from warren.protocol.local.whoami import Whoami, WhoamiNetwork
 
+DAEMON_S = 60.0  # on a loaded machine
 ME = Self(name="a", fqdn="a.default.warren.internal", addresses=("100.96.0.2",), identity="ef" * 32, online=True)
 SERVER = ServerState(url="https://vpn.example.org", state="connected")
 NETWORK = Network(name="default", id="00" * 32, me=ME, server=SERVER, locked=False, root="this server")
@@ -284,6 +287,25 @@ def test_down_waits_for_the_daemons_end_and_is_harmless_without_one(call: Call) 
     code, out, err = call.alone("down")
     assert (code, out) == (0, "")
     assert "already off" in err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root ends a daemon that cannot be asked")
+def test_down_ends_a_daemon_whose_socket_somebody_deleted(call: Call) -> None:
+    state = call.socket.parent / "state"
+    words = [sys.executable, "-I", "-m", "warren", "daemon", "--state", str(state), "--socket", str(call.socket)]
+    with subprocess.Popen(words, stderr=subprocess.DEVNULL) as process:
+        try:
+            client, deadline = LocalClient(call.socket), time.monotonic() + DAEMON_S
+            while not client.is_answering():
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            call.socket.unlink()
+            code, out, _ = call.alone("down")
+            assert (code, process.wait(DAEMON_S)) == (0, 0)
+            assert f"process {process.pid}" in out
+        finally:
+            process.kill()
+    assert "already off" in call.alone("down")[2]
 
 
 def test_down_after_a_daemon_that_was_killed_says_how_to_undo_what_it_left(call: Call) -> None:

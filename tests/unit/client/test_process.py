@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from warren.client.local import LocalClient
-from warren.client.process import Started, start, wait_until_ended
+from warren.client.process import Started, end_holder, holder, start, wait_until_ended
 from warren.errors import Code, WarrenError
 
 # a key of the right form that no server ever made
@@ -40,6 +40,21 @@ def test_a_state_folder_that_was_there_before_stays(tmp_path: Path) -> None:
     (tmp_path / "state" / "mine").write_text("kept")
     started(tmp_path).end()
     assert (tmp_path / "state" / "mine").read_text() == "kept"
+
+
+def test_a_daemon_is_ended_by_its_lock_and_nobody_else_by_a_number_in_a_file(tmp_path: Path) -> None:
+    one = started(tmp_path)
+    state = tmp_path / "state"
+    try:
+        assert holder(state) == one.pid
+        (state / "daemon.lock").write_text(f"{os.getpid()}\n")  # it does not hold the lock
+        assert holder(state) == 0
+        (state / "daemon.lock").write_text(f"{one.pid}\n")
+        assert end_holder(state)
+        assert os.waitpid(one.pid, 0)[1] == 0, "it ended in order"
+        assert holder(state) == 0
+    finally:
+        one.end()
 
 
 def test_ending_twice_is_harmless(tmp_path: Path) -> None:

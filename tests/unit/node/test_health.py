@@ -34,3 +34,14 @@ def test_a_flood_of_troubles_is_bounded() -> None:
     for number in range(HEALTH_ENTRIES_MAX + 50):
         health.set(str(number), Code.INTERNAL, "x", 1.0)
     assert len(health.entries()) == HEALTH_ENTRIES_MAX
+
+
+def test_what_has_an_end_is_gone_then_and_takes_no_room() -> None:
+    health = Health()
+    for number in range(HEALTH_ENTRIES_MAX):
+        health.set(f"damage/{number}", Code.STATE_DAMAGED, "it was damaged", 1.0, until=10.0)
+    health.set("damage/0", Code.STATE_DAMAGED, "again", 5.0, until=15.0)
+    assert len(health.entries(9.9)) == HEALTH_ENTRIES_MAX
+    assert [(one.text, one.since) for one in health.entries(10.0)] == [("again", 1.0)]
+    health.set("new", Code.INTERNAL, "x", 16.0)
+    assert [one.text for one in health.entries(16.0)] == ["x"]

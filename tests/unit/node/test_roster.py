@@ -14,7 +14,7 @@ from warren.node.roster import Life, Roster
 
 
 def network(name: str, first: int) -> Network:
-    membership = SimpleNamespace(server=f"https://{first}.example")
+    membership = SimpleNamespace(server=f"https://{first}.example", joined_at=0.0)
     named = SimpleNamespace(name=name, id=NetworkId(bytes([first]) * 32), parts=SimpleNamespace(membership=membership))
     return cast("Network", named)
 
@@ -45,3 +45,55 @@ def test_what_names_no_network_is_refused(roster: Roster, text: str | None) -> N
     with pytest.raises(WarrenError) as caught:
         roster.find(text)
     assert caught.value.code is Code.NETWORK_UNKNOWN
+
+
+class Told:
+    """The server's side of leaving."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    async def leave(self, _within_s: float, _removal: bytes) -> None:
+        self.times += 1
+
+
+@pytest.fixture
+def leaving(tmp_path: Path) -> tuple[Roster, Network, Told]:
+    """A roster whose one network is on disk, and who hears that it is left."""
+
+    async def stop(_network: Network) -> None:
+        return
+
+    roster = Roster(
+        tmp_path, Health(), lambda: None, Life(lambda _network, _first: None, stop, lambda work: work.close())
+    )
+    folder = tmp_path / "networks" / ("aa" * 8)
+    folder.mkdir(parents=True)
+    told = Told()
+    one = network("default", 0xAA)
+    one.link = told  # type: ignore[assignment]
+    one.own_removal = lambda: b""  # type: ignore[method-assign]
+    one.parts.store = SimpleNamespace(folder=folder)  # type: ignore[misc, assignment]
+    roster._running[one.id] = one
+    return roster, one, told
+
+
+async def test_who_leaves_is_gone_from_disk_and_the_server_knows(leaving: tuple[Roster, Network, Told]) -> None:
+    roster, one, told = leaving
+    assert await roster.leave(one)
+    assert (told.times, list(one.parts.store.folder.parent.iterdir())) == (1, [])
+    assert roster.networks == ()
+
+
+async def test_a_folder_that_cannot_be_deleted_refuses_before_the_server_is_told(
+    leaving: tuple[Roster, Network, Told],
+) -> None:
+    """Found on a disk that takes no writes: the membership ended, the folder stayed, and nobody could get out."""
+    roster, one, told = leaving
+    folder = one.parts.store.folder
+    (folder.with_suffix(".former") / "in the way").mkdir(parents=True)
+    with pytest.raises(WarrenError) as caught:
+        await roster.leave(one)
+    assert caught.value.code is Code.STORE_UNAVAILABLE
+    assert "try again" in caught.value.fix
+    assert (told.times, roster.networks, folder.is_dir()) == (0, (one,), True)

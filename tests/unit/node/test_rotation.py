@@ -68,6 +68,7 @@ class Network:
 
     async def keep_keys(self, keys: NodeKeys) -> None:
         if self.full:
+            self.changed.set()
             raise WarrenError(Code.STORE_UNAVAILABLE, "the disk is full")
         self.now = keys
         self.changed.set()
@@ -104,6 +105,7 @@ async def test_nothing_is_used_that_the_server_was_not_told_nor_what_is_not_on_d
         async with asyncio.timeout(5):
             await asyncio.sleep(0)
             assert network.keys().wireguard_beside is None
+            await network.settle(lambda: rekeying.failure is not None)  # who asked hears of it at once
             network.full = False
             while network.keys().wireguard_next is None:
                 rekeying.ask()  # what failed is asked for again

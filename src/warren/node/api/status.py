@@ -23,6 +23,7 @@ from warren.protocol.local import status as words
 
 async def answer(scope: Scope, _request: Request, reply: Reply) -> None:
     """Measure, then tell."""
+    scope.roster.damaged.look()
     networks = scope.roster.networks
     stats = {network.id: _stats(network) for network in networks}
     await _refresh(networks, stats)
@@ -35,7 +36,7 @@ async def answer(scope: Scope, _request: Request, reply: Reply) -> None:
     )
     health = tuple(
         words.Health(code=entry.code, text=entry.text, since=entry.since, fix=entry.fix)
-        for entry in scope.health.entries()
+        for entry in scope.health.entries(time.time())
     )
     await reply.result(
         words.Status(version=__version__, me=shown[0].me if shown else None, networks=shown, peers=peers, health=health)
