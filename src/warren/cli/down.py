@@ -124,6 +124,8 @@ def leave(parsed: Parsed) -> int:
         output.say_json(result)
         return output.DONE
     output.say(printable(f"left {result.network}"))
+    if result.kept_as:
+        output.note(printable(f"what is left of it is kept as {result.kept_as}"))
     if not result.told_server:
         output.note("! the server could not be told and still lists this node: `warren member kick` there ends it")
     return output.DONE

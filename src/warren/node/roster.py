@@ -195,14 +195,12 @@ class Roster:
             self.damaged.forget_all(folder.name)
             return told
 
-    async def put_aside(self, text: str | None) -> str | None:
-        """Give up the network that cannot be started whose id begins so; returns its folder's name, None where none is
-        meant. WarrenError as `Damaged.put_aside`."""
+    async def put_aside(self, text: str | None) -> Path | None:
+        """Give up the network that cannot be started whose id begins so; returns where its folder lies, None where none
+        is meant. WarrenError as `Damaged.put_aside`."""
         async with self._one_change:
             name = self.damaged.find(text)
-            if name is not None:
-                await asyncio.to_thread(self.damaged.put_aside, name)
-            return name
+            return None if name is None else await asyncio.to_thread(self.damaged.put_aside, name)
 
     async def reidentify(self, network: Network, key: AdmissionKey, entry: Entry) -> Network:
         """Be another machine in this network: a new identity joins with the key, the old one is forgotten without a

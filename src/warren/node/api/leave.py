@@ -15,7 +15,7 @@ async def answer(scope: Scope, request: Request, reply: Reply) -> None:
         aside = await scope.roster.put_aside(text)
         if aside is None:
             raise
-        await reply.result(LeaveResult(network=aside, told_server=False))
+        await reply.result(LeaveResult(network=aside.stem, told_server=False, kept_as=str(aside)))
         return
     name = network.name
     told = await scope.roster.leave(network)

@@ -31,3 +31,5 @@ class LeaveResult(msgspec.Struct, frozen=True, kw_only=True):
 
     network: str
     told_server: bool
+    kept_as: str = ""
+    """The folder in which lies what is left of a network that could not be started; empty elsewhere."""
