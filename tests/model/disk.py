@@ -69,6 +69,13 @@ def put_in_place(written: MemoryPath, folder: MemoryPath) -> None:
     RUNNING.get().spend(lambda: folders.update({folder.where: folders.pop(written.where)}))
 
 
+def check_deletable(folder: MemoryPath, aside: MemoryPath) -> None:
+    """`storage.check_deletable`."""
+    if folder.exists():
+        put_in_place(folder, aside)
+        put_in_place(aside, folder)
+
+
 def delete_folder(folder: MemoryPath, aside: MemoryPath) -> None:
     """`storage.delete_folder`."""
     if not folder.exists():

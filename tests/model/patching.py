@@ -16,12 +16,13 @@ from typing import Any
 import aiosqlite.core
 from tests.model.clock import RUNNING, MachineTime, VirtualLoop
 from tests.model.database import InlineConnection
-from tests.model.disk import MemoryShutil, MemoryStore, delete_folder, put_in_place
+from tests.model.disk import MemoryShutil, MemoryStore, check_deletable, delete_folder, put_in_place
 from tests.model.machines import NoApi, NodeMachine, NoLock
 from tests.model.wire import NodeSocket
 
 import warren.node.convergence as node_convergence
 import warren.node.daemon as node_daemon
+import warren.node.damaged as node_damaged
 import warren.node.roster as node_roster
 from warren.node.control import connection as node_connection
 from warren.node.control import portal as node_portal
@@ -72,6 +73,9 @@ def _put_disks(put: Callable[[object, str, object], None]) -> None:
     put(node_roster, "shutil", MemoryShutil)
     put(node_roster, "put_in_place", put_in_place)
     put(node_roster, "delete_folder", delete_folder)
+    put(node_roster, "check_deletable", check_deletable)
+    put(node_damaged, "put_in_place", put_in_place)
+    put(node_damaged, "shutil", MemoryShutil)
 
 
 def _put_system(put: Callable[[object, str, object], None], doors: Doors) -> None:
