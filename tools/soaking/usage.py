@@ -57,5 +57,7 @@ def _tasks(pid: int, log: Path) -> int:
 
 
 def _lines(log: Path) -> list[str]:
-    """Where it says what it holds. The log may be cut between two looks, when it has its maximum."""
-    return [line for line in log.read_text(errors="replace").splitlines() if '"event": "holds"' in line]
+    """Where it says what it holds, in whole lines: the last one may be half written. The log may be cut between two
+    looks, when it has its maximum."""
+    whole, _, _ = log.read_text(errors="replace").rpartition("\n")
+    return [line for line in whole.splitlines() if '"event": "holds"' in line]
