@@ -16,6 +16,7 @@ ROOT_KEPT_MAX = 1_700  # documents that a change of the root names one by one: 5
 FLOORS_MAX = 262_144  # subjects a node remembers: a decade of 30 new machines a day; 40 MB on disk; then nobody new
 EXPIRED_KEPT_S = 7 * 24 * 3600  # that a membership that ran out waits for its renewal on disk, by dates that are signed
 WIREGUARD_CLAIMS_MAX = 8  # keys remembered as one identity's: two in use, and the rotations of a year
+COUNTER_AHEAD_MAX = 2**30  # that what members hand in runs ahead of a server's seconds: far below the next limit
 ORDER_JUMP_MAX = 2**32  # one a second for 136 years; a thief who publishes 2^64-1 wins nothing
 
 # --- control session (protocol) ---

@@ -16,6 +16,7 @@ from warren.model.ids import Identity, NetworkId
 from warren.server.approvals.service import Approvals
 from warren.server.devices.service import Devices
 from warren.server.domains.service import DomainProofs
+from warren.server.networks.live import LiveNetwork
 from warren.server.networks.service import Networks
 from warren.server.repeats.service import Repeats
 from warren.server.sessions.hub import Hub
@@ -94,17 +95,23 @@ class Housekeeping:
         self._away_since = {}
         for network in self._networks.all():
             for member in await self._devices.ephemeral(network):
-                if self._hub.is_online(network.id, member.identity):
-                    await self._devices.renew(network, member.identity)  # of a locked network its admins' machines
-                    continue
-                key = (network.id, member.identity)
-                self._away_since[key] = away_before.get(key, now)
-                if now - self._away_since[key] <= EPHEMERAL_GRACE_S:
-                    continue
-                if network.is_locked:  # nobody but itself may end it
-                    await self._approvals.end_away(network, member.identity)
-                else:
-                    await self._devices.remove(network, member.identity, actor="server", revoke_key=False, left=True)
+                if not self._hub.is_online(network.id, member.identity):
+                    key = (network.id, member.identity)
+                    self._away_since[key] = away_before.get(key, now)
+                    if now - self._away_since[key] <= EPHEMERAL_GRACE_S:
+                        continue
+                try:
+                    await self._renew_or_end(network, member.identity)
+                except WarrenError as error:  # what one machine left here is no trouble of all the others
+                    log.warning("an ephemeral machine is put off", code=error.code.value, reason=error.text)
+
+    async def _renew_or_end(self, network: LiveNetwork, identity: Identity) -> None:
+        if self._hub.is_online(network.id, identity):
+            await self._devices.renew(network, identity)  # of a locked network its admins' machines
+        elif network.is_locked:  # nobody but itself may end it
+            await self._approvals.end_away(network, identity)
+        else:
+            await self._devices.remove(network, identity, actor="server", revoke_key=False, left=True)
 
 
 async def _every(interval_s: float, work: Callable[[], Awaitable[None]], *, early: asyncio.Event | None = None) -> None:

@@ -20,6 +20,7 @@ from warren.trust.heads import Freshness
 from warren.trust.ledger import Ledger, order_of
 
 RUN_OUT = "the membership has run out"
+PLAIN_ROLE = "member"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +105,16 @@ def _reason_against(
     ended = removed.get(Identity(body.identity))
     if ended is not None and body.epoch <= ended:
         return Code.REMOVED, f"the membership ended with epoch {ended}"
-    if body.epoch > FIRST_EPOCH and authorities.grants_for(document, Right.READMIT, now) is None:
-        return Code.FORBIDDEN, "only the root or an admin's key admits again after a removal"
-    if body.epoch > FIRST_EPOCH and document.signer == body.identity:
-        return Code.FORBIDDEN, "nobody admits themselves again after a removal"
+    if body.epoch > FIRST_EPOCH:
+        grants = authorities.grants_for(document, Right.READMIT, now)
+        if grants is None:
+            return Code.FORBIDDEN, "only the root or an admin's key admits again after a removal"
+        of_their_own = [grant for grant in grants if any(link.key == body.identity for link in grant.chain())]
+        if document.signer == body.identity or (grants and len(of_their_own) == len(grants)):
+            return (
+                Code.FORBIDDEN,
+                "nobody admits themselves again after a removal, nor by a key of theirs",
+            )
     return None
 
 
@@ -116,6 +123,10 @@ def _reason_outside(grant: Grant, membership: Membership) -> str | None:
         reason = reason_outside(link.delegation.limits, membership)
         if reason is not None:
             return reason
+        if link.delegation.limits.count is not None and (
+            membership.user or membership.groups or membership.role != PLAIN_ROLE
+        ):
+            return "an invite says nothing of whose a machine is, its groups or its role"
     return None
 
 

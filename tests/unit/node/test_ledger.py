@@ -123,13 +123,16 @@ async def test_what_ends_ends_at_once_also_where_the_disk_refuses_it(store: Stor
     """Found by a reviewer: a kicked machine that can fill a disk stayed in."""
     ledger = await filled(store, network)
     await ledger.take([network.member("db").raw, network.member("web").raw], NOW)
-    nothing = network.policy(NOTHING).raw
+    await ledger.take([network.member("web", tags=("prod", "web"), groups=("ops",)).raw], NOW)
+    less, nothing = network.member("web", tags=("web", "new")).raw, network.policy(NOTHING).raw
     with full_disk(store), pytest.raises(WarrenError):
-        await ledger.take([network.removal("db").raw, nothing, network.member("new").raw], NOW)
+        await ledger.take([network.removal("db").raw, less, nothing, network.member("new").raw], NOW)
     assert ledger.held is not None
     view = ledger.held.view
     assert {network.identity(who) for who in ("me", "web")} <= view.members.keys()
     assert not {network.identity(who) for who in ("db", "new")} & view.members.keys()
+    web = view.members[network.identity("web")].membership
+    assert (web.tags, web.groups) == (("web",), ())
     assert view.policy is not None
     assert view.policy.text == NOTHING
     again = open_ledger(store)

@@ -250,5 +250,8 @@ def test_nobody_comes_back_by_a_key_of_their_own(network: Network) -> None:
     kicked = network.verify([*base, network.removal("a")])
     again = network.member("a", by="a", epoch=1)
     assert network.names(network.verify([*base, network.removal("a"), again], kicked.floors), "a") == []
+    puppet = network.delegation("puppet", ADMIN_RIGHTS, by="a")
+    by_puppet = network.member("a", by="puppet", epoch=1)
+    assert network.names(network.verify([*base, network.removal("a"), puppet, by_puppet], kicked.floors), "a") == []
     by_another = network.member("a", by="root", epoch=1)
     assert network.names(network.verify([*base, network.removal("a"), by_another], kicked.floors), "a") == ["a"]

@@ -61,13 +61,13 @@ def check_id_token(claims: Claims, provider: Provider, *, nonce: str, now: float
 
 
 def person_of(claims: Claims, provider: Provider, proved: Collection[str] = ()) -> Person:
-    """Whom checked claims name; `proved`: mail domains that admins of networks proved to be theirs. Raises WarrenError
-    FORBIDDEN where the settings let nobody like that in."""
+    """Whom checked claims name; `proved`: mail domains that admins of networks proved to be theirs, which says where
+    somebody belongs and opens this server to nobody. Raises WarrenError FORBIDDEN where the settings let nobody like
+    that in."""
     for name, value in provider.require.items():
         if claims.get(name) != value:
             raise WarrenError(Code.FORBIDDEN, f"{provider.name} says that you belong elsewhere", "use another account")
-    domain = vouched_domain(claims, provider, proved)
-    if domain is None and not provider.open and not provider.require:
+    if vouched_domain(claims, provider) is None and not provider.open and not provider.require:
         raise WarrenError(
             Code.FORBIDDEN,
             f"{provider.name} vouches for no mail domain of yours that may sign on here",
@@ -76,6 +76,7 @@ def person_of(claims: Claims, provider: Provider, proved: Collection[str] = ()) 
     subject = _subject(claims)
     labels = (claims.get(name) for name in ("email", "preferred_username", "name"))
     label = next((one for one in labels if isinstance(one, str) and one.strip()), subject)
+    domain = vouched_domain(claims, provider, proved)
     return Person(
         provider.issuer, subject, printable(label.strip())[:SUBJECT_MAX_CHARS], _groups(claims, provider), domain
     )

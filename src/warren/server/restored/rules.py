@@ -67,6 +67,12 @@ def shows_more(network: LiveNetwork, identity: Identity, membership: bytes, head
     )
 
 
+def is_an_invites_word(network: LiveNetwork, raw: bytes) -> bool:
+    """Whether the key of an invite signed this document."""
+    document = authenticate(network.id, raw)
+    return isinstance(document, Authentic) and network.is_invites(document.signer)
+
+
 def learn(network: NetworkId, held: Iterable[bytes], told: Iterable[bytes], now: int) -> View:
     """What both together make true. `held` has the genesis; `now`: Unix seconds."""
     found = (authenticate(network, raw) for raw in {*held, *told})

@@ -33,7 +33,7 @@ from warren.server.networks import store as network_store
 from warren.server.networks.live import LiveNetwork
 from warren.server.networks.service import Networks
 from warren.server.networks.store import DocumentRow
-from warren.server.restored.rules import Learned, compare, learn, shows_more, without
+from warren.server.restored.rules import Learned, compare, is_an_invites_word, learn, shows_more, without
 from warren.trust.ephemeral import is_ephemeral
 
 log = Log("restored")
@@ -167,7 +167,12 @@ class Restored:
             self._on_served(network.id)
 
     async def _take(self, network: LiveNetwork, told: set[bytes]) -> None:
-        """Let what these documents say count. Raises WarrenError STORE_UNAVAILABLE or TOO_LARGE."""
+        """Let what these documents say count. Raises WarrenError STORE_UNAVAILABLE or TOO_LARGE.
+
+        What an invite's key signed counts only while the network waits for its nodes: its holder has that word at any
+        time, and would come in by this door with an invite that is used up or revoked."""
+        if not self.is_listening(network.id):
+            told = {raw for raw in told if not is_an_invites_word(network, raw)}
         if told:
             await self._completions.finish(self._store(network, frozenset(told)))
 

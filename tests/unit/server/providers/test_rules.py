@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from warren.errors import WarrenError
+from warren.errors import Code, WarrenError
 from warren.limits import GROUPS_MAX
 from warren.server.providers.rules import network_names, person_of, vouched_domain
 from warren.server.providers.settings import Provider
@@ -59,6 +59,15 @@ def test_groups_are_bounded_and_printable() -> None:
 def test_a_label_hides_nothing() -> None:
     person = person_of({"sub": "1", "name": "a\u202eb"}, provider(open=True))
     assert person.name == "a\\u202eb"
+
+
+def test_a_proved_domain_says_where_somebody_belongs_and_lets_nobody_in_whom_the_settings_do_not() -> None:
+    """Whoever owns a network may prove a domain of theirs: else it would be a key to the server's door."""
+    claims = {"sub": "1", "email": "a@evil.example", "email_verified": True}
+    with pytest.raises(WarrenError) as refused:
+        person_of(claims, provider(domains=("corp.example",)), {"evil.example"})
+    assert refused.value.code is Code.FORBIDDEN
+    assert person_of(claims, provider(open=True), {"evil.example"}).domain == "evil.example"
 
 
 def test_the_network_of_a_domain_is_called_after_it() -> None:

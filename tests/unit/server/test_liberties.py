@@ -1,0 +1,155 @@
+"""What members and holders of invites cannot take by documents of their own making, however well signed."""
+
+import os
+
+import msgspec
+import pytest
+from tests.unit.server.conftest import CHALLENGE, Ended, Features
+from tests.unit.server.test_approvals import sign, view_of
+
+from warren.errors import Code, WarrenError
+from warren.limits import COUNTER_AHEAD_MAX, EPHEMERAL_GRACE_S, EPHEMERAL_LIFETIME_S, EPHEMERAL_LOCKED_LIFETIME_S
+from warren.model.keys import Secret, SigningKeyPair
+from warren.protocol.control.messages import Join
+from warren.server.accounts import store as account_store
+from warren.server.accounts.rules import Role
+from warren.server.accounts.store import UserRow
+from warren.trust import acts, admission_key, ephemeral, signing
+from warren.trust.batches import Draft
+from warren.trust.documents import Kind, Membership, Removal
+
+
+class Invite:
+    """One of a locked network, for one machine, and the liberties that its holder takes."""
+
+    def __init__(self, features: Features) -> None:
+        self.features = features
+        self.seed = os.urandom(32)
+        self.key = SigningKeyPair(self.seed)
+        self.ipv4 = ""
+
+    async def make(self) -> None:
+        """Lock the network, and sign it by the root."""
+        features = self.features
+
+        def invite(draft: Draft) -> None:
+            end = int(features.clock[0]) + 86_400
+            self.ipv4 = acts.invite(draft, self.key.public, hostname="tv", ipv4="", tags=(), count=1, not_after=end)
+
+        for act in (acts.lock, invite):
+            await features.approvals.submit(features.network, await sign(features, act), actor="owner")
+
+    def word(self, who: SigningKeyPair, **fields: object) -> bytes:
+        """A membership that the invite's key signs."""
+        body = Membership(
+            counter=1, date=int(self.features.clock[0]), identity=who.public, hostname="tv", ipv4=self.ipv4, joined=1
+        )
+        body = msgspec.structs.replace(body, **fields)
+        return signing.sign(Kind.MEMBERSHIP, self.features.network.id, body, self.key)
+
+    def join(self, who: SigningKeyPair, **fields: object) -> Join:
+        features = self.features
+        pin = features.invites.pin(features.network)
+        key = admission_key.AdmissionKey(admission_key.id_of(self.key.public), Secret(self.seed), pin)
+        message = features.join_message(admission_key.format_key(key), who, "tv")
+        return msgspec.structs.replace(message, membership=self.word(who, **fields))
+
+
+@pytest.fixture
+async def invite(features: Features) -> Invite:
+    found = Invite(features)
+    await found.make()
+    return found
+
+
+@pytest.mark.parametrize("fields", [{"user": "u-somebody"}, {"groups": ("ops",)}, {"role": "admin"}])
+async def test_an_invites_holder_does_not_say_whose_the_machine_is(
+    features: Features, invite: Invite, fields: dict[str, object]
+) -> None:
+    """A policy takes these words as they are, on every node."""
+    who = SigningKeyPair(os.urandom(32))
+    with pytest.raises(WarrenError) as refused:
+        await features.approvals.bring(features.network, invite.join(who, **fields))
+    assert refused.value.code is Code.FORBIDDEN
+    assert who.public not in (await view_of(features)).members
+    await features.approvals.bring(features.network, invite.join(who))
+    assert who.public in (await view_of(features)).members, "nothing was used up"
+
+
+async def test_behind_a_restored_round_no_revoked_invite_comes_in_by_a_resume(
+    features: Features, invite: Invite
+) -> None:
+    network, who = features.network, SigningKeyPair(os.urandom(32))
+    await features.invites.revoke(network, admission_key.id_of(invite.key.public), actor="admin")
+    one = features.restored._begin(network)
+    await one.served.wait()
+    await features.restored.look(network, who.public, invite.word(who), ())
+    assert not network.state.is_member(who.public)
+    assert who.public not in (await view_of(features)).members
+
+
+async def test_a_membership_that_is_signed_again_gives_and_takes_no_role(features: Features, invite: Invite) -> None:
+    """Renewals sign again all day; only who is promoted or demoted has another role then."""
+    network, who, now = features.network, SigningKeyPair(os.urandom(32)), int(features.clock[0])
+    async with features.database.write() as connection:
+        for name in ("u-admin", "u-out"):
+            row = UserRow(name, "", name, name, password=None, is_admin=False, created_at=now, disabled_at=None)
+            await account_store.add_user(connection, row)
+        await account_store.add_role(connection, network.id, "u-admin", Role.ADMIN)
+    machines = {"u-admin": who, "u-out": SigningKeyPair(os.urandom(32))}
+
+    for name, key in machines.items():
+
+        def approve(draft: Draft, name: str = name, key: SigningKeyPair = key) -> None:
+            acts.approve(draft, key.public, hostname=name, user=name, ephemeral=True)
+
+        await features.approvals.submit(network, await sign(features, approve), actor="owner")
+    async with features.database.write() as connection:
+        await account_store.drop_role(connection, network.id, "u-out", Role.MEMBER)
+    features.clock[0] += EPHEMERAL_LOCKED_LIFETIME_S * 0.6
+    renewed = await sign(features, lambda draft: ephemeral.renew(draft, [key.public for key in machines.values()]))
+    assert renewed
+    await features.approvals.submit(network, renewed, actor="tending")
+    async with features.database.read() as connection:
+        assert (await account_store.read_roles(connection, "u-admin"))[network.id] == Role.ADMIN
+        assert network.id not in await account_store.read_roles(connection, "u-out")
+
+
+async def test_what_one_machine_left_here_does_not_stop_the_sweep_of_others(features: Features) -> None:
+    line = await features.key(ephemeral=True)
+    bad, good = SigningKeyPair(os.urandom(32)), SigningKeyPair(os.urandom(32))
+    await features.devices.join(features.network, features.join_message(line, bad, "bad"), CHALLENGE)
+    await features.approvals.submit(features.network, await sign(features, acts.lock), actor="owner")
+    other = await features.networks.create("other", None, actor="test")
+    key = await features.invites.create(other, reusable=True, ephemeral=True, tags=(), expires_s=3600, actor="test")
+    message = features.join_message(key.secret.reveal(), good, "good", other)
+    await features.devices.join(other, message, CHALLENGE)
+    features.hub.attach(other.id, good.public, Ended())
+    body = Removal(of="membership", subject=bad.public, counter=2**63 - 1, date=1, epoch=0, generation=0)
+    farewell = signing.sign(Kind.REMOVAL, features.network.id, body, bad)
+    await features.approvals.keep_farewell(features.network, bad.public, farewell)
+    for _ in range(20):
+        await features.housekeeping.sweep_ephemeral()
+        features.clock[0] += EPHEMERAL_LIFETIME_S / 10
+    assert EPHEMERAL_LIFETIME_S / 10 > EPHEMERAL_GRACE_S
+    membership = other.membership(good.public)
+    assert membership is not None
+    assert membership.expires is not None
+    assert membership.expires > features.clock[0], "who is here stays here"
+
+
+async def test_a_leavers_number_does_not_carry_the_networks_away(features: Features) -> None:
+    """It would be past the jump that nodes allow, and nothing that the server signs later would count."""
+    line = await features.key()
+    leaver = SigningKeyPair(os.urandom(32))
+    await features.devices.join(features.network, features.join_message(line, leaver, "leaver"), CHALLENGE)
+    before = features.network.row.sequence
+    for counter in (2**32, 2 * COUNTER_AHEAD_MAX):
+        body = Removal(of="membership", subject=leaver.public, counter=counter, date=1, epoch=0, generation=0)
+        raw = signing.sign(Kind.REMOVAL, features.network.id, body, leaver)
+        with pytest.raises(WarrenError) as refused:
+            await features.approvals.submit(features.network, (raw,), actor="leaver")
+        assert refused.value.code is Code.OUT_OF_ORDER
+    late = await features.join(line, "late")
+    assert late in (await view_of(features)).members
+    assert features.network.row.sequence < before + COUNTER_AHEAD_MAX
