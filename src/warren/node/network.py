@@ -332,14 +332,20 @@ class Network:
             self._rebuild()
 
     async def _keep(self, **wishes: object) -> bool:
-        """Write wishes of this machine's owner beside the membership; False where they are kept already. They count
-        when they are on disk: one that was refused would be acknowledged the next time, and never written."""
+        """Write wishes of this machine's owner beside the membership; False where they are kept already. What starts
+        meanwhile goes by them; one that the disk refused is none any more: it would be acknowledged the next time, and
+        never written."""
         async with self._keeping:
-            membership = msgspec.structs.replace(self.parts.membership, **wishes)
-            if membership == self.parts.membership:
+            before = self.parts.membership
+            membership = msgspec.structs.replace(before, **wishes)
+            if membership == before:
                 return False
-            await asyncio.to_thread(memberships.save, self.parts.store, membership)
             self.parts = dataclasses.replace(self.parts, membership=membership)
+            try:
+                await asyncio.to_thread(memberships.save, self.parts.store, membership)
+            except WarrenError:
+                self.parts = dataclasses.replace(self.parts, membership=before)
+                raise
             return True
 
     # --- what signing for others needs (adopting.Owner, tending.Owner) ---
