@@ -130,9 +130,11 @@ class RecordingRelay:
         other = self._of.get(identity) if identity is not None else None
         if other is None:
             return
+        back = other.channels.get(session.identity)
+        if back is None:  # it came anew meanwhile, and has opened no channel to this one yet
+            return
         self._record.write(payload.hex() + "\n")
         self.did["carried"] += 1
-        back = other.channels[session.identity]
         for each in self._versions(payload):
             self._send(other.end.data(back, each), other.place)
 
