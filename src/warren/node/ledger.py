@@ -96,7 +96,7 @@ class Ledger:
         try:
             view = self._verify(now)
         except WarrenError:
-            self._documents, self._unwritten = before, ()
+            self._documents = before
             raise
         try:
             if view.floors != self._floors:

@@ -111,10 +111,7 @@ def _reason_against(
             return Code.FORBIDDEN, "only the root or an admin's key admits again after a removal"
         of_their_own = [grant for grant in grants if any(link.key == body.identity for link in grant.chain())]
         if document.signer == body.identity or (grants and len(of_their_own) == len(grants)):
-            return (
-                Code.FORBIDDEN,
-                "nobody admits themselves again after a removal, nor by a key of theirs",
-            )
+            return Code.FORBIDDEN, "nobody admits themselves again after a removal, nor by a key of theirs"
     return None
 
 

@@ -144,6 +144,22 @@ async def test_what_ends_ends_at_once_also_where_the_disk_refuses_it(store: Stor
     assert network.identity("db") not in held.view.members
 
 
+async def test_a_batch_that_is_refused_whole_takes_back_no_removal_that_waits_for_the_disk(
+    store: Store, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by a reviewer: a server that sent too much brought whom it had kicked back in."""
+    ledger = await filled(store, network)
+    await ledger.take([network.member("db").raw], NOW)
+    with full_disk(store), pytest.raises(WarrenError):
+        await ledger.take([network.removal("db").raw], NOW)
+    with monkeypatch.context() as patch:
+        patch.setattr("warren.limits.DOCUMENTS_MAX", 1)
+        with pytest.raises(WarrenError):
+            await ledger.take([network.member("web").raw], NOW)
+    held = await ledger.take([], NOW)
+    assert network.identity("db") not in held.view.members
+
+
 async def test_what_the_disk_refused_is_not_kept_beside_what_came_instead(store: Store, network: Network) -> None:
     ledger = await filled(store, network)
     with full_disk(store):
