@@ -12,7 +12,6 @@ from collections.abc import Coroutine, Sequence
 from warren.errors import Code, WarrenError
 from warren.limits import API_END_MAX_S, DAEMON_IDLE_S, TROUBLE_SHOWN_S
 from warren.log import Log
-from warren.model.ids import NetworkId
 from warren.node import wanted as wanted_file
 from warren.node.api.caller import Caller, right_of
 from warren.node.api.http import LocalApi
@@ -20,7 +19,6 @@ from warren.node.api.routes import routes
 from warren.node.api.scope import Off
 from warren.node.control.connection import Connection
 from warren.node.convergence import Convergence
-from warren.node.dataplane.interface import TunnelSpec
 from warren.node.dataplane.userspace import HAS_FAST_AES, UserspaceDataplane
 from warren.node.health import Health
 from warren.node.host.facts import Prefix
@@ -75,7 +73,7 @@ class Daemon:
         host = LinuxHost()
         journal = Journal(self._store, epoch())
         self.reconciler = Reconciler(
-            host, UserspaceDataplane(self.loaded.settings.offloads), journal, self._tunnel_spec
+            host, UserspaceDataplane(self.loaded.settings.offloads), journal, self.roster.tunnel_spec
         )
         self.convergence = Convergence(self.reconciler, host, lambda: self.roster.networks, self.health, time.time)
         api = LocalApi(self.loaded.settings.socket, routes(self), self._right_of)
@@ -146,9 +144,6 @@ class Daemon:
                 log.info("nothing is wanted of this daemon")
                 self.stop()
                 return
-
-    def _tunnel_spec(self, network: NetworkId) -> TunnelSpec:
-        return next(one for one in self.roster.networks if one.id == network).tunnel_spec()
 
     async def check_fits(self, prefixes: Sequence[Prefix]) -> None:
         """WarrenError ADDRESS_COLLISION where a network of these prefixes could not come up on this host."""

@@ -91,7 +91,8 @@ class Reconciler:
     def __init__(
         self, host: Host, dataplane: Dataplane, journal: Journal, spec: Callable[[NetworkId], TunnelSpec]
     ) -> None:
-        """`spec` gives keys, port and stamps of a network when its tunnel is opened."""
+        """`spec` gives keys, port and stamps of a network when its tunnel is opened; WarrenError where the network was
+        left since its map was taken: a run awaits the host, and meanwhile networks come and go."""
         self._host = host
         self._dataplane = dataplane
         self._journal = journal

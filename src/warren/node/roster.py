@@ -31,6 +31,7 @@ from warren.node.control.joining import Entry, Introduced, enter, introduce, ret
 from warren.node.control.place import ServerPlace, parse_server
 from warren.node.control.proxy import DIRECT, Proxy
 from warren.node.damaged import ASIDE, NETWORK_ID_MIN_DIGITS, Damaged
+from warren.node.dataplane.interface import TunnelSpec
 from warren.node.health import Health
 from warren.node.ledger import GENESIS_FILE, open_ledger
 from warren.node.membership import Membership
@@ -122,6 +123,13 @@ class Roster:
         if named:
             return named[0]
         raise WarrenError(Code.NETWORK_UNKNOWN, f"this machine is in no network '{text[:64]}'", "see `warren status`")
+
+    def tunnel_spec(self, network: NetworkId) -> TunnelSpec:
+        """Keys, port and stamps for its tunnel. WarrenError NETWORK_UNKNOWN where it runs no more: networks are left
+        while a run of the reconciler awaits the host."""
+        if network not in self._running:
+            raise WarrenError(Code.NETWORK_UNKNOWN, "the network was left while the host was changed for it")
+        return self._running[network].tunnel_spec()
 
     def load(self) -> None:
         """Start every network that is on disk and is not running."""

@@ -52,12 +52,13 @@ class Machine:
         self.host.add_link("eth0")
         self.host.add(HostAddress("eth0", ip_interface("192.168.1.4/24")))
         self.folder = folder
+        self.left: set[NetworkId] = set()  # since their maps were taken
         self.start()
 
     def start(self) -> None:
         self.dataplane = MemoryDataplane(self.host)
         journal = Journal(Store(self.folder, lambda damage: pytest.fail(str(damage))), "this boot")
-        self.reconciler = Reconciler(self.host, self.dataplane, journal, _spec)
+        self.reconciler = Reconciler(self.host, self.dataplane, journal, self._spec)
 
     def crash(self) -> None:
         self.host.before_change = self.host.after_change = lambda _: None
@@ -67,9 +68,10 @@ class Machine:
     def state(self) -> tuple[frozenset[str], frozenset[object]]:
         return frozenset(self.host.links), frozenset(self.host.items)
 
-
-def _spec(_: NetworkId) -> TunnelSpec:
-    return TunnelSpec(KEYS, 0, StampWindow(0, 10))
+    def _spec(self, of: NetworkId) -> TunnelSpec:
+        if of in self.left:
+            raise WarrenError(Code.NETWORK_UNKNOWN, "it was left")
+        return TunnelSpec(KEYS, 0, StampWindow(0, 10))
 
 
 class KilledError(BaseException):
@@ -279,6 +281,18 @@ async def test_what_could_not_be_removed_stays_in_the_journal_for_the_next_run(t
     outcome = await machine.reconciler.undo()
     assert len(outcome.failures) == 2
     machine.crash()
+    await settled(machine, [])
+    assert machine.state() == before
+
+
+async def test_a_network_that_is_left_during_a_run_ends_its_own_part_and_leaves_nothing(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    before = machine.state()
+    machine.left.add(network().network)
+    outcome = await machine.reconciler.reconcile([network(peers=TWO_PEERS), CLUB])
+    assert [failure.error.code for failure in outcome.failures] == [Code.NETWORK_UNKNOWN]
+    assert list(machine.reconciler.tunnels) == [CLUB.network]
+    await settled(machine, [CLUB])
     await settled(machine, [])
     assert machine.state() == before
 

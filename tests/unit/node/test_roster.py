@@ -85,6 +85,18 @@ async def test_who_leaves_is_gone_from_disk_and_the_server_knows(leaving: tuple[
     assert roster.networks == ()
 
 
+async def test_a_tunnel_for_a_network_just_left_is_refused(leaving: tuple[Roster, Network, Told]) -> None:
+    """Found in CI: `down` ended the networks between the run's look at the host and its tunnel; StopIteration."""
+    roster, one, _ = leaving
+    spec = object()
+    one.tunnel_spec = lambda: spec  # type: ignore[method-assign, assignment, return-value]
+    assert roster.tunnel_spec(one.id) is spec
+    await roster.leave(one)
+    with pytest.raises(WarrenError) as caught:
+        roster.tunnel_spec(one.id)
+    assert caught.value.code is Code.NETWORK_UNKNOWN
+
+
 async def test_a_folder_that_cannot_be_deleted_refuses_before_the_server_is_told(
     leaving: tuple[Roster, Network, Told],
 ) -> None:
