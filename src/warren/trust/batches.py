@@ -117,14 +117,26 @@ class Draft:
         self.put(Kind.REMOVAL, Removal(counter=0, date=0, epoch=epoch, of="delegation", subject=key))
 
     def ended_epoch(self, key: Identity) -> int | None:
-        """The newest epoch of a delegation to this key that anybody ended, as far as the floors tell."""
+        """The newest epoch up to which delegations to this key were ended by whoever may end one that the pen signs:
+        the root, those above the pen, the key itself. What others said of it, at whatever epoch, ends nothing."""
         about = REMOVED_DELEGATE + key
+        entitled = {*self.view.roots, self.view.root, key, *self._above_pen()}
         ended = [
             order[0]
             for (kind, subject), order in self.view.floors.orders.items()
-            if kind == Kind.REMOVAL and subject.startswith(about)
+            if kind == Kind.REMOVAL and subject.startswith(about) and subject[33:] in entitled
         ]
         return max(ended, default=None)
+
+    def _above_pen(self) -> set[Identity]:
+        """The pen's key and all by whose word it may sign; nobody where that is the root's own."""
+        above: set[Identity] = set()
+        found = {self.pen.key.public} - self.view.roots
+        while found:
+            above |= found
+            given = {one.signer for one in self.view.documents if one.subject[:32] in found and one.kind is Kind.DELEGATION}
+            found = given - above - self.view.roots
+        return above
 
     def batch(self) -> Batch:
         """Sign. WarrenError FORBIDDEN, or another code of `verify`, where nodes would refuse a document of it."""

@@ -14,7 +14,6 @@ from types import MappingProxyType
 from warren.model.ids import Identity
 from warren.trust.authenticate import Authentic
 from warren.trust.documents import REMOVED_DELEGATE, Delegation, Kind, Recovery, Removal, Right, RootChange
-from warren.trust.floors import reason_against
 from warren.trust.ledger import Ledger, order_of
 
 _VOTER_RIGHTS = frozenset({Right.ADMIT, Right.READMIT})
@@ -101,9 +100,7 @@ def recovery_of(roots: Roots, recoveries: Iterable[Authentic]) -> Authentic | No
 
 def _is_admins(roots: Roots, document: Authentic, given: Delegation, ledger: Ledger) -> bool:
     is_admins = given.not_after is None and set(given.rights) >= _VOTER_RIGHTS and roots.is_root(document)
-    return (
-        is_admins and reason_against(order_of(document), ledger.floors.order(document.kind, document.subject)) is None
-    )
+    return is_admins and ledger.reason_against(document) is None
 
 
 def _ended(roots: Roots, keys: Collection[Identity], removals: Sequence[Authentic], ledger: Ledger) -> dict[bytes, int]:

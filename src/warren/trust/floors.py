@@ -75,11 +75,12 @@ class Floors:
         return cls(MappingProxyType(orders), MappingProxyType(claims))
 
 
-def reason_against(order: Order, floor: Order | None) -> str | None:
-    """Why a document of this order is not to be taken after that floor; None if it may be (equal is the same again)."""
+def reason_against(order: Order, floor: Order | None, reach: int = 0) -> str | None:
+    """Why a document of this order is not to be taken after that floor; None if it may be (equal is the same again).
+    `reach`: the epoch that other documents about the same key lead to (`epochs`)."""
     if floor is not None and order < floor:
         return f"older than what was seen: {order} after {floor}"
     epoch, counter = floor or UNSEEN
-    if order[0] - epoch > limits.ORDER_JUMP_MAX or order[1] - counter > limits.ORDER_JUMP_MAX:
+    if order[0] - max(epoch, reach) > limits.ORDER_JUMP_MAX or order[1] - counter > limits.ORDER_JUMP_MAX:
         return "a jump of more than 2^32"
     return None

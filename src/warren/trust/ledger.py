@@ -4,7 +4,7 @@ Decides which of several documents about one subject is in force: the highest (e
 two with the same one the lower digest, which is what every node picks. Lives within one call and is not shared.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -12,6 +12,7 @@ from warren import limits
 from warren.errors import Code
 from warren.trust.authenticate import Authentic, Refusal
 from warren.trust.documents import Body, Genesis, Kind, Membership
+from warren.trust.epochs import about
 from warren.trust.floors import Floors, Order, reason_against
 from warren.trust.view import HealthNote
 
@@ -47,10 +48,11 @@ def digest_order(document: Authentic) -> bytes:
 
 
 class Ledger:
-    """Collects what a run finds out; `floors` are those that the caller came with."""
+    """Collects what a run finds out; `floors` are those that the caller came with, `reach` is of `epochs.reached`."""
 
-    def __init__(self, floors: Floors) -> None:
+    def __init__(self, floors: Floors, reach: Mapping[bytes, int] | None = None) -> None:
         self.floors = floors
+        self._reach = reach or {}
         self.orders = dict(floors.orders)
         self.kept: dict[bytes, Authentic] = {}
         self._refused: list[Refusal] = []
@@ -78,6 +80,12 @@ class Ledger:
         key = (str(kind), subject)
         self.orders[key] = max(order, self.orders.get(key, order))
 
+    def reason_against(self, document: Authentic) -> str | None:
+        """Why a document falls behind the floor of its subject, or jumps; None if it does neither."""
+        floor = self.floors.order(document.kind, document.subject)
+        reach = self._reach.get(about(document.kind, document.subject), 0)
+        return reason_against(order_of(document), floor, reach)
+
     def in_order(self, documents: Iterable[Authentic]) -> list[Authentic]:
         """Those that neither fall behind the floor of their subject nor jump; the others are refused.
 
@@ -87,7 +95,7 @@ class Ledger:
         is_full = len(self.floors.orders) >= limits.FLOORS_MAX
         for document in documents:
             floor = self.floors.order(document.kind, document.subject)
-            reason = reason_against(order_of(document), floor)
+            reason = self.reason_against(document)
             if reason is not None:
                 self.refuse(document, Code.OUT_OF_ORDER, reason)
             elif is_full and floor is None and document.kind in _CAPPED:

@@ -20,6 +20,7 @@ from warren.trust.authenticate import Authentic
 from warren.trust.authority import Authorities, removal_facts, removed_members, resolve
 from warren.trust.documents import Delegation, Genesis, Kind, NodeRecord, Policy, Right, Settings
 from warren.trust.electorate import Roots
+from warren.trust.epochs import reached
 from warren.trust.floors import Claim, Floors
 from warren.trust.heads import Freshness, judge_heads
 from warren.trust.ledger import Ledger, digest_order
@@ -47,7 +48,8 @@ def verify(
     text can be read by this version; an unreadable one does not replace the last good one. WarrenError NETWORK_UNKNOWN
     without this network's genesis, TOO_LARGE for more documents or delegations than `limits` allows.
     """
-    ledger = Ledger(floors)
+    documents = tuple(documents)
+    ledger = Ledger(floors, reached((one for one in documents if one.network == network), floors))
     by_kind = _sort_out(network, documents, ledger)
     begun = _root(by_kind[Kind.GENESIS], ledger)
     shown_removals = ledger.in_order(by_kind[Kind.REMOVAL])

@@ -153,3 +153,20 @@ async def test_a_leavers_number_does_not_carry_the_networks_away(features: Featu
     late = await features.join(line, "late")
     assert late in (await view_of(features)).members
     assert features.network.row.sequence < before + COUNTER_AHEAD_MAX
+
+
+async def test_a_removals_epoch_that_leaps_is_not_taken_and_the_root_lets_in_again(features: Features) -> None:
+    """By its jump nobody, not even the root, could have let the machine in again (trust/test_epochs: at nodes)."""
+    line = await features.key()
+    admin, victim = SigningKeyPair(os.urandom(32)), SigningKeyPair(os.urandom(32))
+    for name, key in {"adm": admin, "vic": victim}.items():
+        await features.devices.join(features.network, features.join_message(line, key, name), CHALLENGE)
+    promoted = await sign(features, lambda draft: acts.promote(draft, admin.public))
+    await features.approvals.submit(features.network, promoted, actor="owner")
+    for of in ("membership", "delegation"):
+        body = Removal(of=of, subject=victim.public, counter=1, date=1, epoch=2**32)
+        raw = signing.sign(Kind.REMOVAL, features.network.id, body, admin)
+        with pytest.raises(WarrenError) as refused:
+            await features.approvals.submit(features.network, (raw,), actor="adm")
+        assert refused.value.code is Code.OUT_OF_ORDER
+    assert victim.public in (await view_of(features)).members

@@ -5,17 +5,18 @@ here stores what nodes will take and nothing else; whoever brought the batch doe
 of memberships, records and heads goes. Must not know the database or sessions.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from warren.errors import Code, WarrenError
-from warren.limits import SUBMIT_DOCUMENTS_MAX
+from warren.limits import EPOCH_AHEAD_MAX, SUBMIT_DOCUMENTS_MAX
 from warren.model.ids import Identity, NetworkId, short_identity
 from warren.policy.language import is_readable
 from warren.server.networks.live import Change
 from warren.trust.authenticate import Authentic, authenticate
-from warren.trust.documents import Kind, Membership, RootChange
+from warren.trust.documents import Delegation, Kind, Membership, Removal, RootChange
+from warren.trust.epochs import about, reached
 from warren.trust.floors import Floors
 from warren.trust.ledger import SAID_ALREADY, order_of
 from warren.trust.office import is_invite
@@ -67,6 +68,7 @@ def judge(
     before = verify(network, known, floors=_admitted_in_time(known), now=now, readable=is_readable)
     new = [_submitted(network, raw) for raw in raws]
     _check_root_stands(before, new)
+    _check_epochs(reached(known, before.floors), new)
     view = verify(network, [*before.documents, *new], floors=before.floors, now=now, readable=is_readable)
     refused = {one.digest: one for one in view.refused}
     for document in new:
@@ -113,6 +115,15 @@ def _check_root_stands(before: View, new: Iterable[Authentic]) -> None:
                 f"the root key was changed already, to {short_identity(before.root)}: nothing is left to do "
                 "(warren network recovery status shows whose it is)",
             )
+
+
+def _check_epochs(reach: Mapping[bytes, int], new: Iterable[Authentic]) -> None:
+    """No leap of an epoch: nodes can follow it, but whoever signed it means to put a key out of reach. A copy of this
+    server's folder may not know the newest epochs, so a few more are taken."""
+    for document in new:
+        body, known = document.body, reach.get(about(document.kind, document.subject), 0)
+        if isinstance(body, Membership | Delegation | Removal) and body.epoch > known + EPOCH_AHEAD_MAX:
+            raise WarrenError(Code.OUT_OF_ORDER, f"the epoch of this {document.kind} is far ahead of what there was")
 
 
 def _is_invites(view: View, signer: Identity) -> bool:

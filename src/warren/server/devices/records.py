@@ -34,7 +34,7 @@ def check_record(network: LiveNetwork, identity: Identity, raw: bytes) -> None:
 
 def _check_order(before: NodeRecord | None, body: NodeRecord) -> None:
     floor = None if before is None else (before.epoch, before.counter)
-    reason = reason_against((body.epoch, body.counter), floor)
+    reason = reason_against((body.epoch, body.counter), floor, reach=body.epoch)  # its membership is of that epoch
     if reason is None and floor == (body.epoch, body.counter):
         reason = "another record of the same number"
     if reason is not None:
