@@ -155,6 +155,30 @@ async def test_a_leavers_number_does_not_carry_the_networks_away(features: Featu
     assert features.network.row.sequence < before + COUNTER_AHEAD_MAX
 
 
+async def test_nor_does_one_that_a_restored_server_is_told(features: Features) -> None:
+    """Who is put out is out all the same; a membership of such a number is left out."""
+    network, line = features.network, await features.key()
+    leaver = SigningKeyPair(os.urandom(32))
+    await features.devices.join(network, features.join_message(line, leaver, "leaver"), CHALLENGE)
+    before, admin = network.row.sequence, SigningKeyPair(os.urandom(32))
+    await features.devices.join(network, features.join_message(line, admin, "adm"), CHALLENGE)
+    promoted = await sign(features, lambda draft: acts.promote(draft, admin.public))
+    await features.approvals.submit(network, promoted, actor="owner")
+    left = Removal(of="membership", subject=leaver.public, counter=2**32, date=1)
+    far = Membership(counter=2 * COUNTER_AHEAD_MAX, date=1, identity=bytes(31) + b"1", hostname="far", joined=1)
+    told = {
+        signing.sign(Kind.REMOVAL, network.id, left, admin),
+        signing.sign(Kind.MEMBERSHIP, network.id, far, admin),
+    }
+    await features.restored._take(network, told)
+    assert not network.state.is_member(leaver.public)
+    view = await view_of(features)
+    assert leaver.public not in view.members
+    assert far.identity not in view.members
+    assert network.row.sequence < before + COUNTER_AHEAD_MAX
+    assert await features.join(line, "late") in (await view_of(features)).members
+
+
 async def test_a_removals_epoch_that_leaps_is_not_taken_and_the_root_lets_in_again(features: Features) -> None:
     """By its jump nobody, not even the root, could have let the machine in again (trust/test_epochs: at nodes)."""
     line = await features.key()

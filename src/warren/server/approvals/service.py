@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from warren.errors import Code, WarrenError
-from warren.limits import COUNTER_AHEAD_MAX, WAITING_HOLD_S, WAITING_KEPT_S, WAITING_MAX
+from warren.limits import WAITING_HOLD_S, WAITING_KEPT_S, WAITING_MAX
 from warren.model.ids import Identity, NetworkId, show_identity
 from warren.protocol.control.messages import Join, WaitingJoin
 from warren.server.accounts import store as account_store
@@ -36,7 +36,7 @@ from warren.server.invites import store as key_store
 from warren.server.invites.store import KeyRow
 from warren.server.networks import store as network_store
 from warren.server.networks.live import Change, LiveNetwork
-from warren.server.networks.service import SEQUENCE_BEGAN_AT, Networks
+from warren.server.networks.service import Networks
 from warren.server.networks.store import DocumentRow
 from warren.trust import admission_key
 from warren.trust.authenticate import Authentic, authenticate
@@ -116,8 +116,6 @@ class Approvals:
             judged = await asyncio.to_thread(
                 judge, network.id, [network.row.genesis, *held], raws, now, is_joining=is_joining
             )
-            if judged.counter > max(row.sequence, now - SEQUENCE_BEGAN_AT + COUNTER_AHEAD_MAX):
-                raise WarrenError(Code.OUT_OF_ORDER, "a document's number is far ahead of all others of this network")
             if judged.counter >= row.sequence:
                 row = await self._networks.advance(connection, network, beyond=judged.counter)
             changes = list(judged.changes)

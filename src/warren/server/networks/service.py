@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from warren.errors import Code, WarrenError
-from warren.limits import EXPIRY_WARNED_S, HEAD_REDATE_S, NETWORKS_MAX
+from warren.limits import COUNTER_AHEAD_MAX, EXPIRY_WARNED_S, HEAD_REDATE_S, NETWORKS_MAX
 from warren.model import prefixes
 from warren.model.ids import Identity, NetworkId, short_identity, show_identity, show_network_id
 from warren.model.keys import Secret, SigningKeyPair
@@ -400,15 +400,22 @@ class Networks:
         async with self._database.read() as connection:
             return await member_store.count(connection)
 
+    def furthest(self, network: LiveNetwork) -> int:
+        """The greatest number that a document of others may have here: what this server signs comes after it, and must
+        not be a jump to nodes."""
+        return max(network.row.sequence, int(self._clock()) - SEQUENCE_BEGAN_AT + COUNTER_AHEAD_MAX)
+
     async def advance(self, connection: AsyncConnection, network: LiveNetwork, *, beyond: int = 0) -> NetworkRow:
         """Within a transaction that took the network's turn: take the next sequence number, greater than `beyond`.
-        Raises NETWORK_UNKNOWN.
+        Raises NETWORK_UNKNOWN, or OUT_OF_ORDER where that is past `furthest`.
 
         The turn is what keeps memory and disk in one order: heads are signed over what is in memory, and `apply`
         follows the commit at once.
         """
         if not self._database.is_turn_of(connection, network.id):
             raise RuntimeError("a change of a network begins with write(of=network.id)")
+        if beyond > self.furthest(network):
+            raise WarrenError(Code.OUT_OF_ORDER, "a document's number is far ahead of all others of this network")
         at_least = max(int(self._clock()) - SEQUENCE_BEGAN_AT, beyond + 1)
         row = await store.advance(connection, network.id, at_least)
         if row is None:

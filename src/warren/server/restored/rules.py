@@ -15,10 +15,13 @@ from warren.model.ids import Identity, NetworkId
 from warren.policy.language import is_readable
 from warren.server.networks.live import Change, LiveNetwork
 from warren.trust.authenticate import Authentic, authenticate
-from warren.trust.documents import Head, Kind, Membership
+from warren.trust.documents import INTEGER_MAX, Genesis, Head, Kind, Membership
 from warren.trust.floors import Floors
 from warren.trust.verify import verify
 from warren.trust.view import View
+
+_SHARED = frozenset({Kind.SETTINGS, Kind.POLICY, Kind.MEMBERSHIP})
+"""What several signers say in one order; of all else each has an order of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What nodes told and this server did not know. `counter`: the greatest one among it."""
+    """What nodes told and this server did not know. `counter`: the greatest one among it that this server follows."""
 
     changes: tuple[Change, ...]
     returned: tuple[Returned, ...]
@@ -73,15 +76,24 @@ def is_an_invites_word(network: LiveNetwork, raw: bytes) -> bool:
     return isinstance(document, Authentic) and network.is_invites(document.signer)
 
 
-def learn(network: NetworkId, held: Iterable[bytes], told: Iterable[bytes], now: int) -> View:
-    """What both together make true. `held` has the genesis; `now`: Unix seconds."""
+def learn(
+    network: NetworkId, held: Iterable[bytes], told: Iterable[bytes], now: int, furthest: int = INTEGER_MAX
+) -> View:
+    """What both together make true. `held` has the genesis; `now`: Unix seconds; `furthest`: what is told beyond this
+    number is left out where this server signs about the same subject and would have to go beyond it too."""
+    held = frozenset(held)
     found = (authenticate(network, raw) for raw in {*held, *told})
-    documents = [one for one in found if isinstance(one, Authentic)]
+    documents = [
+        one
+        for one in found
+        if isinstance(one, Authentic) and (one.raw in held or one.kind not in _SHARED or _counter(one) <= furthest)
+    ]
     return verify(network, documents, floors=Floors(), now=now, readable=is_readable)
 
 
-def compare(network: LiveNetwork, in_force: Iterable[Authentic]) -> Learned:
-    """What of these documents is news for this server."""
+def compare(network: LiveNetwork, in_force: Iterable[Authentic], furthest: int = INTEGER_MAX) -> Learned:
+    """What of these documents is news for this server. A number beyond `furthest` is its signer's own: nobody follows
+    it."""
     news = [
         one for one in in_force if one.kind != Kind.GENESIS and network.state.document(one.kind, one.subject) != one.raw
     ]
@@ -95,7 +107,7 @@ def compare(network: LiveNetwork, in_force: Iterable[Authentic]) -> Learned:
         for one in news
         if isinstance(one.body, Membership) and not network.state.is_member(Identity(one.subject))
     ]
-    counter = max((one.body.counter for one in news if hasattr(one.body, "counter")), default=0)
+    counter = max((number for number in map(_counter, news) if number <= furthest), default=0)
     return Learned(tuple(changes), tuple(returned), removed, counter)
 
 
@@ -109,6 +121,10 @@ def without(learned: Learned, left_out: Iterable[Identity]) -> Learned:
         learned.removed,
         learned.counter,
     )
+
+
+def _counter(document: Authentic) -> int:
+    return 0 if isinstance(document.body, Genesis) else document.body.counter
 
 
 def _ends_membership(document: Authentic) -> bool:

@@ -183,8 +183,9 @@ class Restored:
             held = {network.row.genesis, *(whole.documents if whole is not None else ())}
             if told <= held:
                 return
-            view = await asyncio.to_thread(learn, network.id, held, told, now)
-            learned = compare(network, view.documents)
+            furthest = self._networks.furthest(network)
+            view = await asyncio.to_thread(learn, network.id, held, told, now, furthest)
+            learned = compare(network, view.documents, furthest)
             if not learned.changes:
                 return
             async with self._database.write(of=network.id) as connection:
