@@ -65,6 +65,8 @@ def bodies() -> list[tuple[str, Kind, str, Body]]:
                       counter=255, date=DATE, under=1)),
         ("membership, ephemeral", Kind.MEMBERSHIP, "registrar",
          d.Membership(identity=alice, expires=DATE + 3600, ephemeral=True, counter=7, date=DATE)),
+        ("membership, by an invite and signed again", Kind.MEMBERSHIP, "bob",
+         d.Membership(identity=alice, joined=DATE, invite=bytes([8]) * 32, counter=8, date=DATE + 1)),
         ("record, least", Kind.RECORD, "alice",
          d.NodeRecord(identity=alice, wireguard=bytes([1]) * 32, path=bytes([2]) * 32, counter=1, date=DATE)),
         ("record, all", Kind.RECORD, "alice",

@@ -14,7 +14,8 @@ ADDED: dict[int, str] = {
     "the delegation in the challenge, "
     "its own membership in join, its own removal in leave; the server's time in the challenge; "
     "the capability transport/aes256gcm/v1 in node records; documents of the kinds recovery and root-change, and the "
-    "generation in removals, which older nodes refuse and go on without; farewell, and that who waits is ephemeral",
+    "generation in removals, which older nodes refuse and go on without; farewell, and that who waits is ephemeral; "
+    "the invite in a membership that another key signs since, which older nodes ignore",
 }
 """Version -> what it added. The highest key is what this program speaks; a change of the protocol adds a line."""
 

@@ -127,7 +127,7 @@ def promote(draft: Draft, identity: Identity) -> None:
         rights=tuple(right.value for right in ADMIN_RIGHTS),
     )
     draft.put(Kind.DELEGATION, given)
-    body = msgspec.structs.replace(again(member.membership), role="admin", expires=None, ephemeral=False)
+    body = msgspec.structs.replace(again(member.membership), role="admin", expires=None, ephemeral=False, invite=b"")
     draft.admit(body)  # no server renews it
 
 
@@ -214,14 +214,16 @@ def end_invite(draft: Draft, key: Identity) -> None:
 
 
 def revoke_invite(draft: Draft, key: Identity) -> None:
-    """End an invite's key and whom it admitted (FAULTS.md F27)."""
+    """End an invite's key and whom it admitted (FAULTS.md F27), also those for whom another key signed since, and where
+    the invite itself is over."""
     found = draft.view.delegations.get(key)
-    if not found:
-        raise WarrenError(Code.NOT_FOUND, "there is no such invite")
-    for identity, member in draft.view.members.items():
-        if member.signer == key:
-            draft.remove(identity)
-    draft.end_delegation(key, max(one.epoch for one in found))
+    came = [one for one, member in draft.view.members.items() if key in {member.signer, member.membership.invite}]
+    if not found and not came:
+        raise WarrenError(Code.NOT_FOUND, "there is no such invite, or it is over and nobody is here by it")
+    for identity in came:
+        draft.remove(identity)
+    if found:
+        draft.end_delegation(key, max(one.epoch for one in found))
 
 
 def free_address(view: View, wanted: str = "") -> str:

@@ -30,6 +30,8 @@ from warren.trust.documents import (
     subject_of,
 )
 from warren.trust.founding import digest_of
+from warren.trust.members import PLAIN_ROLE
+from warren.trust.office import invites
 from warren.trust.signing import sign
 from warren.trust.verify import verify
 from warren.trust.view import View
@@ -74,6 +76,7 @@ class Draft:
         self._bodies: dict[tuple[Kind, bytes], OrderedBody] = {}
         self._leaving: set[Identity] = set()
         self._ending: dict[Identity, int] = {}
+        self._invites = invites(view)
 
     @property
     def is_root(self) -> bool:
@@ -96,7 +99,11 @@ class Draft:
         self._bodies[kind, subject] = numbered
 
     def admit(self, body: Membership) -> None:
-        """Put a membership, with how far the authorities are: a fresh node's first floors."""
+        """Put a membership, with how far the authorities are: a fresh node's first floors. Whom an invite let in is
+        known by it whoever signs, until a person makes an admin of it."""
+        held = self.view.members.get(Identity(body.identity))
+        if held is not None and held.signer in self._invites and body.role == PLAIN_ROLE:
+            body = msgspec.structs.replace(body, invite=held.signer)
         marks = tuple(
             HeadMark(authority=key, epoch=one.head.epoch, counter=one.head.counter)
             for key, one in sorted(self.view.heads.items())
@@ -134,7 +141,9 @@ class Draft:
         found = {self.pen.key.public} - self.view.roots
         while found:
             above |= found
-            given = {one.signer for one in self.view.documents if one.subject[:32] in found and one.kind is Kind.DELEGATION}
+            given = {
+                one.signer for one in self.view.documents if one.subject[:32] in found and one.kind is Kind.DELEGATION
+            }
             found = given - above - self.view.roots
         return above
 

@@ -138,7 +138,8 @@ class Membership(_Ordered, frozen=True, kw_only=True, omit_defaults=True):
 
     `epoch` rises only when a removal is undone. `joined` is when this identity was first admitted and stays the same
     in renewals; where two members claim one name or address, the earlier one keeps it (0 = `date`). `ephemeral`: it is
-    renewed while its machine is here, and ends soon after that went.
+    renewed while its machine is here, and ends soon after that went. `invite`: the key of the invite that let it in,
+    where another key signed for it since; revoking the invite ends it all the same.
     """
 
     identity: Key
@@ -152,6 +153,7 @@ class Membership(_Ordered, frozen=True, kw_only=True, omit_defaults=True):
     joined: Natural = 0
     heads: Annotated[tuple[HeadMark, ...], msgspec.Meta(max_length=limits.DOCUMENT_LIST_MAX)] = ()
     ephemeral: bool = False
+    invite: OptionalKey = b""
 
 
 class Service(_Body, frozen=True, kw_only=True, omit_defaults=True):
@@ -285,6 +287,7 @@ def check(body: Body) -> None:
             _require(body.ipv4 == "" or _is_ipv4(body.ipv4), "ipv4")
             _require(all(is_host_label(tag) for tag in body.tags) and _is_set(body.tags), "tags")
             _require(_is_set(body.groups), "groups")
+            _require(len(body.invite) in {0, 32}, "invite")
         case NodeRecord():
             _require(len(body.next_wireguard) in {0, 32} and body.next_wireguard != body.wireguard, "next_wireguard")
             _require(len(body.previous_path) in {0, 32}, "previous_path")

@@ -49,4 +49,3 @@ def reached(documents: Iterable[Authentic], floors: Floors) -> Mapping[bytes, in
                 break
             reach[key] = max(epoch, reach[key])
     return reach
-

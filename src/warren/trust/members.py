@@ -63,7 +63,7 @@ def admit(
             continue
         if _is_in_force(newest, authorities.root, freshness, ledger, now=now, newest_date=newest_date):
             chosen.append(newest)
-    return _within_counts(sorted(chosen, key=Admitted.seniority), ledger)
+    return _within_counts(sorted(chosen, key=Admitted.seniority), authorities, ledger)
 
 
 def _authorised(
@@ -121,9 +121,9 @@ def _reason_outside(grant: Grant, membership: Membership) -> str | None:
         if reason is not None:
             return reason
         if link.delegation.limits.count is not None and (
-            membership.user or membership.groups or membership.role != PLAIN_ROLE
+            membership.user or membership.groups or membership.role != PLAIN_ROLE or membership.invite
         ):
-            return "an invite says nothing of whose a machine is, its groups or its role"
+            return "an invite says nothing of whose a machine is, its groups, its role or another invite"
     return None
 
 
@@ -202,17 +202,17 @@ def _is_in_force(
     return True
 
 
-def _within_counts(chosen: Sequence[Admitted], ledger: Ledger) -> dict[Identity, Admitted]:
-    """Of those a delegation admitted, the first `count`; a limit binds all that was signed beneath it. Who counted here
-    before goes first: how long somebody has been there is the signer's own word."""
+def _within_counts(chosen: Sequence[Admitted], authorities: Authorities, ledger: Ledger) -> dict[Identity, Admitted]:
+    """Of those a delegation admitted, the first `count`; a limit binds all that was signed beneath it. For whom another
+    key signed since has its place all the same. Who counted here before goes first: how long somebody has been there is
+    the signer's own word."""
     used: Counter[bytes] = Counter()
+    for candidate in chosen:
+        for grant in authorities.grants.get(Identity(candidate.membership.invite), ()):
+            used.update(link.document.subject for link in _limited(grant))
     members: dict[Identity, Admitted] = {}
     for candidate in sorted(chosen, key=lambda one: not _was_in_time(one.document, ledger)):
-        limited = [
-            link
-            for link in (candidate.grant.chain() if candidate.grant is not None else ())
-            if link.delegation.limits.count is not None
-        ]
+        limited = _limited(candidate.grant) if candidate.grant is not None else []
         if any(used[link.document.subject] >= (link.delegation.limits.count or 0) for link in limited):
             ledger.keep(candidate.document)
             ledger.refuse(candidate.document, Code.FORBIDDEN, "its delegation admits no more members")
@@ -221,3 +221,7 @@ def _within_counts(chosen: Sequence[Admitted], ledger: Ledger) -> dict[Identity,
         ledger.accept(candidate.document)
         members[Identity(candidate.membership.identity)] = candidate
     return dict(sorted(members.items(), key=lambda one: one[1].seniority()))
+
+
+def _limited(grant: Grant) -> list[Grant]:
+    return [link for link in grant.chain() if link.delegation.limits.count is not None]

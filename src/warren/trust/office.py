@@ -47,6 +47,12 @@ def is_invite(delegation: Delegation) -> bool:
     return delegation.limits.count is not None
 
 
+def invites(view: View) -> frozenset[Identity]:
+    """The keys of invites, live or over."""
+    given = (one.body for one in view.documents if isinstance(one.body, Delegation))
+    return frozenset(Identity(one.delegate) for one in given if is_invite(one))
+
+
 def newest(delegations: Iterable[Delegation]) -> Delegation:
     """The one of the highest (epoch, counter)."""
     return max(delegations, key=lambda one: (one.epoch, one.counter))

@@ -9,6 +9,8 @@ sessions or how an act was asked for.
 
 from collections.abc import Callable
 
+import msgspec
+
 from warren.errors import Code, WarrenError
 from warren.limits import ROOT_CHANGES_MAX, ROOT_KEPT_MAX
 from warren.model.ids import Identity, short_identity
@@ -17,7 +19,7 @@ from warren.trust import acts
 from warren.trust.authenticate import Authentic, authenticate
 from warren.trust.batches import Batch, Draft, Pen, again
 from warren.trust.documents import Genesis, Head, Kind, Membership, Recovery, RootChange
-from warren.trust.office import admins
+from warren.trust.office import admins, invites
 from warren.trust.signing import sign
 from warren.trust.verify import verify
 from warren.trust.view import Proposal, View
@@ -58,8 +60,11 @@ def change_root(
         reason = next((one.text for one in changed.refused if one.digest == change.digest), "it does not count")
         raise WarrenError(Code.FORBIDDEN, f"nodes would refuse this change of the root: {reason}")
     first = Draft(changed, Pen(new), now=now, readable=readable)
+    by_invite = invites(view)
     for identity in view.members.keys() - changed.members.keys():
-        first.admit(again(view.members[identity].membership))
+        member = view.members[identity]
+        invite = member.signer if member.signer in by_invite else member.membership.invite
+        first.admit(msgspec.structs.replace(again(member.membership), invite=invite))
     rest = first.batch()
     return Batch(
         raws=(*last.raws, change.raw, *rest.raws),

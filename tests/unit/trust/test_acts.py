@@ -11,6 +11,7 @@ from warren.trust import acts
 from warren.trust.authenticate import Authentic
 from warren.trust.batches import Batch, Draft, Pen
 from warren.trust.documents import Kind, Removal
+from warren.trust.ephemeral import renew
 from warren.trust.floors import Floors
 from warren.trust.office import admins, is_locked, registrars
 from warren.trust.showing import show
@@ -217,6 +218,62 @@ def test_an_invite_admits_one_machine_of_one_name_and_address_and_revoking_it_re
     at = done(network, at, pen, lambda draft: acts.revoke_invite(draft, key)).after
     assert network.names(at, "phone", "laptop") == ["laptop"]
     assert network.names(network.verify([*at.documents, phone]), "phone") == []
+
+
+def by_invite(network: Network, *, count: int = 1, **fields: object) -> tuple[View, Authentic]:
+    """A locked network where an invite let a phone in."""
+    at, key, pen = promoted(network), network.identity("invite"), Pen(network.key("laptop"))
+
+    def make(draft: Draft) -> None:
+        acts.invite(draft, key, hostname="", ipv4="", tags=(), count=count, not_after=NOW + 3600)
+
+    at = done(network, at, pen, make).after
+    phone = network.member("phone", by="invite", **fields)
+    return network.verify([*at.documents, phone], floors=at.floors), phone
+
+
+def signed_again(network: Network, at: View, how: str) -> View:
+    """The phone's membership once another key stands for it, in one of the ways that there are."""
+    pen, key, phone = Pen(network.key("laptop")), network.identity("invite"), network.identity("phone")
+    if how == "ended":
+        return done(network, at, pen, lambda draft: acts.end_invite(draft, key)).after
+    if how == "over":
+        at = network.verify(at.documents, floors=at.floors, now=NOW + 3601)
+    return done(network, at, pen, lambda draft: acts.adopt(draft) if how == "over" else renew(draft, [phone])).after
+
+
+@pytest.mark.parametrize("how", ["renewed", "over", "ended"])
+def test_revoking_an_invite_ends_also_for_whom_another_key_signed_since(network: Network, how: str) -> None:
+    fields = {"ephemeral": True, "expires": NOW + 60} if how == "renewed" else {}
+    at, phone = by_invite(network, **fields)
+    key, pen = network.identity("invite"), Pen(network.key("laptop"))
+    at = signed_again(network, at, how)
+    member = at.members[network.identity("phone")]
+    assert (member.signer, member.membership.invite) == (network.identity("laptop"), key)
+    at = done(network, at, pen, lambda draft: acts.revoke_invite(draft, key)).after
+    assert network.names(at, "phone", "laptop", "db") == ["laptop", "db"]
+    assert network.names(network.verify([*at.documents, phone]), "phone") == []
+    with pytest.raises(WarrenError) as refused:
+        done(network, at, pen, lambda draft: acts.revoke_invite(draft, key))
+    assert refused.value.code is Code.NOT_FOUND
+
+
+def test_for_whom_another_key_signed_has_its_place_in_the_invites_count(network: Network) -> None:
+    at, _ = by_invite(network, ephemeral=True, expires=NOW + 60)
+    at = signed_again(network, at, "renewed")
+    second = network.member("second", by="invite")
+    for view in (network.verify([*at.documents, second], at.floors), network.verify([*at.documents, second])):
+        assert network.names(view, "phone", "second") == ["phone"]
+
+
+def test_an_invites_word_names_no_invite_and_whom_a_person_promotes_stays(network: Network) -> None:
+    at, _ = by_invite(network, count=2)
+    liar = network.member("liar", by="invite", invite=network.identity("another"))
+    assert network.names(network.verify([*at.documents, liar], at.floors), "liar") == []
+    phone, key, pen = network.identity("phone"), network.identity("invite"), Pen(network.key("laptop"))
+    at = done(network, at, pen, lambda draft: acts.promote(draft, phone)).after
+    at = done(network, at, pen, lambda draft: acts.revoke_invite(draft, key)).after
+    assert network.names(at, "phone") == ["phone"]
 
 
 def test_a_member_may_end_its_own_membership_and_no_others(network: Network) -> None:

@@ -25,7 +25,7 @@ from warren.trust import acts, admission_key, successions
 from warren.trust.authenticate import root_of
 from warren.trust.batches import Batch, Draft, Pen, lines_digest
 from warren.trust.documents import Kind
-from warren.trust.office import admins, is_invite
+from warren.trust.office import admins, invites
 from warren.trust.showing import show
 from warren.trust.view import View
 from warren.trust.words import code_of, same
@@ -252,8 +252,8 @@ def _invite_line(errand: _Errand) -> str:
 
 
 def _invite_key(view: View, key_id: str) -> Identity:
-    for key, many in view.delegations.items():
-        if admission_key.id_of(key) == key_id and any(map(is_invite, many)):
+    for key in invites(view):
+        if admission_key.id_of(key) == key_id:
             return key
     raise WarrenError(Code.NOT_FOUND, f"there is no invite {printable(key_id[:80])!r}", "see `warren key list`")
 
