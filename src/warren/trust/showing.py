@@ -5,6 +5,7 @@ what is shown is what is signed; numbers and dates of the order are left out, si
 signing. Must not know keys.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 from warren.limits import EPHEMERAL_LOCKED_LIFETIME_S
@@ -24,13 +25,15 @@ from warren.trust.documents import (
     Settings,
 )
 
+_OTHERS_SHOWN = 3  # machines of the same person that a line names: who it is can be told by them
+
 
 def show(batch: Batch) -> tuple[str, ...]:
     """What the documents of a batch say, one line each, in their order; heads say nothing that others do not. Last what
     somebody keeps who was meant to lose it."""
     name = name_of(batch)
     done = [one for one in batch.bodies if not _is_half_done(batch, one[1])]
-    return (*show_bodies(done, name), *_left(batch, name))
+    return (*show_bodies(done, name, _others_of(batch)), *_left(batch, name))
 
 
 def _is_half_done(batch: Batch, body: Body) -> bool:
@@ -78,12 +81,30 @@ def name_of(batch: Batch) -> Callable[[bytes], str]:
     return name
 
 
-def show_bodies(bodies: Iterable[tuple[Kind, Body]], name: Callable[[bytes], str]) -> Iterable[str]:
-    """The lines of these bodies."""
+def _others_of(batch: Batch) -> Callable[[Membership], str]:
+    """Which of the members that are here by somebody's signature already are the same person's."""
+    by_user: defaultdict[str, list[tuple[str, Identity]]] = defaultdict(list)
+    for who, one in batch.before.members.items():
+        by_user[one.membership.user].append((one.hostname, who))
+
+    def others(body: Membership) -> str:
+        found = sorted(printable(hostname) for hostname, who in by_user[body.user] if who != body.identity)
+        more = f" and {len(found) - _OTHERS_SHOWN} more" if len(found) > _OTHERS_SHOWN else ""
+        return f", as are {', '.join(found[:_OTHERS_SHOWN])}{more}" if found else ", who has no other machine here"
+
+    return others
+
+
+def show_bodies(
+    bodies: Iterable[tuple[Kind, Body]],
+    name: Callable[[bytes], str],
+    others: Callable[[Membership], str] = lambda _body: "",
+) -> Iterable[str]:
+    """The lines of these bodies. `others`: what a membership's person has besides."""
     for _kind, body in bodies:
         match body:
             case Membership():
-                yield _membership(body, name)
+                yield _membership(body, name, others)
             case Delegation():
                 yield _delegation(body, name)
             case Removal(of="membership"):
@@ -114,12 +135,13 @@ def _recovery(body: Recovery, name: Callable[[bytes], str]) -> str:
     return f"where the root key is lost, {body.quorum} of these may replace it: {', '.join(map(name, body.keys))}"
 
 
-def _membership(body: Membership, name: Callable[[bytes], str]) -> str:
+def _membership(body: Membership, name: Callable[[bytes], str], others: Callable[[Membership], str]) -> str:
+    whose = f", of the user {printable(body.user)}{others(body)}" if body.user else ""
     extra = f", tags {', '.join(map(printable, body.tags))}" if body.tags else ""
     role = f", {printable(body.role)}" if body.role != "member" else ""
     groups = f", groups {', '.join(map(printable, body.groups))}" if body.groups else ""
     what = f"{name(body.identity)} is a member: {printable(body.hostname)}, {body.ipv4}"
-    return f"{what}{role}{groups}{extra}{_end(body)}"
+    return f"{what}{role}{whose}{groups}{extra}{_end(body)}"
 
 
 def _end(body: Membership) -> str:

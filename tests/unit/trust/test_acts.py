@@ -9,7 +9,7 @@ from warren.errors import Code, WarrenError
 from warren.limits import EPHEMERAL_LOCKED_LIFETIME_S
 from warren.trust import acts
 from warren.trust.authenticate import Authentic
-from warren.trust.batches import Batch, Draft, Pen
+from warren.trust.batches import Batch, Draft, Pen, lines_digest
 from warren.trust.documents import Kind, Removal
 from warren.trust.ephemeral import renew
 from warren.trust.floors import Floors
@@ -65,6 +65,27 @@ def test_what_is_signed_is_shown(network: Network) -> None:
     assert any("may sign nothing any more" in line for line in lines)
     assert any(line.endswith("may attest") for line in lines)
     assert sum("is a member" in line for line in lines) == 3
+
+
+def test_what_is_confirmed_says_whose_a_machine_is(network: Network) -> None:
+    """The server names the person; policy gives the machine what is theirs."""
+    boss = [network.member("desk", user="u-boss"), network.member("pad", user="u-boss")]
+    view = network.verify([*begun(network), *boss])
+    new, digests = network.identity("new"), set()
+    for user, says in (
+        ("u-boss", ", of the user u-boss, as are desk, pad"),
+        ("u-new", ", of the user u-new, who has no other machine here"),
+        ("", ""),
+    ):
+
+        def approve(draft: Draft, user: str = user) -> None:
+            acts.approve(draft, new, hostname="new", user=user)
+
+        lines = show(done(network, view, root(network), approve))
+        assert [line for line in lines if "is a member: new" in line and line.endswith(says)], lines
+        assert any("the user" in line for line in lines) == bool(user)
+        digests.add(lines_digest(lines))
+    assert len(digests) == 3
 
 
 def test_a_registrar_admits_nobody_to_a_locked_network(network: Network) -> None:
