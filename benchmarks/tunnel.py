@@ -49,6 +49,7 @@ def _ping(host: Host, way: Way, place: int) -> float:
 
 def measure(way: Way, flow_s: float) -> Figures:
     """Pings, one flow from left to right with pings beside it; four flows; one each way."""
+    way.left.run(["ping", "-c1", "-W5", str(way.address)])  # a session stands before anything is measured
     idle_us = _ping(way.left, way, 1)
     before_mb, before_s = way.memory_mb(), way.cpu_s()
     flow = Flow(way, PORT, flow_s)
@@ -111,6 +112,9 @@ def report(rows: dict[str, list[Figures]]) -> None:
             f" CPU {ours.cpu_s_gb / base.cpu_s_gb:.2f}; four flows {ours.four_gbit_s / ours.gbit_s:.2f} of one (must"
             f" 0.95), both ways {ours.both_gbit_s / ours.gbit_s:.2f} (must 1.0)"
         )
+        if GOTATUN.name in medians:
+            their_added = medians[GOTATUN.name].rtt_us - plain.rtt_us
+            print(f"{name} / {GOTATUN.name}: added round trip {added / their_added:.2f} (must 1.0)")
 
 
 def main() -> int:
