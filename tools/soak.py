@@ -1,9 +1,10 @@
 """`make soak`: a server and machines in a lab, with churn, restarts and bad input. Nothing grows, everything heals.
 
 Each round does one thing (chosen by a seed that is printed), then waits until every pair of machines pings again. In
-the first half the server is killed too; in the second it lives on, and it and its front are watched as `m0` is from the
-beginning: memory, descriptors, threads and tasks at the end are compared with those after the warm-up. No log may hold
-an ERROR or a traceback, and after `down` each host is what it was.
+the first quarter the server is killed too; from then on it lives, and it and its front are watched as `m0` is from the
+beginning: memory, descriptors, threads and tasks at the end are compared with those after the warm-up, and the median
+of the last quarter with that of the second, so that what creeps is seen too. No log may hold an ERROR or a traceback,
+and after `down` each host is what it was.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from pathlib import Path
 from tests.faults.invariants import broken_lines, open_files
 from tests.netlab.lab import Lab, LabUnavailable
 
-from tools.soaking.usage import Usage, usage
+from tools.soaking.usage import Usage, middle, usage
 from tools.soaking.world import World
 
 HEAL_S = 10.0  # invariant I5 of the fault list: maps converge within it
@@ -40,8 +41,12 @@ class Watch:
         if len(self._seen) <= WARM_ROUNDS:
             return [f"{self.name} was seen for {len(self._seen)} rounds only, which says nothing of growth"]
         first, last = self._seen[WARM_ROUNDS - 1], self._seen[-1]
+        quarter = len(self._seen) // 4
+        before, after = middle(self._seen[quarter : 2 * quarter]), middle(self._seen[-quarter:])
         print(f"{self.name}: after {WARM_ROUNDS} rounds {first}, after {len(self._seen)} {last}", flush=True)
-        return [f"{self.name} grew from {first} to {last}"] if last.outgrew(first) else []
+        print(f"{self.name}: median of the second quarter {before}, of the last {after}", flush=True)
+        grew = [f"{self.name} grew from {first} to {last}"] if last.outgrew(first) else []
+        return grew + ([f"{self.name} creeps: from {before} to {after}"] if after.crept(before) else [])
 
 
 def soak(lab: Lab, seconds: float, rng: random.Random) -> list[str]:
@@ -55,7 +60,7 @@ def soak(lab: Lab, seconds: float, rng: random.Random) -> list[str]:
     churn, rounds = world.churn(), 0
     heals: list[float] = []
     while (passed := time.monotonic() - began) < seconds:
-        if passed >= seconds / 2 and len(watches) == 1:
+        if passed >= seconds / 4 and len(watches) == 1:
             watches += _watches_of_server(world)
         name, action = rng.choice([*churn, *([("server killed", world.kill_server)] * (len(watches) == 1))])
         started = time.monotonic()

@@ -1,19 +1,24 @@
 """What a program holds, from outside and by its own word, and whether that is more than it was.
 
-Memory, descriptors and threads come from proc(5); tasks from the line that a program of ours writes on SIGUSR1
-(`warren.inventory`), which a program without Python's loop, the front, does not: it has none.
+Memory, descriptors and threads come from proc(5); memory without what is mapped from files, since a program's share of
+its libraries grows when another program that has them ends. Tasks come from the line that a program of ours writes on
+SIGUSR1 (`warren.inventory`), which a program without Python's loop, the front, does not: it has none.
 """
 
 import json
 import os
 import signal
-from dataclasses import dataclass
+import statistics
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from tests.netlab.until import until
 
-MOST_GROWTH = 1.25  # of memory since the warm-up; allocators keep some slack
+MOST_GROWTH = 1.1  # of memory since the warm-up; allocators keep some slack
 MOST_MORE = 8  # descriptors, threads and tasks that may come and go
+MOST_CREEP_KIB = 512  # from one quarter's median to another's: in a soak of an hour, half an hour apart
+MOST_CREEP = 1  # of the others, as above
 TELL_S = 10.0
 
 
@@ -21,7 +26,7 @@ TELL_S = 10.0
 class Usage:
     """What a process holds."""
 
-    pss_kib: int
+    memory_kib: int
     descriptors: int
     threads: int
     tasks: int = 0
@@ -29,20 +34,34 @@ class Usage:
     def outgrew(self, first: "Usage") -> bool:
         """Whether it holds more than it should after `first`."""
         return (
-            self.pss_kib > first.pss_kib * MOST_GROWTH
+            self.memory_kib > first.memory_kib * MOST_GROWTH
             or self.descriptors > first.descriptors + MOST_MORE
             or self.threads > first.threads + MOST_MORE
             or self.tasks > first.tasks + MOST_MORE
         )
 
+    def crept(self, before: "Usage") -> bool:
+        """Whether this median is more than the one `before`."""
+        return (
+            self.memory_kib > before.memory_kib + MOST_CREEP_KIB
+            or self.descriptors > before.descriptors + MOST_CREEP
+            or self.threads > before.threads + MOST_CREEP
+            or self.tasks > before.tasks + MOST_CREEP
+        )
+
+
+def middle(looks: Sequence[Usage]) -> Usage:
+    """The median of each figure."""
+    return Usage(*(int(statistics.median(column)) for column in zip(*map(astuple, looks), strict=True)))
+
 
 def usage(pid: int, log: Path | None = None) -> Usage:
     """Read it; with the log that the process writes, its tasks too. FileNotFoundError where it has ended."""
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    pss = next(line for line in rollup.splitlines() if line.startswith("Pss:"))
+    own = next(line for line in rollup.splitlines() if line.startswith("Pss_Anon:"))
     process = Path(f"/proc/{pid}")
     return Usage(
-        int(pss.split()[1]),
+        int(own.split()[1]),
         len(list((process / "fd").iterdir())),
         len(list((process / "task").iterdir())),
         _tasks(pid, log) if log is not None else 0,

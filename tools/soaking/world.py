@@ -1,9 +1,10 @@
-"""The world of the soak, and everything that may happen to it: churn, restarts, kills, bad input.
+"""The world of the soak, and all that may happen to it: churn, kicks, rules, traffic, restarts, kills, bad input.
 
 A server and machines on a LAN. `m0` is never restarted and the server is not killed once it is watched: they are what
 must not grow. The others are killed, go down and up, or come as guests and leave.
 """
 
+import json
 import os
 import secrets
 import signal
@@ -12,16 +13,21 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from itertools import permutations
+from itertools import cycle, permutations
 
 from tests.netlab.host import Host
 from tests.netlab.lab import Lab
-from tests.netlab.machines import Machine, Server
+from tests.netlab.machines import WARREN, Machine, Server
 from tests.netlab.until import until
 
 MACHINES = 3
 PATIENCE_S = 120.0  # a machine that others use too may be slow; what took longer than it should is told at the end
 NOISE_S = 3.0
+FLOW_S = 2.0
+FLOW_PORT = 5201
+EVERYBODY = {"from": ["*"], "to": ["*"]}
+POLICIES = ([EVERYBODY], [EVERYBODY, {"from": ["tag:web"], "to": ["*"], "protocols": ["tcp"], "ports": ["443"]}])
+"""They let the same packets pass here; each is signed, told, taken and compiled anew."""
 NOISE_RATE = 1000  # bad datagrams a second: what grows by them does so at any rate
 
 Action = Callable[[], None]
@@ -43,6 +49,7 @@ class World:
         self.noise: Host = lab.host("noise", lan)
         self.snapshots = [machine.host.snapshot() for machine in self.machines]
         self._seed = 0
+        self._policies = cycle(POLICIES)
         for machine in self.machines:
             machine.up(self.server, self.key)
         self.all_ping()
@@ -54,7 +61,12 @@ class World:
 
     def churn(self) -> list[tuple[str, Action]]:
         """What happens to machines and ports, by name."""
-        actions: list[tuple[str, Action]] = [("a guest comes and leaves", self._receive_guest)]
+        actions: list[tuple[str, Action]] = [
+            ("a guest comes and leaves", partial(self._receive_guest, is_kicked=False)),
+            ("a guest comes and is kicked", partial(self._receive_guest, is_kicked=True)),
+            ("another policy", self._set_policy),
+            ("a flow", self._flow),
+        ]
         for machine in self.machines[1:]:
             actions += [(f"{machine.name} killed", partial(_kill_daemon, machine))]
             actions += [(f"{machine.name} down and up", partial(_down_and_up, machine))]
@@ -87,14 +99,37 @@ class World:
             left += [f"left on {machine.name}: {line}" for line in before.difference(machine.host.snapshot())]
         return left
 
-    def _receive_guest(self) -> None:
+    def _receive_guest(self, *, is_kicked: bool) -> None:
         first = self.machines[0]
         self.guest.up(self.server, self.key)
         until(partial(_pings, first, self.guest), "m0 pings the guest", PATIENCE_S)
-        self.guest.run("leave", "--yes")
+        if is_kicked:
+            self._ask_server("member", "kick", self.guest.name, "--keep-key", "--yes")
+        else:
+            self.guest.run("leave", "--yes")
         until(
             lambda: "guest" not in {peer["name"] for peer in first.status()["peers"]}, "m0 forgot the guest", PATIENCE_S
         )
+        if is_kicked:
+            until(partial(_ran, self.guest, "leave", "--yes"), "who was kicked forgets the network", PATIENCE_S)
+
+    def _set_policy(self) -> None:
+        file = self.server.data.with_name("policy.json")
+        file.write_text(json.dumps({"version": 1, "rules": next(self._policies)}))
+        self._ask_server("policy", "set", str(file))
+
+    def _flow(self) -> None:
+        """What m0 has open and sends while others send to it."""
+        source, sink = self.machines[0], self.machines[1]
+        address = sink.status()["self"]["addresses"][0]
+        pump = [sys.executable, "-m", "benchmarks.pump"]
+        taking = sink.host.start([*pump, "sink", address, str(FLOW_PORT)])
+        taking.wait_for("ready")
+        source.host.run([*pump, "source", address, str(FLOW_PORT), str(FLOW_S)], timeout_s=PATIENCE_S)
+        taking.wait_for("rate", PATIENCE_S)
+
+    def _ask_server(self, *words: str) -> None:
+        self.server.host.run([WARREN, *words, "--server", self.server.data])
 
     def _noise(self, where: Host, mode: str, host: str, place: str) -> None:
         self._seed += 1
