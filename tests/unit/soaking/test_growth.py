@@ -1,0 +1,29 @@
+"""What the soak calls growth."""
+
+from dataclasses import replace
+
+import pytest
+from tools.soaking.usage import MOST_CREEP, MOST_CREEP_KIB, Usage, middle
+
+FIRST = Usage(memory_kib=30_000, descriptors=16, threads=5, tasks=27)
+
+
+def test_a_peak_that_passes_is_no_growth() -> None:
+    peak = Usage(memory_kib=90_000, descriptors=500, threads=50, tasks=500)
+    assert middle([FIRST, peak, FIRST]) == FIRST
+    assert not FIRST.crept(FIRST)
+
+
+@pytest.mark.parametrize(
+    ("figure", "most"),
+    [
+        ("memory_kib", MOST_CREEP_KIB),
+        ("descriptors", MOST_CREEP),
+        ("threads", MOST_CREEP),
+        ("tasks", MOST_CREEP),
+    ],
+)
+def test_each_figure_that_stays_higher_is_growth(figure: str, most: int) -> None:
+    before = getattr(FIRST, figure)
+    assert not replace(FIRST, **{figure: before + most}).crept(FIRST)
+    assert replace(FIRST, **{figure: before + most + 1}).crept(FIRST)
