@@ -83,6 +83,8 @@ async def _run(world: World, who: str, monkeypatch: pytest.MonkeyPatch, *, signs
             await asyncio.wait_for(world.has_signed.wait(), 5.0)
         for _ in range(20):
             await asyncio.sleep(0)
+        if task.done():
+            task.result()  # a task that died of something did not decide to do nothing
     finally:
         task.cancel()
 

@@ -106,6 +106,8 @@ async def _run(world: World, task: Tending | Farewell, *, acts_: bool) -> None:
             await asyncio.wait_for(world.acted.wait(), 5.0)
         for _ in range(20):
             await asyncio.sleep(0)
+        if running.done():
+            running.result()  # a task that died of something did not decide to do nothing
     finally:
         running.cancel()
 

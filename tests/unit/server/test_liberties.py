@@ -14,6 +14,7 @@ from warren.protocol.control.messages import Join
 from warren.server.accounts import store as account_store
 from warren.server.accounts.rules import Role
 from warren.server.accounts.store import UserRow
+from warren.server.audit.service import Audit
 from warren.trust import acts, admission_key, ephemeral, signing
 from warren.trust.batches import Draft
 from warren.trust.documents import Kind, Membership, Removal
@@ -74,6 +75,14 @@ async def test_an_invites_holder_does_not_say_whose_the_machine_is(
     assert who.public not in (await view_of(features)).members
     await features.approvals.bring(features.network, invite.join(who))
     assert who.public in (await view_of(features)).members, "nothing was used up"
+
+
+async def test_the_audit_log_calls_an_invites_signature_by_its_key(features: Features, invite: Invite) -> None:
+    """Who reads it looks for a key that was given away, not for a machine of this name."""
+    await features.approvals.bring(features.network, invite.join(SigningKeyPair(os.urandom(32))))
+    rows = await Audit(features.database).newest(features.network.id, after=None, limit=5, action="member.joined")
+    signed_by = [msgspec.json.decode(one.detail, type=dict[str, object])["signed_by"] for one in rows]
+    assert signed_by == [[f"key:{admission_key.id_of(invite.key.public)}"]]
 
 
 async def test_behind_a_restored_round_no_revoked_invite_comes_in_by_a_resume(
