@@ -456,6 +456,7 @@ _MEMBERS = (
         flags=(_SERVER,),
         arguments=(Argument("user", "their id, or their name where one account alone has it"),),
         examples=(("warren invite withdraw alice", "machines that she added stay until they are kicked"),),
+        text="Who was denied or put out is not brought back by their mail domain: only `warren invite user` does that.",
     ),
     Command(
         ("invite", "mine"),
@@ -506,10 +507,18 @@ _MEMBERS = (
         ("network", "domain", "prove"),
         "prove by a TXT record that a mail domain is yours; again: look for that record",
         "domain:prove",
-        flags=(_SERVER,),
+        flags=(
+            _SERVER,
+            Flag("provider", "whose word counts: the id or issuer of one of the server's", Kind.TEXT, "ID"),
+        ),
         arguments=(Argument("domain", "the mail domain"),),
-        examples=(("warren network domain prove corp.example --network corp", ""),),
-        text="People with a verified mail address there come in by signing on. The record is looked for once a day.",
+        examples=(
+            ("warren network domain prove corp.example --network corp", "by the provider that you sign on by"),
+            ("warren network domain prove corp.example --provider login", "by this one of the server's"),
+        ),
+        text="People whose mail address there is verified by that provider come in by signing on; other providers'\n"
+        "word of such addresses does not count. The record is looked for once a day; a week after it was seen last\n"
+        "the domain is not the network's any more.",
     ),
     Command(
         ("network", "domain", "give-up"),

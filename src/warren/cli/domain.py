@@ -17,14 +17,17 @@ def prove(parsed: Parsed) -> int:
     """Begin the proof of a domain, or look for it in the DNS."""
     client = rest_client(parsed)
     network, domain = network_name(parsed, client), parsed.argument("domain")
-    found = client.put("networks", network, "domain-proof", body=DomainProof(domain=domain), kind=Domain)
+    body = DomainProof(domain=domain, provider=parsed.text("provider") or "")
+    found = client.put("networks", network, "domain-proof", body=body, kind=Domain)
     if parsed.is_on("json"):
         output.say_json(found)
     elif found.seen_at is not None and found.is_in_force:
         acted_on(client, f"{found.domain} is proved: its people come into {network}; leave the record where it is")
+        _note_issuers(found)
     else:
         output.say(f'{printable(found.record)}. TXT "{printable(found.proof)}"')
         output.note(f"publish this record, then: warren network domain prove {printable(found.domain)}")
+        _note_issuers(found)
     return output.DONE
 
 
@@ -61,4 +64,15 @@ def _show(parsed: Parsed, found: Domains) -> int:
 def _state(one: Domain) -> str:
     if one.vouched:
         return "vouched for by a provider"
-    return "proved by DNS" if one.is_in_force else f'not proved: {one.record} TXT "{one.proof}"'
+    if one.is_in_force:
+        return f"proved by DNS, for {' and '.join(one.issuers) or 'no provider'}"
+    return f'not proved: {one.record} TXT "{one.proof}"'
+
+
+def _note_issuers(one: Domain) -> None:
+    if one.issuers:
+        issuers = " and ".join(printable(issuer) for issuer in one.issuers)
+        output.note(f"who comes by it: people with a verified mail address there, at {issuers}")
+    else:
+        again = f"warren network domain prove {printable(one.domain)} --provider ID"
+        output.note(f"you sign on by no provider, so nobody comes by it until you name one: {again}")

@@ -117,7 +117,8 @@ async def _construct(settings: Settings, folder: Folder, database: Database, gro
     )
     invites = Invites(database, server_key.public, clock)
     accounts = Accounts(database, clock)
-    proofs = DomainProofs(database, TxtLookup(), clock)
+    providers = read_providers(settings.providers)
+    proofs = DomainProofs(database, TxtLookup(), clock, providers)
     factors = Factors(
         database=database,
         key=keys.load_or_make(folder.factors_key).private_bytes(),
@@ -141,7 +142,7 @@ async def _construct(settings: Settings, folder: Folder, database: Database, gro
         ),
         factors=factors,
         providers=Providers(
-            providers=read_providers(settings.providers),
+            providers=providers,
             base_url=settings.base_url,
             database=database,
             accounts=accounts,

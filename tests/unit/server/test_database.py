@@ -4,11 +4,14 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
+from sqlalchemy.engine import Connection
+from tests.server.conftest import DATABASES
 from tests.server.postgresql import PostgreSQL
 
 import warren.server.accounts.store
@@ -26,6 +29,17 @@ from warren.limits import DATABASE_CONNECTIONS_MAX
 from warren.server.db.engine import Database, database_url, sqlite_url
 from warren.server.db.metadata import metadata
 from warren.server.db.migrate import HEAD, KNOWN, SCRIPTS, migrate
+
+DOMAINS_BEFORE = """
+INSERT INTO users (id, issuer, subject, name, is_admin, created_at) VALUES
+('anna', 'https://idp.example', 'anna', 'anna', false, 1), ('boss', 'local', 'boss', 'boss', false, 1);
+INSERT INTO networks (id, name, genesis, root, root_key, sequence, next_offset, created_at) VALUES
+(:id, 'lab', :id, 'server', :id, 1, 0, 1);
+INSERT INTO domains (domain, network, opened_at) VALUES ('proved.example', :id, 5), ('vouched.example', :id, 5);
+INSERT INTO domain_claims (network, domain, "user", token, claimed_at) VALUES
+(:id, 'proved.example', 'anna', 't', 4), (:id, 'vouched.example', 'anna', 't', 6),
+(:id, 'vouched.example', 'boss', 't', 7), (:id, 'proved.example', '', 't', 8)
+"""
 
 
 def test_the_revision_in_the_code_is_the_migrations_head() -> None:
@@ -90,6 +104,33 @@ def test_a_database_url_may_stand_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "url").write_text("postgres://warren:pw@db.example/warren\n")
     url = database_url(f"file:{tmp_path / 'url'}", tmp_path / "x.db")
     assert (url.drivername, url.host, url.database) == ("postgresql+asyncpg", "db.example", "warren")
+
+
+@pytest.mark.parametrize("kind", DATABASES)
+async def test_what_is_known_of_domains_from_before_is_filled_in(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """A proof counts for the provider of the account that gave it; what was claimed before it was held is proved."""
+    given = request.getfixturevalue("postgresql").database() if kind == "postgresql" else ""
+    database = Database(database_url(given, tmp_path / "x.db"))
+
+    def upgrade(connection: Connection, to: str) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(SCRIPTS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, to)
+
+    async with database.write() as connection:
+        await connection.run_sync(upgrade, "0010")
+        for statement in DOMAINS_BEFORE.split(";"):
+            await connection.execute(text(statement), {"id": b"n" * 32} if ":id" in statement else {})
+    await migrate(database)
+    async with database.read() as connection:
+        held = await connection.execute(text("SELECT domain, by_proof FROM domains ORDER BY domain"))
+        assert [(row[0], bool(row[1])) for row in held] == [("proved.example", True), ("vouched.example", False)]
+        bound = await connection.execute(text("SELECT issuer FROM domain_claims ORDER BY claimed_at"))
+        assert [row[0] for row in bound] == ["https://idp.example", "https://idp.example", "", ""]
+    await database.close()
 
 
 async def test_an_upgrade_that_fails_half_way_leaves_the_old_schema(tmp_path: Path) -> None:

@@ -2,96 +2,97 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from typing import cast
+from dataclasses import dataclass
 
-import dns.flags
-import dns.message
-import dns.rcode
-import dns.rrset
 import pytest
+from tests.server.name_server import NameServer
 from tests.unit.server.conftest import Features
 
 from warren.errors import Code, WarrenError
-from warren.limits import DOMAIN_LOOK_EVERY_S, DOMAIN_PROOF_KEPT_S
+from warren.limits import DNS_LOOKUPS_AT_ONCE, DOMAIN_LOOK_EVERY_S, DOMAIN_PROOF_KEPT_S, DOMAINS_A_NETWORK_MAX
+from warren.protocol.rest.domains import Domain
 from warren.server.accounts import store as account_store
-from warren.server.accounts.rules import Role
+from warren.server.accounts.rules import LOCAL_ISSUER, Role
 from warren.server.accounts.store import UserRow
+from warren.server.audit.service import Audit
 from warren.server.domains import lookup
 from warren.server.domains.lookup import TxtLookup
 from warren.server.domains.service import DomainProofs
+from warren.server.invitations import store as invitation_store
 from warren.server.invitations.service import Invitations
+from warren.server.networks.live import LiveNetwork
 from warren.server.providers import rules as provider_rules
 from warren.server.providers.domains import Domains
 from warren.server.providers.settings import Provider
 
 DOMAIN = "corp.example"
-PROVIDER = Provider(id="one", name="one", issuer="https://idp.example", client_id="warren", domain_claim="hd")
+ISSUER = "https://idp.example"
+PROVIDER = Provider(id="one", name="one", issuer=ISSUER, client_id="warren", domain_claim="hd")
+OTHER = Provider(id="two", name="two", issuer="https://two.example", client_id="warren", open=True)
 CLAIMS = {"sub": "1", "email": f"anna@{DOMAIN}", "email_verified": True}
 
 
 @dataclass
-class NameServer(asyncio.DatagramProtocol):
-    """A DNS server for texts. `records` by name; it is silent, or fails, where it is told to."""
-
-    records: dict[str, list[str]] = field(default_factory=dict)
-    is_silent: bool = False
-    fails: bool = False
-    asked: int = 0
-    transport: asyncio.DatagramTransport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.DatagramTransport", transport)
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self.asked += 1
-        if self.is_silent or self.transport is None:
-            return
-        question = dns.message.from_wire(data)
-        answer = dns.message.make_response(question)
-        answer.flags |= dns.flags.AA
-        name = question.question[0].name
-        texts = self.records.get(name.to_text(omit_final_dot=True))
-        if self.fails:
-            answer.set_rcode(dns.rcode.SERVFAIL)
-        elif texts is None:
-            answer.set_rcode(dns.rcode.NXDOMAIN)
-        else:
-            answer.answer.append(dns.rrset.from_text(name, 60, "IN", "TXT", *(f'"{one}"' for one in texts)))
-        self.transport.sendto(answer.to_wire(), addr)
-
-
-@dataclass
 class Corp:
-    """A server's features, its DNS, and an owner and an admin of the default network."""
+    """A server's features, its DNS, and two owners of the default network."""
 
     features: Features
     names: NameServer
     proofs: DomainProofs
+    domains: Domains
+    invitations: Invitations
 
     def vouched(self, proved: frozenset[str]) -> str | None:
         return provider_rules.vouched_domain(CLAIMS, PROVIDER, proved)
 
-    async def add_user(self, user: str, role: Role | None) -> UserRow:
-        row = UserRow(user, "https://idp.example", user, user, None, False, 1, None)  # noqa: FBT003 - no server admin
+    async def add_user(self, user: str, role: Role | None, issuer: str = ISSUER) -> UserRow:
+        row = UserRow(user, issuer, user, user, None, False, 1, None)  # noqa: FBT003 - no server admin
         async with self.features.database.write() as connection:
             await account_store.add_user(connection, row)
             if role is not None:
                 await account_store.add_role(connection, self.features.network.id, user, role)
         return row
 
+    async def network(self, name: str) -> LiveNetwork:
+        """Another one, of an owner of its own who is called as it is."""
+        await self.add_user(name, None)
+        await self.features.networks.create(name, None, actor=name, owner=name)
+        return next(one for one in self.features.networks.all() if one.row.name == name)
+
+    async def publish(self, network: LiveNetwork, user: str, domain: str = DOMAIN) -> None:
+        """The record that this account is told to publish for the domain, instead of what there was."""
+        claimed = await self.proofs.prove(network, user, domain, actor=user)
+        self.names.records[claimed.record] = [claimed.proof]
+
+    async def prove(self, network: LiveNetwork, user: str, domain: str = DOMAIN) -> Domain:
+        await self.publish(network, user, domain)
+        return await self.proofs.prove(network, user, domain, actor=user)
+
+    async def roles(self, user: str) -> dict[str, int]:
+        """What they are, by the network's name."""
+        names = {one.id: one.row.name for one in self.features.networks.all()}
+        async with self.features.database.read() as connection:
+            found = await account_store.read_roles(connection, user)
+        return {names[network]: role for network, role in found.items()}
+
+    async def audited(self, network: LiveNetwork) -> list[str]:
+        """What was done about domains, the oldest first, and by whom."""
+        rows = await Audit(self.features.database).newest(network.id, after=None, limit=50, action="domain")
+        return [f"{one.action} {one.actor}" for one in reversed(rows)]
+
 
 @pytest.fixture
 async def corp(features: Features) -> AsyncIterator[Corp]:
-    loop = asyncio.get_running_loop()
-    transport, names = await loop.create_datagram_endpoint(NameServer, local_addr=("127.0.0.1", 0))
-    port = transport.get_extra_info("sockname")[1]
-    proofs = DomainProofs(features.database, TxtLookup(("127.0.0.1",), port), lambda: features.clock[0])
-    made = Corp(features, names, proofs)
+    names = await NameServer.listening()
+    clock, database = lambda: features.clock[0], features.database
+    proofs = DomainProofs(database, TxtLookup(("127.0.0.1",), names.port), clock, (PROVIDER, OTHER))
+    made = Corp(
+        features, names, proofs, Domains(database, features.networks, clock), Invitations(database, clock)
+    )  # fmt: skip
     await made.add_user("uowner", Role.OWNER)
     await made.add_user("uother", Role.OWNER)
     yield made
-    transport.close()
+    names.close()
 
 
 async def test_a_domain_is_proved_by_the_record_of_the_very_account_that_claims_it(corp: Corp) -> None:
@@ -104,16 +105,18 @@ async def test_a_domain_is_proved_by_the_record_of_the_very_account_that_claims_
     assert other.proof != claimed.proof
     corp.names.records[record] = ["v=spf1 -all", other.proof]
     assert not (await corp.proofs.prove(network, "uowner", DOMAIN, actor="owner")).is_in_force, "another account's"
-    assert await corp.proofs.proved() == frozenset()
-    assert corp.vouched(await corp.proofs.proved()) is None
+    assert await corp.proofs.proved(ISSUER) == frozenset()
+    assert corp.vouched(await corp.proofs.proved(ISSUER)) is None
     corp.names.records[record] = ["v=spf1 -all", claimed.proof]
     found = await corp.proofs.prove(network, "uowner", DOMAIN, actor="owner")
     assert found.is_in_force
-    assert corp.vouched(await corp.proofs.proved()) == DOMAIN
-    unverified = provider_rules.vouched_domain(CLAIMS | {"email_verified": False}, PROVIDER, await corp.proofs.proved())
+    assert corp.vouched(await corp.proofs.proved(ISSUER)) == DOMAIN
+    unverified = provider_rules.vouched_domain(
+        CLAIMS | {"email_verified": False}, PROVIDER, await corp.proofs.proved(ISSUER)
+    )
     assert unverified is None
     anna = await corp.add_user("uanna", None)
-    await Domains(corp.features.database, corp.features.networks, lambda: corp.features.clock[0]).enter(anna, DOMAIN)
+    await corp.domains.enter(anna, DOMAIN)
     async with corp.features.database.read() as connection:
         assert (await account_store.read_roles(connection, "uanna"))[network.id] == Role.MEMBER
 
@@ -146,23 +149,21 @@ async def test_a_proof_is_looked_for_again_and_ends_with_its_record_or_its_owner
     for _ in range(3):
         clock[0] += DOMAIN_PROOF_KEPT_S - 1
         await corp.proofs.look_again()
-        assert await corp.proofs.proved() == {DOMAIN}
+        assert await corp.proofs.proved(ISSUER) == {DOMAIN}
     async with corp.features.database.write() as connection:
         await account_store.set_role(connection, network.id, "uowner", Role.MEMBER, but=Role.ADMIN)
     clock[0] += DOMAIN_LOOK_EVERY_S + 1
     await corp.proofs.look_again()
-    assert await corp.proofs.proved() == {DOMAIN}, "for some days more"
+    assert await corp.proofs.proved(ISSUER) == {DOMAIN}, "for some days more"
     clock[0] += DOMAIN_PROOF_KEPT_S
     await corp.proofs.look_again()
-    assert await corp.proofs.proved() == frozenset()
+    assert await corp.proofs.proved(ISSUER) == frozenset()
     await corp.proofs.give_up(network, DOMAIN, actor="owner")
     assert (await corp.proofs.show(network, "uowner")).domains == ()
 
 
 async def test_who_comes_by_a_domain_waits_where_an_admin_approves_each(corp: Corp) -> None:
-    clock = lambda: corp.features.clock[0]  # noqa: E731 - a clock
-    domains = Domains(corp.features.database, corp.features.networks, clock)
-    invitations = Invitations(corp.features.database, clock)
+    domains, invitations = corp.domains, corp.invitations
     first, second, third = [await corp.add_user(user, None) for user in ("uone", "utwo", "uthree")]
     await domains.enter(first, DOMAIN)
     network = next(one for one in corp.features.networks.all() if one.row.name == "corp-example")
@@ -180,3 +181,231 @@ async def test_who_comes_by_a_domain_waits_where_an_admin_approves_each(corp: Co
     await domains.enter(third, DOMAIN)
     async with corp.features.database.read() as connection:
         assert (await account_store.read_roles(connection, "uthree"))[network.id] == Role.MEMBER
+
+
+async def test_a_proof_counts_for_the_provider_of_its_account_and_no_other(corp: Corp) -> None:
+    """The DNS says whose a domain is, not which provider's word of its addresses is good."""
+    assert (await corp.prove(corp.features.network, "uowner")).issuers == (ISSUER,)
+    assert corp.vouched(await corp.proofs.proved(ISSUER)) == DOMAIN
+    assert await corp.proofs.proved(OTHER.issuer) == frozenset()
+
+
+async def test_an_account_of_this_server_names_the_provider_and_none_counts_before(corp: Corp) -> None:
+    network = corp.features.network
+    await corp.add_user("ulocal", Role.OWNER, LOCAL_ISSUER)
+    found = await corp.prove(network, "ulocal")
+    assert (found.is_in_force, found.issuers) == (True, ())
+    for issuer in (ISSUER, OTHER.issuer, LOCAL_ISSUER, ""):
+        assert (issuer == "") == bool(await corp.proofs.proved(issuer))
+    for named in ("two", OTHER.issuer):
+        found = await corp.proofs.prove(network, "ulocal", DOMAIN, actor="local", provider=named)
+        assert (found.is_in_force, found.issuers) == (True, (OTHER.issuer,))
+        assert await corp.proofs.proved(OTHER.issuer) == {DOMAIN}
+        assert not await corp.proofs.proved(ISSUER)
+    with pytest.raises(WarrenError) as caught:
+        await corp.proofs.prove(network, "ulocal", DOMAIN, actor="local", provider="three")
+    assert (caught.value.code, caught.value.fix) == (Code.INVALID_ARGUMENT, "one of: one, two")
+    assert (await corp.proofs.prove(network, "ulocal", DOMAIN, actor="local")).issuers == (OTHER.issuer,), "it stays"
+
+
+async def test_a_domain_is_one_networks_as_long_as_its_proof_lives_and_the_next_ones_then(corp: Corp) -> None:
+    first, clock = corp.features.network, corp.features.clock
+    second = await corp.network("second")
+    assert (await corp.prove(first, "uowner")).is_in_force
+    await corp.publish(second, "second")
+    clock[0] += DOMAIN_PROOF_KEPT_S - 1
+    with pytest.raises(WarrenError) as caught:
+        await corp.proofs.prove(second, "second", DOMAIN, actor="second")
+    assert caught.value.code is Code.CONFLICT
+    assert not (await corp.proofs.show(second, "second")).domains[0].is_in_force
+    clock[0] += 1
+    assert (await corp.proofs.prove(second, "second", DOMAIN, actor="second")).is_in_force, "no daily look was needed"
+    assert not (await corp.proofs.show(first, "uowner")).domains[0].is_in_force
+    anna = await corp.add_user("uanna", None)
+    await corp.domains.enter(anna, DOMAIN)
+    assert await corp.roles("uanna") == {"second": Role.MEMBER}
+    assert await corp.audited(first) == ["domain.claimed uowner", "domain.proved uowner", "domain.lapsed server"]
+
+
+@pytest.mark.parametrize("looks", [True, False])
+async def test_who_is_vouched_for_does_not_land_where_a_proof_lapsed(corp: Corp, *, looks: bool) -> None:
+    await corp.prove(corp.features.network, "uowner")
+    corp.names.records.clear()
+    corp.features.clock[0] += DOMAIN_PROOF_KEPT_S
+    if looks:
+        await corp.proofs.look_again()
+    assert not any(one.is_in_force for one in (await corp.proofs.show(corp.features.network, "uowner")).domains)
+    anna = await corp.add_user("uanna", None)
+    await corp.domains.enter(anna, DOMAIN)
+    assert await corp.roles("uanna") == {"corp-example": Role.OWNER}
+
+
+async def test_what_a_provider_vouched_for_stays_when_a_proof_beside_it_lapses(corp: Corp) -> None:
+    anna = await corp.add_user("uanna", None)
+    await corp.domains.enter(anna, DOMAIN)
+    network = next(one for one in corp.features.networks.all() if one.row.name == "corp-example")
+    await corp.prove(network, "uanna")
+    corp.names.records.clear()
+    corp.features.clock[0] += DOMAIN_PROOF_KEPT_S
+    await corp.proofs.look_again()
+    (shown,) = (await corp.proofs.show(network, "uanna")).domains
+    assert (shown.is_in_force, shown.vouched) == (True, True)
+    assert await corp.proofs.proved(ISSUER) == frozenset()
+    ben = await corp.add_user("uben", None)
+    await corp.domains.enter(ben, DOMAIN)
+    assert await corp.roles("uben") == {"corp-example": Role.MEMBER}
+
+
+async def test_a_network_claims_so_many_domains_and_no_more(corp: Corp) -> None:
+    network = corp.features.network
+    for number in range(DOMAINS_A_NETWORK_MAX):
+        await corp.proofs.prove(network, "uowner", f"corp{number}.example", actor="owner")
+    for user in ("uowner", "uother"):
+        with pytest.raises(WarrenError) as caught:
+            await corp.proofs.prove(network, user, DOMAIN, actor=user)
+        assert caught.value.code is Code.BUSY
+    assert len((await corp.proofs.show(network, "uowner")).domains) == DOMAINS_A_NETWORK_MAX
+    await corp.proofs.give_up(network, "corp0.example", actor="owner")
+    assert (await corp.proofs.prove(network, "uowner", DOMAIN, actor="owner")).proof
+
+
+async def test_a_proof_of_an_account_that_was_shut_out_ends(corp: Corp) -> None:
+    clock = corp.features.clock
+    await corp.prove(corp.features.network, "uowner")
+    async with corp.features.database.write() as connection:
+        await account_store.set_disabled(connection, "uowner", int(clock[0]))
+    for _ in range(8):  # its record is there all the time
+        clock[0] += DOMAIN_LOOK_EVERY_S
+        await corp.proofs.look_again()
+    assert await corp.proofs.proved(ISSUER) == frozenset()
+    assert (await corp.audited(corp.features.network))[-1] == "domain.lapsed server"
+
+
+async def test_who_was_put_out_comes_back_by_an_admins_word_only(corp: Corp) -> None:
+    network, invitations = corp.features.network, corp.invitations
+    await corp.prove(network, "uowner")
+    anna = await corp.add_user("uanna", None)
+    await corp.domains.enter(anna, DOMAIN)
+    assert await corp.roles("uanna") == {network.row.name: Role.MEMBER}
+    await invitations.withdraw(network, anna, actor="owner")
+    for each in (False, True):
+        await corp.proofs.set_approve(network, "uowner", each=each, actor="owner")
+        await corp.domains.enter(anna, DOMAIN)
+        assert await corp.roles("uanna") == {}
+        assert await invitations.of_network(network, after=None, limit=5) == [], "nor do they ask"
+    ben = await corp.add_user("uben", None)
+    await corp.domains.enter(ben, DOMAIN)
+    assert len(await invitations.of_network(network, after=None, limit=5)) == 1, "others do"
+    assert not await invitations.invite(network, anna, "", actor="owner")
+    await corp.domains.enter(anna, DOMAIN)
+    assert await corp.roles("uanna") == {}, "they have to accept"
+    await invitations.accept(network, anna, actor="anna")
+    assert await corp.roles("uanna") == {network.row.name: Role.MEMBER}
+    async with corp.features.database.read() as connection:
+        assert not await invitation_store.is_put_out(connection, network.id, "uanna")
+    await invitations.withdraw(network, anna, actor="owner")
+    await corp.domains.enter(anna, DOMAIN)
+    assert await corp.roles("uanna") == {}, "and again"
+
+
+async def test_who_was_denied_does_not_ask_at_every_sign_on(corp: Corp) -> None:
+    network, invitations = corp.features.network, corp.invitations
+    await corp.prove(network, "uowner")
+    await corp.proofs.set_approve(network, "uowner", each=True, actor="owner")
+    anna, ben = await corp.add_user("uanna", None), await corp.add_user("uben", None)
+    await corp.domains.enter(anna, DOMAIN)
+    await invitations.withdraw(network, anna, actor="owner")
+    for each in (True, False):
+        await corp.proofs.set_approve(network, "uowner", each=each, actor="owner")
+        await corp.domains.enter(anna, DOMAIN)
+        assert await invitations.of_network(network, after=None, limit=5) == []
+        assert await corp.roles("uanna") == {}
+    assert not await invitations.invite(network, ben, "", actor="owner")
+    await invitations.withdraw(network, ben, actor="owner")
+    await corp.domains.enter(ben, DOMAIN)
+    assert await corp.roles("uben") == {network.row.name: Role.MEMBER}, "an offer that was taken back is no refusal"
+
+
+async def test_nobody_waits_behind_anothers_slow_name_server(corp: Corp, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither another owner nor the daily look; who asks for more than one record at once is told so."""
+    monkeypatch.setattr(lookup, "DNS_LOOKUP_MAX_S", 600.0)
+    network, slow = corp.features.network, [f"slow{number}.example" for number in range(8)]
+    await corp.prove(network, "uother", "good.example")
+    for domain in slow:
+        await corp.proofs.prove(network, "uowner", domain, actor="owner")
+        corp.names.silent_about.add(f"_warren.{domain}")
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        corp.names.heard.clear()
+        waits = group.create_task(corp.proofs.prove(network, "uowner", slow[0], actor="owner"))
+        await corp.names.heard.wait()
+        for domain in slow[1:]:
+            with pytest.raises(WarrenError) as caught:
+                await corp.proofs.prove(network, "uowner", domain, actor="owner")
+            assert caught.value.code is Code.BUSY
+        assert (await corp.proofs.prove(network, "uother", "good.example", actor="other")).is_in_force
+        corp.features.clock[0] += DOMAIN_LOOK_EVERY_S
+        await corp.proofs.look_again()
+        assert not waits.done()
+        waits.cancel()
+    (shown,) = [one for one in (await corp.proofs.show(network, "uother")).domains if one.domain == "good.example"]
+    assert shown.seen_at == corp.features.clock[0]
+
+
+async def test_people_together_have_so_many_look_ups_at_once_and_no_more(
+    corp: Corp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookup, "DNS_LOOKUP_MAX_S", 600.0)
+    corp.names.is_silent = True
+    asks = TxtLookup(("127.0.0.1",), corp.names.port)
+    many = [asyncio.create_task(asks.texts_for(f"u{number}", DOMAIN)) for number in range(DNS_LOOKUPS_AT_ONCE)]
+    await asyncio.sleep(0)
+    for user in ("u0", "another"):
+        with pytest.raises(WarrenError) as caught:
+            await asyncio.wait_for(asks.texts_for(user, DOMAIN), 60)
+        assert caught.value.code is Code.BUSY
+    for one in many:
+        one.cancel()
+    await asyncio.wait(many)
+    corp.names.is_silent = False
+    assert await asks.texts_for("u0", DOMAIN) == (), "whoever is done gives their place back"
+
+
+async def test_a_domain_that_is_given_up_while_the_dns_is_asked_stays_given_up(corp: Corp) -> None:
+    network, name = corp.features.network, f"_warren.{DOMAIN}"
+    second = await corp.network("second")
+    await corp.publish(network, "uowner")
+    corp.names.silent_about.add(name)
+    corp.names.heard.clear()
+    proving = asyncio.create_task(corp.proofs.prove(network, "uowner", DOMAIN, actor="owner"))
+    await asyncio.wait_for(corp.names.heard.wait(), 60)
+    await corp.proofs.give_up(network, DOMAIN, actor="owner")
+    corp.names.speak()
+    with pytest.raises(WarrenError) as caught:
+        await asyncio.wait_for(proving, 60)
+    assert caught.value.code is Code.NOT_FOUND
+    assert (await corp.proofs.show(network, "uowner")).domains == ()
+    assert (await corp.prove(second, "second")).is_in_force
+
+
+async def test_of_two_who_prove_one_domain_at_once_one_has_it_and_the_other_hears_why(corp: Corp) -> None:
+    first, second = corp.features.network, await corp.network("second")
+    domains = [f"corp{number}.example" for number in range(4)]
+    for domain in domains:
+        claims = await asyncio.gather(
+            *(corp.proofs.prove(network, user, domain, actor=user)
+              for network, user in ((first, "uowner"), (first, "uowner"), (second, "second")))
+        )  # fmt: skip
+        assert claims[0].proof == claims[1].proof
+        corp.names.records[claims[0].record] = [one.proof for one in claims]
+    for domain in domains:
+        person = await corp.add_user(f"u{domain[:5]}", None)
+        one, other, came = await asyncio.gather(
+            corp.proofs.prove(first, "uowner", domain, actor="owner"),
+            corp.proofs.prove(second, "second", domain, actor="second"),
+            corp.domains.enter(person, domain),
+            return_exceptions=True,
+        )
+        codes = sorted(str(it.code) if isinstance(it, WarrenError) else type(it).__name__ for it in (one, other))
+        assert codes in (["Domain", Code.CONFLICT.value], [Code.CONFLICT.value] * 2), (one, other)
+        assert came is None
+        assert len(await corp.roles(person.id)) == 1

@@ -14,7 +14,8 @@ from msgspec import Meta
 class Domain(msgspec.Struct, frozen=True, kw_only=True):
     """`is_in_force`: its people come into the network: a provider vouched for it (`vouched`), or it is proved. `record`
     is to hold the text `proof` in a TXT record until then and from then on; both empty where the caller asked for no
-    proof. `seen_at`: when it was seen there last, Unix seconds."""
+    proof. `seen_at`: when it was seen there last, Unix seconds. `issuers`: the providers whose word of a verified mail
+    address counts by the proof; none: nobody comes by the proof, but whom a provider vouches for."""
 
     domain: str
     is_in_force: bool
@@ -22,6 +23,7 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     record: str = ""
     proof: str = ""
     seen_at: float | None = None
+    issuers: tuple[str, ...] = ()
 
 
 class Domains(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +39,9 @@ class DomainsChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     approve: bool
 
 
-class DomainProof(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """To prove a domain."""
+class DomainProof(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """To prove a domain. `provider`: the id or issuer of the one whose word of a verified mail address is to count;
+    empty: it stays, at first the one that the caller signs on by."""
 
     domain: Annotated[str, Meta(min_length=1, max_length=300)]
+    provider: Annotated[str, Meta(max_length=300)] = ""

@@ -52,7 +52,9 @@ async def prove_domain(request: HTTPRequest, network: FromPath[str], data: JSONB
     """The first time it says which record is to hold what; again, it looks for that in the DNS."""
     services, caller = services_of(request), caller_of(request)
     found = services.networks.find(network)
-    return await services.domains.prove(found, caller.user or "", data.domain, actor=caller.actor)
+    return await services.domains.prove(
+        found, caller.user or "", data.domain, actor=caller.actor, provider=data.provider
+    )
 
 
 @delete(

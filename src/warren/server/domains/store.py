@@ -18,6 +18,7 @@ claims = Table(
     Column("token", String(64), nullable=False),
     Column("claimed_at", Seconds, nullable=False),
     Column("seen_at", Seconds),
+    Column("issuer", String(255), nullable=False, server_default=""),  # empty: no provider's
 )
 
 approved_each = Table(
@@ -30,7 +31,8 @@ approved_each = Table(
 
 @dataclass(frozen=True, slots=True)
 class ClaimRow:
-    """That an account says that a domain is its network's; `seen_at`: when its own text was seen in the DNS last."""
+    """That an account says that a domain is its network's; `seen_at`: when its own text was seen in the DNS last.
+    `issuer`: of the provider whose word of a verified mail address there then counts; empty: no provider's."""
 
     network: NetworkId
     domain: str
@@ -38,6 +40,7 @@ class ClaimRow:
     token: str
     claimed_at: int
     seen_at: int | None
+    issuer: str
 
 
 _COLUMNS = tuple(claims.c[name] for name in ClaimRow.__slots__)
@@ -66,6 +69,15 @@ async def note_seen(connection: AsyncConnection, row: ClaimRow, seen_at: int | N
         update(claims)
         .where(claims.c.network == row.network, claims.c.domain == row.domain, claims.c.user == row.user)
         .values(seen_at=seen_at)
+    )
+
+
+async def set_issuer(connection: AsyncConnection, row: ClaimRow, issuer: str) -> None:
+    """Whose word counts for a claim."""
+    await connection.execute(
+        update(claims)
+        .where(claims.c.network == row.network, claims.c.domain == row.domain, claims.c.user == row.user)
+        .values(issuer=issuer)
     )
 
 

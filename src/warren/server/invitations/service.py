@@ -61,15 +61,17 @@ class Invitations:
     async def withdraw(
         self, network: LiveNetwork, user: UserRow, *, actor: str, keep: Keep[None] = keep_nothing
     ) -> None:
-        """End an invitation, deny a question, or end a plain member's role; machines that they added stay. Raises
-        WarrenError NOT_FOUND."""
+        """End an invitation, deny a question, or end a plain member's role; machines that they added stay. Who was
+        denied or put out comes back by an admin's word only, not by a mail domain. Raises WarrenError NOT_FOUND."""
         now = int(self._clock())
-        async with self._database.write() as connection:
+        async with self._database.write(of=network.id) as connection:
             waited = await store.take(connection, network.id, user.id, None, now=now)
             if waited is None and not await account_store.drop_role(connection, network.id, user.id, Role.MEMBER):
                 raise WarrenError(
                     Code.NOT_FOUND, "nothing waits of this person, nor are they a plain member", "warren invite list"
                 )
+            if waited is None or waited.kind == Kind.ASKED:
+                await store.note_put_out(connection, network.id, user.id, now)
             await record(connection, Action.PERSON_OUT, actor=actor, at=now, network=network.id, subject=user.id)
             await keep(connection, None)
 
@@ -173,6 +175,7 @@ class Invitations:
     ) -> None:
         await hold_groups(connection, user.id)
         await account_store.set_role(connection, network.id, user.id, Role.MEMBER, but=Role.OWNER)
+        await store.forget_put_out(connection, network.id, user.id)
         await record(connection, Action.PERSON_IN, actor=actor, at=now, network=network.id, subject=user.id)
 
 

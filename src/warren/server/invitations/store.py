@@ -26,6 +26,16 @@ invitations = Table(
     Index(None, "user"),
 )
 
+put_out = Table(
+    "put_out",
+    metadata,
+    Column("network", Bytes, ForeignKey("networks.id", ondelete="CASCADE"), primary_key=True),
+    Column("user", String(16), ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("at", Seconds, nullable=False),
+    Index(None, "user"),
+)
+"""People whose role an admin ended, or whose question one denied: no mail domain brings them back."""
+
 listings = Table(
     "listings",
     metadata,
@@ -110,6 +120,23 @@ async def count(connection: AsyncConnection, *, network: NetworkId | None = None
 async def drop_expired(connection: AsyncConnection, now: int) -> None:
     """Forget what waited too long."""
     await connection.execute(delete(invitations).where(invitations.c.expires_at <= now))
+
+
+async def note_put_out(connection: AsyncConnection, network: NetworkId, user: str, now: int) -> None:
+    """An admin does not want this person in the network."""
+    await forget_put_out(connection, network, user)
+    await connection.execute(insert(put_out).values(network=network, user=user, at=now))
+
+
+async def forget_put_out(connection: AsyncConnection, network: NetworkId, user: str) -> None:
+    """One does again."""
+    await connection.execute(delete(put_out).where(put_out.c.network == network, put_out.c.user == user))
+
+
+async def is_put_out(connection: AsyncConnection, network: NetworkId, user: str) -> bool:
+    """Whether the last word of an admin about this person was no."""
+    statement = select(put_out.c.network).where(put_out.c.network == network, put_out.c.user == user)
+    return (await connection.execute(statement)).first() is not None
 
 
 async def put_listing(connection: AsyncConnection, network: NetworkId, about: str, now: int) -> None:

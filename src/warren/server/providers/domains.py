@@ -1,7 +1,8 @@
 """Mail domains and their networks: the first person of a vouched-for domain opens it, the others join it.
 
-Where its admins approve each, who comes later asks instead (`invitations`). Decides that one domain has one network,
-however many of its people come at the same moment. A domain gets here only when `rules.vouched_domain` named it
+Where its admins approve each, who comes later asks instead (`invitations`); whom an admin denied or put out comes in by
+an admin's word only, however often they sign on. Decides that one domain has one network, however many of its people
+come at the same moment. A domain gets here only when `rules.vouched_domain` named it
 (SECURITY.md rule 10). Who opens it owns it; who comes later is a member, and keeps what role they were given since.
 Must not know HTTP or how the person proved who they are.
 """
@@ -20,6 +21,7 @@ from warren.server.accounts.store import UserRow
 from warren.server.audit.service import Action, record
 from warren.server.db.engine import Database
 from warren.server.domains import store as domain_store
+from warren.server.domains.holding import holder, turn_of
 from warren.server.invitations import store as invitation_store
 from warren.server.invitations.rules import LIFETIME_S, Kind
 from warren.server.invitations.store import InvitationRow
@@ -40,15 +42,23 @@ class Domains:
     async def enter(self, user: UserRow, domain: str) -> None:
         """Make the person a member of the domain's network, which they open where there is none."""
         async with self._one:
-            async with self._database.write() as connection:
-                network = await store.network_of_domain(connection, domain)
-                if network is not None:
-                    await self._join(connection, network, user, domain)
+            for name in network_names(domain):
+                if await self._joined(user, domain) or await self._opened(name, user, domain):
                     return
-            await self._open(user, domain)
+        raise WarrenError(Code.CONFLICT, f"every name for a network of {domain} is taken", "ask this server's admin")
+
+    async def _joined(self, user: UserRow, domain: str) -> bool:
+        """False where the domain has no network."""
+        async with self._database.write(of=turn_of(domain)) as connection:
+            network = await holder(connection, domain, int(self._clock()))
+            if network is not None:
+                await self._join(connection, network, user, domain)
+        return network is not None
 
     async def _join(self, connection: AsyncConnection, network: NetworkId, user: UserRow, domain: str) -> None:
         if network in await account_store.read_roles(connection, user.id):
+            return
+        if await invitation_store.is_put_out(connection, network, user.id):
             return
         now = int(self._clock())
         if await domain_store.approves_each(connection, network):
@@ -74,7 +84,9 @@ class Domains:
             detail={"domain": domain},
         )  # fmt: skip
 
-    async def _open(self, user: UserRow, domain: str) -> None:
+    async def _opened(self, name: str, user: UserRow, domain: str) -> bool:
+        """False where somebody's network is called so, or where the domain was proved for one at this very moment."""
+
         async def mark(connection: AsyncConnection, network: NetworkId) -> None:
             now = int(self._clock())
             await store.add_domain(connection, domain, network, now)
@@ -83,12 +95,10 @@ class Domains:
                 subject=user.id, detail={"domain": domain},
             )  # fmt: skip
 
-        for name in network_names(domain):
-            try:
-                await self._networks.create(name, None, actor=user.name, owner=user.id, within=mark)
-            except WarrenError as error:
-                if error.code is not Code.CONFLICT:
-                    raise
-                continue  # a network that somebody called so; it is not the domain's
-            return
-        raise WarrenError(Code.CONFLICT, f"every name for a network of {domain} is taken", "ask this server's admin")
+        try:
+            await self._networks.create(name, None, actor=user.name, owner=user.id, within=mark)
+        except WarrenError as error:
+            if error.code is not Code.CONFLICT:
+                raise
+            return False
+        return True

@@ -2,8 +2,9 @@
 
 OpenID Connect Core 1.0, 3.1.3.7 (checks of an ID token) and 5.7 (an account is issuer and subject, never a mail
 address: SECURITY.md rules 9 to 11). A mail domain is vouched for where the mail is verified and the provider was set up
-for that domain, or names it in its hosted-domain claim, or an admin of a network proved it by DNS. Must not know HTTP,
-keys or accounts; signatures were checked before.
+for that domain, or names it in its hosted-domain claim, or an owner of a network proved it by DNS and named this
+provider, which does not say itself that the person belongs elsewhere. Must not know HTTP, keys or accounts; signatures
+were checked before.
 """
 
 import hmac
@@ -61,8 +62,8 @@ def check_id_token(claims: Claims, provider: Provider, *, nonce: str, now: float
 
 
 def person_of(claims: Claims, provider: Provider, proved: Collection[str] = ()) -> Person:
-    """Whom checked claims name; `proved`: mail domains that admins of networks proved to be theirs, which says where
-    somebody belongs and opens this server to nobody. Raises WarrenError FORBIDDEN where the settings let nobody like
+    """Whom checked claims name; `proved`: mail domains whose owners named this provider, which says where somebody
+    belongs and opens this server to nobody. Raises WarrenError FORBIDDEN where the settings let nobody like
     that in."""
     for name, value in provider.require.items():
         if claims.get(name) != value:
@@ -83,8 +84,8 @@ def person_of(claims: Claims, provider: Provider, proved: Collection[str] = ()) 
 
 
 def vouched_domain(claims: Claims, provider: Provider, proved: Collection[str] = ()) -> str | None:
-    """The mail domain that the provider vouches for, or whose verified mail this is and that was proved, in lower case;
-    None where there is none."""
+    """The mail domain that the provider vouches for, or whose verified mail this is and that was proved for this
+    provider, in lower case; None where there is none."""
     mail = claims.get("email")
     is_verified = claims.get("email_verified")
     if (is_verified is not True and is_verified != "true") or not isinstance(mail, str) or mail.count("@") != 1:
@@ -94,7 +95,9 @@ def vouched_domain(claims: Claims, provider: Provider, proved: Collection[str] =
         return None
     hosted = claims.get(provider.domain_claim) if provider.domain_claim else None
     is_hosted = isinstance(hosted, str) and hosted.lower() == domain
-    return domain if domain in provider.domains or is_hosted or domain in proved else None
+    if domain in provider.domains or is_hosted:
+        return domain
+    return domain if domain in proved and hosted is None else None
 
 
 def check_userinfo(said: Claims, id_token: Claims) -> None:

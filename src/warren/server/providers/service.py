@@ -128,7 +128,7 @@ class Providers:
                 nonce=_derived("nonce", secret),
                 verifier=_derived("verifier", secret),
             )
-            person = rules.person_of(claims, openid.provider, await self._proofs.proved())
+            person = rules.person_of(claims, openid.provider, await self._proofs.proved(openid.provider.issuer))
         except WarrenError as error:
             log.warning("a sign-on by a provider was refused", provider=provider, reason=error.text)
             raise

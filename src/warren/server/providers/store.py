@@ -6,7 +6,7 @@ the cookie itself (`service.py`), so that a stolen row is of no use.
 
 from dataclasses import dataclass
 
-from sqlalchemy import Column, ForeignKey, String, Table, delete, func, insert, select
+from sqlalchemy import Boolean, Column, ForeignKey, String, Table, delete, false, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from warren.model.ids import NetworkId
@@ -28,7 +28,9 @@ domains = Table(
     Column("domain", String(253), primary_key=True),
     Column("network", Bytes, ForeignKey("networks.id", ondelete="CASCADE"), nullable=False),
     Column("opened_at", Seconds, nullable=False),
+    Column("by_proof", Boolean(name="by_proof"), nullable=False, server_default=false()),
 )
+"""`by_proof`: no provider's word made it this network's but a record in the DNS, with which it goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +82,24 @@ async def network_of_domain(connection: AsyncConnection, domain: str) -> Network
     return None if row is None else NetworkId(bytes(row[0]))
 
 
-async def add_domain(connection: AsyncConnection, domain: str, network: NetworkId, now: int) -> None:
+async def add_domain(
+    connection: AsyncConnection, domain: str, network: NetworkId, now: int, *, by_proof: bool = False
+) -> None:
     """This network is the domain's. Raises IntegrityError where it has one."""
-    await connection.execute(insert(domains).values(domain=domain, network=network, opened_at=now))
+    row = {"domain": domain, "network": network, "opened_at": now, "by_proof": by_proof}
+    await connection.execute(insert(domains).values(**row))
 
 
-async def domains_of(connection: AsyncConnection, network: NetworkId) -> list[str]:
-    """The mail domains of a network."""
-    found = await connection.execute(select(domains.c.domain).where(domains.c.network == network))
-    return [str(row[0]) for row in found]
+async def stands_by_proof(connection: AsyncConnection, domain: str) -> bool:
+    """Whether a proof alone made this domain its network's."""
+    row = (await connection.execute(select(domains.c.by_proof).where(domains.c.domain == domain))).first()
+    return row is not None and bool(row[0])
+
+
+async def domains_of(connection: AsyncConnection, network: NetworkId) -> dict[str, bool]:
+    """The mail domains of a network, and whether each stands by a proof alone."""
+    found = await connection.execute(select(domains.c.domain, domains.c.by_proof).where(domains.c.network == network))
+    return {str(row[0]): bool(row[1]) for row in found}
 
 
 async def drop_domain(connection: AsyncConnection, domain: str, network: NetworkId) -> bool:

@@ -70,6 +70,24 @@ def test_a_proved_domain_says_where_somebody_belongs_and_lets_nobody_in_whom_the
     assert person_of(claims, provider(open=True), {"evil.example"}).domain == "evil.example"
 
 
+@pytest.mark.parametrize(
+    ("hosted", "domain"),
+    [
+        (None, "corp.example"),
+        ("corp.example", "corp.example"),
+        ("evil.example", None),
+        (["corp.example"], None),
+        ("", None),
+    ],
+)
+def test_a_proof_does_not_outweigh_a_provider_that_says_where_somebody_belongs(
+    hosted: object, domain: str | None
+) -> None:
+    """The admin of another tenant gives their people any address, and may well verify it."""
+    said = SAID if hosted is None else SAID | {"hd": hosted}
+    assert vouched_domain(said, provider(domain_claim="hd"), {"corp.example"}) == domain
+
+
 def test_the_network_of_a_domain_is_called_after_it() -> None:
     assert network_names("corp.example")[:2] == ("corp-example", "corp-example-2")
     assert len(network_names("a" * 63 + ".example")[8]) <= 63
