@@ -30,6 +30,7 @@ from warren.protocol.local.network import (
 )
 from warren.protocol.local.ping import PingLine, PingRequest
 from warren.protocol.local.reidentify import ReidentifyRequest
+from warren.protocol.local.rekey import RekeyRequest
 from warren.protocol.local.renew import RenewRequest, RenewResult
 from warren.protocol.local.rights import Right
 from warren.protocol.local.status import Status
@@ -194,6 +195,7 @@ PARSERS = (
     _parser("body_ping", (b'{"host":"a","count":3,"timeout_s":1.5,"until_direct":false}',), _body_of(PingRequest)),
     _parser("body_netcheck", (b'{"network":"n","wait_s":1.5}',), _body_of(NetcheckRequest)),
     _parser("body_leave", (b'{"network":"n"}',), _body_of(LeaveRequest)),
+    _parser("body_rekey", (b'{"network":"n"}',), _body_of(RekeyRequest)),
     _parser("body_reidentify", (b'{"network":"n","auth_key":"wk.x","hostname":"a"}',), _body_of(ReidentifyRequest)),
     _parser(
         "body_key_create", (b'{"reusable":true,"ephemeral":false,"tags":["a"],"expires_s":60}',), _body_of(KeyCreate)

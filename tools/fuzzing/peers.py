@@ -8,13 +8,15 @@ from tools.fuzzing.parser import Parser, require
 from warren.errors import Code, WarrenError
 from warren.limits import CANDIDATES_MAX
 from warren.protocol.peer.candidates import decode_candidates, encode_candidates, pack_endpoint, unpack_endpoint
-from warren.protocol.peer.probe import HINT_BYTES, TAG_BYTES, ProbeKey, decode_probe, encode_probe
+from warren.protocol.peer.probe import HINT_BYTES, TAG_BYTES, ProbeKey, decode_probe, encode_probe, encode_signal
 
 _VECTORS = Path(__file__).resolve().parents[2] / "tests" / "vectors" / "protocol"
 _PROBES = json.loads((_VECTORS / "probe.json").read_text())
 _SIGNALS = tuple(bytes.fromhex(text) for text in json.loads((_VECTORS / "signal.json").read_text()).values())
 _KEY = ProbeKey(bytes.fromhex(_PROBES["key there"]), bytes.fromhex(_PROBES["hint there"]))
 _PING = bytes.fromhex(_PROBES["ping of 100 bytes"])
+
+_SIGNAL = encode_signal(b"sealed", 7, _KEY)[:-TAG_BYTES]
 
 
 def check_probe(data: bytes) -> bool:
@@ -67,7 +69,9 @@ def check_packed_endpoint(data: bytes) -> bool:
 
 PARSERS = (
     Parser("probe", (_PING,), check_probe),
-    Parser("probe_of_peer", (_PING[:-TAG_BYTES], b"\xd7WRN" + bytes(8) + b"\x02" + bytes(60)), check_probe_of_peer),
+    Parser(
+        "probe_of_peer", (_PING[:-TAG_BYTES], b"\xd7WRN" + bytes(8) + b"\x02" + bytes(60), _SIGNAL), check_probe_of_peer
+    ),
     Parser("candidates", _SIGNALS, check_candidates, (b"\xc4\x06", b"\xc4\x12", b"\xaagener")),
     Parser("packed_endpoint", (bytes([192, 0, 2, 1, 1, 2]), bytes(16) + b"\x01\x02"), check_packed_endpoint),
 )

@@ -47,7 +47,10 @@ def check_policy(data: bytes) -> bool:
         require(error.code is Code.INVALID_CONFIG and not language.is_readable(data), "two words")
         return False
     require(language.is_readable(data), "two words")
-    require(all(rule.unknown or rule.members for rule in policy.rules), "a rule that says nothing may match")
+    for rule in policy.rules:
+        says = rule.members or (rule.sources and rule.destinations)
+        require(rule.unknown or says, "a rule that says nothing may match")
+        require(all(0 <= first <= last < 65536 for first, last in rule.ports), f"ports {rule.ports}")
     return True
 
 
@@ -132,6 +135,7 @@ def _settings(load: Callable[[], T]) -> T | None:
 _POLICIES = (
     language.DEFAULT_TEXT,
     b'{"version": 1, "rules": [{"members": "none"}, {"who": 1}, {}, 7]}',
+    b'{"version":1,"rules":[{"from":["*","tag:ops","user:a"],"to":["host:db"],"protocols":["tcp","17"],"ports":["22","80-90"]}]}',
     b'{"version":1,"rules":[],"x":[1.5,-2,true,null,"\\u00e9\\n"]}',
 )
 _SERVER = (
