@@ -16,7 +16,7 @@ import pytest
 from tests.faults import figures
 from tests.faults.clock import DAY_S, HOUR_S, YEAR_S, Clock
 from tests.netlab.lab import Lab
-from tests.netlab.machines import Machine, Server
+from tests.netlab.machines import WARREN, Machine, Server
 from tests.netlab.until import until
 from tests.server.node import TestNode
 from tests.server.running import RunningServer
@@ -28,6 +28,7 @@ AWAKE_S = 3.0  # from the end of a suspension until a packet passes (F5)
 TOLD_S = 3.0  # from the start of a first `warren up` until it says what is wrong with the clock
 LOST_PACKETS = 0
 SUSPENDED_S = (1, 2 * 60, 8 * HOUR_S, 30 * DAY_S)
+KICKED_WITHIN_S = SUSPENDED_S[1]  # a third member is kicked in this sleep
 NOTICED_S = 10  # a pause from here on is told as a sleep in the daemon's log
 
 
@@ -54,7 +55,7 @@ class Pair:
 
     def __init__(self, lab: Lab, clock: Clock, others: Clock | None = None) -> None:
         """`clock` is that of `a`, `others` that of the server and `b`."""
-        lan = lab.switch("lan")
+        self.lan = lan = lab.switch("lan")
         self.server = Server(lab.host("server", lan), lab.folder)
         self.a, self.b = (Machine(lab.host(name, lan), lab.folder) for name in "ab")
         self.a.env = clock.env
@@ -66,6 +67,11 @@ class Pair:
         self.b.up(self.server, key)
         self.peer = self.b.status()["self"]["addresses"][0]
         self.reach()
+
+    def wireguard_key(self) -> str:
+        """That of `a`, as `b` knows it."""
+        (peer,) = (one for one in self.b.look().peers if one.name == "a")
+        return peer.wireguard_key
 
     def reach(self, within_s: float = 10.0) -> None:
         """Until a packet to `b` is answered."""
@@ -104,7 +110,7 @@ def pair(lab: Lab, clock: Clock) -> Pair:
 
 @pytest.mark.netlab
 def test_a_clock_that_jumps_disturbs_no_packet(pair: Pair, clock: Clock) -> None:
-    flow = Flow(pair)
+    flow, key = Flow(pair), pair.wireguard_key()
     for moment in MOMENTS:
         moment.set(clock)
         flow.goes_on()
@@ -112,11 +118,12 @@ def test_a_clock_that_jumps_disturbs_no_packet(pair: Pair, clock: Clock) -> None
     assert pair.a.daemon_pid() is not None
     assert len(pair.a.status()["peers"]) == 1
     until(lambda: pair.a.status()["health"] == [], "all is well again, now that the clock is right", 10.0)
+    assert pair.wireguard_key() == key, "a clock is no reason to rotate a key"
 
 
 @pytest.mark.netlab
 def test_a_machine_that_starts_with_a_wrong_clock_reaches_its_peers_and_says_so(pair: Pair, clock: Clock) -> None:
-    identity = pair.a.status()["self"]["identity"]
+    identity, key = pair.a.status()["self"]["identity"], pair.wireguard_key()
     for moment in MOMENTS:
         pair.a.run("down")
         moment.set(clock)
@@ -127,6 +134,7 @@ def test_a_machine_that_starts_with_a_wrong_clock_reaches_its_peers_and_says_so(
         assert status["self"]["identity"] == identity
         assert any("clock" in entry["text"] + entry["fix"] for entry in status["health"]) == moment.is_far, moment.name
     assert pair.a.status()["health"] == []
+    assert pair.wireguard_key() == key, "a clock is no reason to rotate a key"
 
 
 @pytest.mark.netlab
@@ -165,6 +173,10 @@ def test_a_machine_that_was_suspended_is_back_soon(lab: Lab, clock: Clock, clock
     """F5: the daemon stands still; server and peer live on by all their clocks, so sessions are too old."""
     others, total_s = Clock(clock_library, tmp_path / "others"), 0
     pair = Pair(lab, clock, others)
+    third = Machine(lab.host("c", pair.lan), lab.folder)
+    third.env = others.env
+    third.up(pair.server, pair.server.key())
+    until(lambda: peers(pair.a) == {"b", "c"}, "they know each other")
     pid = pair.a.daemon_pid()
     assert pid is not None
     for suspended_s in SUSPENDED_S:
@@ -173,14 +185,24 @@ def test_a_machine_that_was_suspended_is_back_soon(lab: Lab, clock: Clock, clock
         until(lambda: "State:\tT" in Path(f"/proc/{pid}/status").read_text(), "it stands still")
         others.live(total_s)
         until(lambda: not pair.answered(), "nothing passes")
+        if suspended_s == KICKED_WITHIN_S:
+            words = ["member", "kick", "c", "--server", str(pair.server.data), "--yes"]
+            pair.server.host.run([WARREN, *words], env={**os.environ, **others.env})
         clock.sleep(total_s)
         os.kill(pid, signal.SIGCONT)
         with figures.within(AWAKE_S, f"F5: first packet after {suspended_s} s of suspension"):
             pair.reach()
         until(lambda: pair.a.status()["networks"][0]["server"]["state"] == "connected", "its session is there", 20.0)
-        assert len(pair.a.status()["peers"]) == 1
+        known = {"b"} if suspended_s >= KICKED_WITHIN_S else {"b", "c"}
+        with figures.within(AWAKE_S, f"F5: the newest map once the session stands, after {suspended_s} s"):
+            until(lambda known=known: peers(pair.a) == known, f"its peers are {known}")  # type: ignore[misc]
         if suspended_s >= NOTICED_S:
             until(lambda known=total_s - NOTICED_S: slept_s(pair.a) >= known, "it has noticed")  # type: ignore[misc]
+
+
+def peers(machine: Machine) -> set[str]:
+    """The names of a machine's peers."""
+    return {peer.name for peer in machine.look().peers}
 
 
 def slept_s(machine: Machine) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import os
+import time
 from collections.abc import Callable
 
 import pytest
@@ -116,5 +117,27 @@ async def test_nothing_is_used_that_the_server_was_not_told_nor_what_is_not_on_d
             network.told.set()
             await network.settle(lambda: network.now.wireguard_next is None)
         assert [one.public for one in network.keys().tunnel_keys][1] == first
+    finally:
+        task.cancel()
+
+
+async def test_a_wall_clock_that_jumps_is_no_age_of_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F4: how long a key was in use is counted by a clock that nobody sets."""
+    monkeypatch.setattr(rekeying_module, "ROTATION_COUNT_S", 0.01)
+    real, ahead_s = time.time, [0.0]
+    monkeypatch.setattr(time, "time", lambda: real() + ahead_s[0])
+    network = Network()
+    network.told.set()
+    first = network.now.tunnel_keys
+    task = asyncio.create_task(Rekeying(network).run())
+    try:
+        async with asyncio.timeout(20):
+            for years in (0, 10, -50, 0):
+                ahead_s[0] = years * 365 * 86_400.0
+                for _ in range(2):  # once it may have begun to count before the clock jumped
+                    before = network.now.wireguard_used_s
+                    await network.settle(lambda before=before: network.now.wireguard_used_s > before)  # type: ignore[misc]
+                assert network.now.tunnel_keys == first
+        assert network.now.wireguard_used_s < 60.0
     finally:
         task.cancel()
