@@ -22,6 +22,7 @@ mod offload;
 mod pair;
 mod parsers;
 mod relay;
+mod relay_client;
 #[cfg(test)]
 mod replay;
 mod routes;
@@ -50,6 +51,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("relay_formats", relay::formats),
     ("relay_websocket", relay::websocket),
     ("relay_server", relay::server),
+    ("relay_client", relay_client::client),
     ("superpacket", offload::superpacket),
     ("merge", offload::merge),
     ("narrow", narrow::narrow),

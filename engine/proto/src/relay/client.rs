@@ -446,6 +446,9 @@ impl Client {
         }
         for item in items {
             self.handle_item(now, &item);
+            if self.session.is_none() {
+                break; // it ended, and with it whatever else was said in it
+            }
         }
         self.say(now);
         Received::Own

@@ -25,6 +25,8 @@ pub mod frame;
 pub mod grant;
 pub mod item;
 mod letters;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod liar;
 pub mod limits;
 mod link;
 mod schedule;

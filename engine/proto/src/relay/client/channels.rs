@@ -31,19 +31,17 @@ impl Channels {
         self.wanted.iter()
     }
 
-    /// The relay says so: what changed by it.
-    pub(super) fn opened(&mut self, identity: Identity, channel: u32) -> [Option<Event>; 2] {
+    /// The relay says so: what changed by it. A number leads to one member: whoever had it before has it no more.
+    pub(super) fn opened(&mut self, identity: Identity, channel: u32) -> [Option<Event>; 3] {
         let before = self.numbers.get(&identity).copied();
-        if before == Some(channel) {
-            return [None, None];
-        }
-        if self.numbers.len() >= limits::CHANNELS.saturating_mul(2) {
-            return [None, None];
+        if before == Some(channel) || self.numbers.len() >= limits::CHANNELS.saturating_mul(2) {
+            return [None, None, None];
         }
         let closed = before.and_then(|number| self.closed(number, Ended::Forgotten));
+        let taken = self.closed(channel, Ended::Forgotten);
         self.numbers.insert(identity, channel);
         self.names.insert(channel, identity);
-        [closed, Some(Event::Opened { identity, channel })]
+        [closed, taken, Some(Event::Opened { identity, channel })]
     }
 
     pub(super) fn closed(&mut self, channel: u32, reason: Ended) -> Option<Event> {
