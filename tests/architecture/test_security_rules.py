@@ -12,7 +12,10 @@ ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "docs" / "internals" / "security-rules.md"
 NAMED = {1, 2, 7, *range(9, 29), 30, 31, *range(33, 42), 43}
 SOURCES = sorted((ROOT / "src" / "warren").rglob("*.py"))
-LISTENERS = {"start_server", "create_server", "start_unix_server", "bind"}
+LISTENERS = {
+    "start_server", "create_server", "start_unix_server", "create_unix_server", "bind", "create_datagram_endpoint",
+    "unix_serve", "serve_forever",
+}  # fmt: skip
 MAY_LISTEN = {
     "node/api/http.py": {"start_unix_server", "bind"},
     "node/control_socket.py": {"start_unix_server", "bind"},  # what `wg` speaks to, its user's alone

@@ -21,7 +21,7 @@ def hangup() -> Iterator[None]:
     signal.signal(signal.SIGHUP, before)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP])
 async def test_a_closed_terminal_ends_a_program_as_sigterm_does(hangup: None, number: signal.Signals) -> None:
     told = asyncio.Event()
     end_by(told.set)
@@ -30,7 +30,7 @@ async def test_a_closed_terminal_ends_a_program_as_sigterm_does(hangup: None, nu
         async with asyncio.timeout(DEADLINE_S):
             await told.wait()
     finally:
-        for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for one in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
             asyncio.get_running_loop().remove_signal_handler(one)
 
 
@@ -40,5 +40,5 @@ async def test_nohup_is_obeyed(hangup: None) -> None:
     try:
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
-        for one in (signal.SIGTERM, signal.SIGINT):
+        for one in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             asyncio.get_running_loop().remove_signal_handler(one)

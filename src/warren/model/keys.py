@@ -51,13 +51,18 @@ class Secret(Generic[T_co]):
 class SigningKeyPair:
     """An Ed25519 pair: `public` (32 bytes) is an identity or an authority, `sign` makes 64-byte signatures."""
 
-    __slots__ = ("_private", "public")
+    __slots__ = ("_private", "_public")
 
     def __init__(self, private: bytes) -> None:
         """From the 32-byte seed of RFC 8032; WarrenError INVALID_KEY for any other length."""
         _check_private(private)
         self._private = Ed25519PrivateKey.from_private_bytes(private)
-        self.public = Identity(self._private.public_key().public_bytes_raw())
+        self._public = Identity(self._private.public_key().public_bytes_raw())
+
+    @property
+    def public(self) -> Identity:
+        """The half that everybody may know; it goes with no other private one (rule 24)."""
+        return self._public
 
     def sign(self, message: bytes) -> bytes:
         """The 64-byte signature of the message."""
@@ -78,13 +83,18 @@ class SigningKeyPair:
 class ExchangeKeyPair:
     """An X25519 pair: a WireGuard key or a path key; `public` is 32 bytes."""
 
-    __slots__ = ("_private", "public")
+    __slots__ = ("_private", "_public")
 
     def __init__(self, private: bytes) -> None:
         """From 32 private bytes; WarrenError INVALID_KEY for any other length."""
         _check_private(private)
         self._private = X25519PrivateKey.from_private_bytes(private)
-        self.public: bytes = self._private.public_key().public_bytes_raw()
+        self._public = self._private.public_key().public_bytes_raw()
+
+    @property
+    def public(self) -> bytes:
+        """The half that everybody may know; it goes with no other private one (rule 24)."""
+        return self._public
 
     def exchange(self, peer_public: bytes) -> bytes:
         """The 32-byte shared secret; WarrenError INVALID_KEY for a peer key that gives none (length, low order)."""

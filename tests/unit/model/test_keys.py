@@ -63,3 +63,14 @@ def test_secrets_are_equal_by_value_and_are_no_keys_of_tables() -> None:
         hash(Secret(b"a"))
     with pytest.raises(TypeError):
         assert Secret(1) == Secret(1)
+
+
+@pytest.mark.parametrize("kind", [SigningKeyPair, ExchangeKeyPair])
+def test_halves_of_two_pairs_are_never_one(kind: type[SigningKeyPair] | type[ExchangeKeyPair]) -> None:
+    """Rule 24: who signs with one key under another's public half gives the key away."""
+    pair, other = kind(SEED), kind(bytes(32))
+    with pytest.raises(TypeError):
+        kind(SEED, other.public)  # type: ignore[call-arg]
+    with pytest.raises(AttributeError):
+        pair.public = other.public  # type: ignore[misc]
+    assert pair.public == kind(SEED).public != other.public

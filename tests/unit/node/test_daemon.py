@@ -82,7 +82,7 @@ def test_every_setting_is_told_with_its_origin(start: Start) -> None:
     assert settings["up"].value == "no"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP])
 def test_a_signal_ends_it_cleanly(start: Start, number: signal.Signals) -> None:
     before = signal.signal(number, signal.SIG_DFL)  # whoever runs the tests may ignore it, and a child would then too
     try:
