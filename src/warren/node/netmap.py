@@ -199,7 +199,7 @@ def party_of(member: VerifiedMember) -> Party:
         member.identity,
         UserId(membership.user),
         groups=membership.groups,
-        role=membership.role,
+        role=member.role,
         tags=membership.tags,
         host=_name(member),
     )

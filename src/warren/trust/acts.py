@@ -14,7 +14,9 @@ from warren.limits import EPHEMERAL_LOCKED_LIFETIME_S
 from warren.model.ids import Identity
 from warren.trust.batches import Draft, again
 from warren.trust.documents import (
+    ADMIN_ROLE,
     FIRST_EPOCH,
+    PLAIN_ROLE,
     AdmissionLimits,
     Delegation,
     Kind,
@@ -23,7 +25,7 @@ from warren.trust.documents import (
     Right,
     Settings,
 )
-from warren.trust.ephemeral import ends_of_locked
+from warren.trust.ephemeral import ends_of_locked, is_ephemeral
 from warren.trust.founding import suffix_of
 from warren.trust.office import ADMIN_RIGHTS, admins, is_locked, registrars, sleeping_registrars
 from warren.trust.signing import REGISTRAR_RIGHTS
@@ -127,7 +129,15 @@ def promote(draft: Draft, identity: Identity) -> None:
         rights=tuple(right.value for right in ADMIN_RIGHTS),
     )
     draft.put(Kind.DELEGATION, given)
-    body = msgspec.structs.replace(again(member.membership), role="admin", expires=None, ephemeral=False, invite=b"")
+    before = member.membership
+    body = msgspec.structs.replace(
+        again(before),
+        epoch=before.epoch + is_ephemeral(before),  # its farewell lies with the server, and ends what it was
+        role=ADMIN_ROLE,
+        expires=None,
+        ephemeral=False,
+        invite=b"",
+    )
     draft.admit(body)  # no server renews it
 
 
@@ -140,7 +150,7 @@ def demote(draft: Draft, identity: Identity) -> None:
     if identity == draft.pen.key.public:
         _check_nothing_stands_on(draft.view, identity)
         return  # its own membership it can say no more
-    draft.admit(msgspec.structs.replace(again(member.membership), role="member"))
+    draft.admit(msgspec.structs.replace(again(member.membership), role=PLAIN_ROLE))
 
 
 def _check_nothing_stands_on(view: View, key: Identity) -> None:

@@ -17,6 +17,7 @@ from warren.model.ids import Identity, short_identity
 from warren.model.keys import SigningKeyPair
 from warren.trust.authenticate import Authentic, authenticate
 from warren.trust.documents import (
+    PLAIN_ROLE,
     REMOVED_DELEGATE,
     REMOVED_MEMBER,
     Body,
@@ -30,7 +31,6 @@ from warren.trust.documents import (
     subject_of,
 )
 from warren.trust.founding import digest_of
-from warren.trust.members import PLAIN_ROLE
 from warren.trust.office import invites
 from warren.trust.signing import sign
 from warren.trust.verify import verify

@@ -19,8 +19,11 @@ from warren.model.names import is_host_label, parse_dns_suffix
 
 INTEGER_MAX = 2**63 - 1
 FIRST_EPOCH = 0
+PLAIN_ROLE = "member"
+ADMIN_ROLE = "admin"
 REMOVED_MEMBER = b"m"
 REMOVED_DELEGATE = b"d"
+_NUL = "\0"  # what no database takes as text, and names nobody
 _URL = re.compile(r"https?://[!-~]{1,512}", re.ASCII)
 
 Natural: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=INTEGER_MAX)]
@@ -145,7 +148,7 @@ class Membership(_Ordered, frozen=True, kw_only=True, omit_defaults=True):
     identity: Key
     user: Text = ""
     groups: Texts = ()
-    role: Text = "member"
+    role: Text = PLAIN_ROLE
     tags: Texts = ()
     hostname: Text = ""
     ipv4: Text = ""
@@ -288,6 +291,9 @@ def check(body: Body) -> None:
             _require(all(is_host_label(tag) for tag in body.tags) and _is_set(body.tags), "tags")
             _require(_is_set(body.groups), "groups")
             _require(len(body.invite) in {0, 32}, "invite")
+            _require(_NUL not in body.user, "user")
+            _require(not any(_NUL in group for group in body.groups), "groups")
+            _require(_NUL not in body.role, "role")
         case NodeRecord():
             _require(len(body.next_wireguard) in {0, 32} and body.next_wireguard != body.wireguard, "next_wireguard")
             _require(len(body.previous_path) in {0, 32}, "previous_path")

@@ -3,8 +3,9 @@
 Decides which memberships are ephemeral and when one is due for renewal. In an open network the registrar renews them
 and ends them; in a locked one no server may. There an admin's machine that is online renews those that are online
 (EPHEMERAL_LOCKED_LIFETIME_S at a time, so that a weekend without any ends nothing), and the machine's own word that it
-leaves, given to the server beforehand, ends it when it has gone. A server that keeps that word to itself keeps a
-machine that has gone for the rest of that time; one that tells it too early refuses service, which it always can.
+leaves, given to the server beforehand, ends it when it has gone. Whether a machine is here only the server tells: one
+that lies, and keeps that word to itself, keeps a machine that has gone for as long as it lies, until an admin kicks it.
+One that tells the word too early refuses service, which it always can.
 """
 
 from collections.abc import Callable, Iterable

@@ -15,12 +15,11 @@ from warren.errors import Code
 from warren.model.ids import Identity
 from warren.trust.authenticate import Authentic
 from warren.trust.authority import Authorities, Grant
-from warren.trust.documents import FIRST_EPOCH, AdmissionLimits, Kind, Membership, Right
+from warren.trust.documents import FIRST_EPOCH, PLAIN_ROLE, AdmissionLimits, Kind, Membership, Right
 from warren.trust.heads import Freshness
 from warren.trust.ledger import Ledger, order_of
 
 RUN_OUT = "the membership has run out"
-PLAIN_ROLE = "member"
 
 
 @dataclass(frozen=True, slots=True)

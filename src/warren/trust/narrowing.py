@@ -44,4 +44,4 @@ def _less(held: VerifiedMember, newer: VerifiedMember) -> VerifiedMember:
         role=before.role if before.role == after.role else "member",
         user=before.user if before.user == after.user else "",
     )
-    return replace(held, membership=membership)
+    return replace(held, membership=membership, is_admin=held.is_admin and newer.is_admin)

@@ -28,7 +28,7 @@ def sleeping_registrars(view: View) -> dict[Identity, Delegation]:
 
 def admins(view: View) -> dict[Identity, Delegation]:
     """The keys of human admins."""
-    return _chosen(view, lambda one: {Right.ADMIT, Right.READMIT} <= set(one.rights))
+    return _chosen(view, is_admins)
 
 
 def is_locked(view: View) -> bool:
@@ -40,6 +40,11 @@ def is_registrar(delegation: Delegation) -> bool:
     """Whether this delegation lets a key admit any number on its own."""
     rights = set(delegation.rights)
     return Right.ADMIT in rights and Right.READMIT not in rights and not is_invite(delegation)
+
+
+def is_admins(delegation: Delegation) -> bool:
+    """Whether this delegation makes a key a human admin's."""
+    return {Right.ADMIT, Right.READMIT} <= set(delegation.rights)
 
 
 def is_invite(delegation: Delegation) -> bool:

@@ -8,6 +8,7 @@ wins whatever a head says. Dates that members write do not move the time: one of
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from ipaddress import IPv6Network
 from itertools import chain
 from types import MappingProxyType
@@ -27,6 +28,7 @@ from warren.trust.ledger import Ledger, digest_order
 from warren.trust.lineage import trace
 from warren.trust.members import Admitted, admit
 from warren.trust.naming import Given, give_names
+from warren.trust.office import is_admins
 from warren.trust.records import choose_records, remembered
 from warren.trust.view import VerifiedMember, View
 
@@ -66,6 +68,7 @@ def verify(
     admitted: dict[Identity, Admitted] = {}
     freshness = Freshness({}, frozenset(), frozenset(), None)
     members: dict[Identity, VerifiedMember] = {}
+    delegations = _live_delegations(authorities, now)
     if settings is None:
         ledger.note("no-settings", "the network's settings are not here, so nobody has an address")
     else:
@@ -75,7 +78,7 @@ def verify(
         admitted = admit(
             by_kind[Kind.MEMBERSHIP], authorities, removed, freshness, now=now, newest_date=newest_date, ledger=ledger
         )
-        members = _members(network, admitted, by_kind[Kind.RECORD], settings, ledger)
+        members = _members(network, admitted, by_kind[Kind.RECORD], settings, ledger, delegations=delegations)
     return View(
         network=network,
         root=authorities.root,
@@ -84,7 +87,7 @@ def verify(
         policy_digest=policy.digest if policy is not None else None,
         members=MappingProxyType(members),
         removed=MappingProxyType({one: epoch for one, epoch in removed.items() if one not in members}),
-        delegations=_live_delegations(authorities, now),
+        delegations=delegations,
         heads=MappingProxyType(dict(freshness.heads)),
         documents=tuple(sorted(ledger.kept.values(), key=digest_order)),
         refused=ledger.refused(),
@@ -216,13 +219,18 @@ def _members(
     records: Sequence[Authentic],
     settings: Settings,
     ledger: Ledger,
+    *,
+    delegations: Mapping[Identity, tuple[Delegation, ...]],
 ) -> dict[Identity, VerifiedMember]:
     held = {Identity(document.subject) for document in ledger.kept.values() if document.kind == Kind.MEMBERSHIP}
     chosen = choose_records(records, admitted, held, ledger)
     names = give_names(admitted, settings, ledger)
     prefix = IPv6Network(settings.prefix6)
     return {
-        identity: _member(network, one, chosen.get(identity), names[identity], prefix)
+        identity: replace(
+            _member(network, one, chosen.get(identity), names[identity], prefix),
+            is_admin=any(map(is_admins, delegations.get(identity, ()))),
+        )
         for identity, one in admitted.items()
     }
 

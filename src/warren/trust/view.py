@@ -10,7 +10,18 @@ from ipaddress import IPv4Address, IPv6Address
 
 from warren.model.ids import Identity, NetworkId
 from warren.trust.authenticate import Authentic, Refusal
-from warren.trust.documents import Delegation, Head, Membership, NodeRecord, Policy, Recovery, RootChange, Settings
+from warren.trust.documents import (
+    ADMIN_ROLE,
+    PLAIN_ROLE,
+    Delegation,
+    Head,
+    Membership,
+    NodeRecord,
+    Policy,
+    Recovery,
+    RootChange,
+    Settings,
+)
 from warren.trust.floors import Floors
 
 
@@ -21,6 +32,7 @@ class VerifiedMember:
     `hostname` is what it is called here: as given, or with a suffix where an earlier member has that name or none was
     given. `ipv4` is None if none was given, an earlier member has it, or it is outside the network's prefix. `record`
     is None until one verifies; the WireGuard keys in it belong to this identity alone. `signer` admitted it.
+    `is_admin`: a delegation makes its key a human admin's.
     """
 
     identity: Identity
@@ -30,6 +42,13 @@ class VerifiedMember:
     ipv4: IPv4Address | None
     ipv6: IPv6Address
     signer: Identity
+    is_admin: bool = False
+
+    @property
+    def role(self) -> str:
+        """Its role for policy: what the membership says, but admin only while its key is one's; who resigns cannot say
+        its own membership again."""
+        return self.membership.role if self.is_admin or self.membership.role != ADMIN_ROLE else PLAIN_ROLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import pytest
 from tests.unit.server.conftest import CHALLENGE, Ended, Features
 from tests.unit.server.test_approvals import sign, view_of
 
+from warren import canonical
 from warren.errors import Code, WarrenError
 from warren.limits import COUNTER_AHEAD_MAX, EPHEMERAL_GRACE_S, EPHEMERAL_LIFETIME_S, EPHEMERAL_LOCKED_LIFETIME_S
 from warren.model.keys import Secret, SigningKeyPair
@@ -15,7 +16,7 @@ from warren.server.accounts import store as account_store
 from warren.server.accounts.rules import Role
 from warren.server.accounts.store import UserRow
 from warren.server.audit.service import Audit
-from warren.trust import acts, admission_key, ephemeral, signing
+from warren.trust import acts, admission_key, ephemeral, root_key, signing
 from warren.trust.batches import Draft
 from warren.trust.documents import Kind, Membership, Removal
 
@@ -61,6 +62,23 @@ async def invite(features: Features) -> Invite:
     found = Invite(features)
     await found.make()
     return found
+
+
+async def test_text_that_no_database_takes_makes_no_document(features: Features) -> None:
+    """Not even the root's: to PostgreSQL it would look as if the database were away."""
+    network = features.network
+    _, root = root_key.parse_root(features.networks.root_secret(network).reveal())
+    who = SigningKeyPair(os.urandom(32)).public
+    body = Membership(counter=1, date=int(features.clock[0]), identity=who, hostname="tv", joined=1)
+    for fields in ({"user": "a\0b"}, {"groups": ("a\0",)}, {"role": "a\0"}):
+        told = canonical.encode(msgspec.structs.replace(body, **fields))
+        signature = root.sign(signing.signed_bytes(Kind.MEMBERSHIP, network.id, told))
+        raw = canonical.encode(
+            signing.Envelope(kind=Kind.MEMBERSHIP.value, signer=root.public, body=told, signature=signature)
+        )
+        with pytest.raises(WarrenError) as refused:
+            await features.approvals.submit(network, (raw,), actor="owner")
+        assert refused.value.code is Code.MALFORMED
 
 
 @pytest.mark.parametrize("fields", [{"user": "u-somebody"}, {"groups": ("ops",)}, {"role": "admin"}])

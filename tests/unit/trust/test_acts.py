@@ -7,12 +7,14 @@ from tests.unit.trust.founding import DATE, Network
 
 from warren.errors import Code, WarrenError
 from warren.limits import EPHEMERAL_LOCKED_LIFETIME_S
+from warren.node.netmap import party_of
 from warren.trust import acts
 from warren.trust.authenticate import Authentic
 from warren.trust.batches import Batch, Draft, Pen, lines_digest
 from warren.trust.documents import Kind, Removal
 from warren.trust.ephemeral import renew
 from warren.trust.floors import Floors
+from warren.trust.narrowing import narrowed
 from warren.trust.office import admins, is_locked, registrars
 from warren.trust.showing import show
 from warren.trust.view import View
@@ -302,6 +304,29 @@ def test_a_member_may_end_its_own_membership_and_no_others(network: Network) -> 
     documents = [*at.documents, network.removal("cam", by="cam"), network.removal("db", by="cam")]
     view = network.verify(documents, floors=at.floors)
     assert network.names(view, "cam", "db") == ["db"]
+
+
+def test_who_resigns_is_no_admin_for_policy(network: Network) -> None:
+    """Its membership goes on saying so: nobody else signed it yet."""
+    at, laptop = promoted(network), network.identity("laptop")
+    assert at.members[laptop].role == party_of(at.members[laptop]).role == "admin"
+    after = done(network, at, Pen(network.key("laptop")), lambda draft: acts.demote(draft, laptop)).after
+    assert after.members[laptop].membership.role == "admin"
+    assert after.members[laptop].role == party_of(after.members[laptop]).role == "member"
+    assert narrowed(at, after).members[laptop].role == "member"
+
+
+def test_an_ephemeral_machines_farewell_does_not_end_the_admins_machine_that_it_became(network: Network) -> None:
+    at, _ = by_invite(network, ephemeral=True, expires=NOW + 60)
+    phone = network.identity("phone")
+    farewell = network.removal("phone", by="phone")
+    assert network.names(network.verify([*at.documents, farewell], at.floors), "phone") == []
+    at = done(network, at, root(network), lambda draft: acts.promote(draft, phone)).after
+    at = network.verify([*at.documents, farewell], at.floors)
+    assert phone in at.members
+    assert phone in admins(at)
+    record = network.record("phone", epoch=at.members[phone].membership.epoch)
+    assert network.verify([*at.documents, record], at.floors).members[phone].record is not None
 
 
 def test_renaming_keeps_all_but_name_and_suffix(network: Network) -> None:

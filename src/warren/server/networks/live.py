@@ -22,6 +22,8 @@ from warren.server.networks.founding import REGISTRAR_KINDS
 from warren.server.networks.state import NetworkState
 from warren.server.networks.store import DocumentRow, NetworkRow
 from warren.trust.documents import (
+    ADMIN_ROLE,
+    PLAIN_ROLE,
     Delegation,
     Genesis,
     Head,
@@ -284,7 +286,8 @@ class LiveNetwork:
         body = self.membership(identity)
         if body is None:
             return None
-        return Party(identity, UserId(body.user), body.groups, body.role, body.tags, body.hostname)
+        role = body.role if body.role != ADMIN_ROLE or self.is_admin(identity) else PLAIN_ROLE
+        return Party(identity, UserId(body.user), body.groups, role, body.tags, body.hostname)
 
     def _take(self, kind: str, subject: bytes, raw: bytes | None) -> None:
         if kind in REGISTRAR_KINDS:

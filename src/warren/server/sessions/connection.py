@@ -32,6 +32,7 @@ from warren.protocol.control.events import (
 )
 from warren.protocol.control.messages import MapUpdate
 from warren.protocol.control.server_role import ServerSession
+from warren.server.devices.service import removed_error
 from warren.server.metrics import Metrics
 from warren.server.networks.live import LiveNetwork
 from warren.server.sessions.admission import Admission
@@ -213,8 +214,10 @@ class Connection:
     def _open(self, identity: Identity, membership: bytes) -> None:
         if self._machine.is_closed:  # the node went, or took too long, while its admission was written
             return
-        self._line.proven()  # of a member: a key that anybody can make proves nothing to those who count strangers
         network = self._known_network()
+        if not network.state.is_member(identity):  # removed since it was admitted, when nobody was attached yet to end
+            raise removed_error()
+        self._line.proven()  # of a member: a key that anybody can make proves nothing to those who count strangers
         self._identity = identity
         self._machine.admit(membership, self._clock())
         self._maps = PacedMaps(

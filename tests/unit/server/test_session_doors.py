@@ -1,0 +1,110 @@
+"""What stands at the door of a node's session: words that no database takes, and whom nobody may be any more."""
+
+import os
+
+import msgspec
+import pytest
+from tests.unit.server.conftest import CHALLENGE, Features
+from tests.unit.server.test_approvals import sign, view_of
+
+from warren.errors import Code, WarrenError
+from warren.model.keys import SigningKeyPair
+from warren.policy.language import is_readable
+from warren.protocol.control.events import Greeted, JoinWanted
+from warren.protocol.control.server_role import ServerSession
+from warren.server.metrics import Metrics
+from warren.server.networks.live import LiveNetwork
+from warren.server.relays.service import Relays
+from warren.server.sessions.admission import Admission
+from warren.server.sessions.connection import Connection, Line
+from warren.trust import acts
+from warren.trust.batches import Draft, Pen
+
+
+@pytest.fixture
+def admission(features: Features) -> Admission:
+    return Admission(
+        features.networks,
+        features.invites,
+        features.devices,
+        features.restored,
+        Metrics(),
+        certificate_sha256=b"",
+        relays=Relays(SigningKeyPair(bytes(32)), (), lambda: features.clock[0]),
+        approvals=features.approvals,
+    )
+
+
+async def test_a_hello_that_names_a_key_in_text_that_no_database_takes_is_refused(admission: Admission) -> None:
+    with pytest.raises(WarrenError) as refused:
+        await admission.greet(Greeted(1, None, "k\0", "test"))
+    assert refused.value.code is Code.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("fields", [{"os": "Linux\0"}, {"key_id": "k\0"}])
+async def test_so_is_a_join_and_nothing_is_used_up(
+    features: Features, admission: Admission, fields: dict[str, str]
+) -> None:
+    who = SigningKeyPair(os.urandom(32))
+    join = features.join_message(await features.key(reusable=False), who, "laptop")
+    with pytest.raises(WarrenError) as refused:
+        await admission.join(features.network, JoinWanted(msgspec.structs.replace(join, **fields), CHALLENGE))
+    assert refused.value.code is Code.INVALID_ARGUMENT
+    assert not features.network.state.is_member(who.public)
+    assert await admission.join(features.network, JoinWanted(join, CHALLENGE))
+
+
+class Proven:
+    """A line that counts how often somebody was called no stranger."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def line(self) -> Line:
+        async def nothing(_frame: bytes = b"") -> None:
+            return None
+
+        def count() -> None:
+            self.count += 1
+
+        return Line(receive=nothing, ready=nothing, send=nothing, close=nothing, abort=lambda: None, proven=count)
+
+
+async def test_who_is_kicked_between_its_admission_and_its_session_has_none(
+    features: Features, admission: Admission
+) -> None:
+    """Its peers' turns come in between; whom the kick was told found nobody attached."""
+    who, proven, server = SigningKeyPair(os.urandom(32)), Proven(), SigningKeyPair(os.urandom(32))
+    join = features.join_message(await features.key(), who, "laptop")
+    membership = await admission.join(features.network, JoinWanted(join, CHALLENGE))
+    machine = ServerSession(server_key=server.public, sign=server.sign, verify=lambda *_: False, now=0.0)
+    connection = Connection(proven.line(), machine, admission, features.hub, Metrics())
+    connection._network = features.network
+    await features.devices.remove(features.network, who.public, actor="test", revoke_key=False)
+    with pytest.raises(WarrenError) as refused:
+        connection._open(who.public, membership)
+    assert refused.value.code is Code.REMOVED
+    assert proven.count == 0
+    assert not features.hub.is_online(features.network.id, who.public)
+
+
+async def test_who_resigned_is_no_admin_for_who_sees_whom(features: Features) -> None:
+    who, network = SigningKeyPair(os.urandom(32)), features.network
+    await features.devices.join(network, features.join_message(await features.key(), who, "laptop"), CHALLENGE)
+    await features.approvals.submit(
+        network, await sign(features, lambda draft: acts.promote(draft, who.public)), actor="owner"
+    )
+    assert role(network, who) == "admin"
+    draft = Draft(await view_of(features), Pen(who), now=int(features.clock[0]), readable=is_readable)
+    acts.demote(draft, who.public)
+    await features.approvals.submit(network, draft.batch().raws, actor="laptop")
+    body = network.membership(who.public)
+    assert body is not None
+    assert body.role == "admin", "nobody else signed it yet"
+    assert role(network, who) == "member"
+
+
+def role(network: LiveNetwork, who: SigningKeyPair) -> str:
+    party = network._party(who.public)
+    assert party is not None
+    return party.role
