@@ -123,7 +123,10 @@ def check_client(data: bytes) -> bool:
         said = json.loads(data)
         require(not (made and used), "one word for making and using")
         require(said["origin"] == _PLACE.origin, "for another origin")
-        challenge = passkeys.challenge_of(_assertion(_USED, data))
+        try:
+            challenge = passkeys.challenge_of(_assertion(_USED, data))
+        except WarrenError as error:  # asked before the library: what is no UTF-8 gets no further
+            return _refused(error)
         require(challenge == _CHALLENGE, "over another challenge")
     return made or used
 

@@ -26,6 +26,7 @@ from warren.server.relays.places import is_udp_place
 SYSTEM_FILE = Path("/etc/warren/server.toml")
 DEFAULT_PORT = 8443
 URL_MAX_CHARS = 300  # what `warren up --server` takes: a name of 253, scheme and port
+HOST_MAX_CHARS = 253  # of a name (RFC 1035, 2.3.4)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -117,6 +118,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ValueError(f"the URL {self.url!r} may hold scheme, host and port only")
         if parts.port == 0 or not self.url.isascii() or len(self.url) > URL_MAX_CHARS:  # `port` refuses what is none
             raise ValueError(f"the URL {self.url[:URL_MAX_CHARS]!r} is none that nodes could reach")
+        if len(parts.hostname) > HOST_MAX_CHARS:
+            raise ValueError(f"the URL's host has more than {HOST_MAX_CHARS} characters, so it is no name")
         # a scope (`%eth0`) means nothing on another machine
         if not parts.hostname.isprintable() or {" ", "%"} & set(parts.hostname):
             raise ValueError(f"the URL {self.url!r} names no host that nodes could reach")
@@ -293,4 +296,4 @@ def _read(file: Path) -> dict[str, object]:
 def _to_path(kind: type, value: object) -> object:
     if kind is Path and isinstance(value, str):
         return Path(value)
-    raise NotImplementedError(kind)
+    raise TypeError(f"expected a path in quotes, got {value!r}")

@@ -5,6 +5,7 @@ its person where it stands for both factors. No attestation is asked for: which 
 choose. Must not know the database. py_webauthn is loaded at the first use (170 ms).
 """
 
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ from warren.limits import PASSKEY_ANSWER_MAX_CHARS
 from warren.server.factors.store import PasskeyRow
 
 CHALLENGE_BYTES = 32
+_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, struct.error, RecursionError)
+"""What reading a browser's bytes may end with, in the library too: it looks into lists and keys without asking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ def made(place: Place, answer: str, *, challenge: bytes) -> tuple[bytes, bytes, 
         found = verify_registration_response(
             credential=answer, expected_challenge=challenge, expected_rp_id=place.host, expected_origin=place.origin
         )
-    except (WebAuthnException, ValueError, TypeError, KeyError, RecursionError) as error:
+    except (WebAuthnException, *_UNREADABLE) as error:
         raise refused() from error
     return found.credential_id, found.credential_public_key, found.sign_count
 
@@ -99,7 +102,7 @@ def used(place: Place, answer: str, row: PasskeyRow, *, challenge: bytes, alone:
             credential_current_sign_count=row.counter,
             require_user_verification=alone,
         )
-    except (WebAuthnException, ValueError, TypeError, KeyError, RecursionError) as error:
+    except (WebAuthnException, *_UNREADABLE) as error:
         raise refused() from error
     return found.new_sign_count
 
@@ -111,7 +114,7 @@ def credential_of(answer: str) -> bytes:
     try:
         said: Any = msgspec.json.decode(answer[:PASSKEY_ANSWER_MAX_CHARS])
         return base64url_to_bytes(said["id"])
-    except (msgspec.MsgspecError, RecursionError, ValueError, TypeError, KeyError) as error:
+    except (msgspec.MsgspecError, *_UNREADABLE) as error:
         raise refused() from error
 
 
@@ -123,7 +126,7 @@ def challenge_of(answer: str) -> bytes:
         said: Any = msgspec.json.decode(answer[:PASSKEY_ANSWER_MAX_CHARS])
         signed: Any = msgspec.json.decode(base64url_to_bytes(said["response"]["clientDataJSON"]))
         return base64url_to_bytes(signed["challenge"])
-    except (msgspec.MsgspecError, RecursionError, ValueError, TypeError, KeyError) as error:
+    except (msgspec.MsgspecError, *_UNREADABLE) as error:
         raise refused() from error
 
 

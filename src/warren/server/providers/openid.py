@@ -124,6 +124,8 @@ class OpenIdProvider:
         allowed = rules.ALGORITHMS & set(known.description.id_token_signing_alg_values_supported)
         try:
             header = extract_compact(token.encode("ascii")).headers()
+            if not isinstance(header, dict):  # the library takes any JSON
+                raise rules.refused("it is signed in a way that is not taken")
             if header.get("alg") not in allowed or "crit" in header:
                 raise rules.refused("it is signed in a way that is not taken")
             try:
