@@ -142,6 +142,26 @@ async def test_a_membership_that_is_signed_again_gives_and_takes_no_role(feature
         assert network.id not in await account_store.read_roles(connection, "u-out")
 
 
+async def test_a_demoted_machine_gives_nobody_a_role_who_was_put_out(features: Features) -> None:
+    network, who, now = features.network, SigningKeyPair(os.urandom(32)), int(features.clock[0])
+    async with features.database.write() as connection:
+        row = UserRow("u-boss", "", "u-boss", "u-boss", password=None, is_admin=False, created_at=now, disabled_at=None)
+        await account_store.add_user(connection, row)
+
+    def approve(draft: Draft) -> None:
+        acts.approve(draft, who.public, hostname="desk", user="u-boss")
+
+    for act in (approve, lambda draft: acts.promote(draft, who.public)):
+        await features.approvals.submit(network, await sign(features, act), actor="owner")
+    async with features.database.write() as connection:
+        assert (await account_store.read_roles(connection, "u-boss"))[network.id] == Role.ADMIN
+        await account_store.drop_role(connection, network.id, "u-boss", Role.ADMIN)
+    demoted = await sign(features, lambda draft: acts.demote(draft, who.public))
+    await features.approvals.submit(network, demoted, actor="owner")
+    async with features.database.read() as connection:
+        assert await account_store.read_roles(connection, "u-boss") == {}
+
+
 async def test_what_one_machine_left_here_does_not_stop_the_sweep_of_others(features: Features) -> None:
     line = await features.key(ephemeral=True)
     bad, good = SigningKeyPair(os.urandom(32)), SigningKeyPair(os.urandom(32))

@@ -15,8 +15,9 @@ from warren.protocol.control.server_role import ServerSession
 from warren.server.metrics import Metrics
 from warren.server.networks.live import LiveNetwork
 from warren.server.relays.service import Relays
-from warren.server.sessions.admission import Admission
+from warren.server.sessions.admission import WRONG_BATCHES_MAX, Admission
 from warren.server.sessions.connection import Connection, Line
+from warren.server.signon.rules import FAILURES_WITHIN_S
 from warren.trust import acts
 from warren.trust.batches import Draft, Pen
 
@@ -108,3 +109,32 @@ def role(network: LiveNetwork, who: SigningKeyPair) -> str:
     party = network._party(who.public)
     assert party is not None
     return party.role
+
+
+async def test_who_brings_wrong_changes_again_and_again_keeps_nobody_else_waiting(
+    features: Features, admission: Admission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each costs a look at every signature of the network, under the one turn that all networks share."""
+    network, (who, other) = features.network, (SigningKeyPair(os.urandom(32)) for _ in range(2))
+    for key, name in ((who, "laptop"), (other, "desk")):
+        await admission.join(network, JoinWanted(features.join_message(await features.key(), key, name), CHALLENGE))
+    looks = 0
+    store = features.approvals._store
+
+    async def counted(*words: object) -> object:
+        nonlocal looks
+        looks += 1
+        return await store(*words)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(features.approvals, "_store", counted)
+
+    async def bring(key: SigningKeyPair, now: float) -> Code:
+        with pytest.raises(WarrenError) as refused:
+            await admission.submit(network, key.public, (b"no document",), keep_keys=False, now=now)
+        return refused.value.code
+
+    codes = [await bring(who, 0.0) for _ in range(WRONG_BATCHES_MAX + 5)]
+    assert (Code.BUSY in codes[:WRONG_BATCHES_MAX], set(codes[WRONG_BATCHES_MAX:])) == (False, {Code.BUSY})
+    assert looks == WRONG_BATCHES_MAX
+    assert await bring(other, 0.0) is not Code.BUSY
+    assert await bring(who, FAILURES_WITHIN_S + 1.0) is not Code.BUSY

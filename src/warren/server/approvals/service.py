@@ -220,13 +220,17 @@ class Approvals:
             await invites.revoke_within(connection, network.id, admission_key.id_of(ended), actor=errand.actor, now=now)
 
     async def _change(self, connection: AsyncConnection, network: LiveNetwork, body: Membership) -> None:
-        """Another role: what the person may do on the server follows; an admin's machine is not ephemeral."""
+        """Another role: what the person may do on the server follows, and a demotion gives nobody a role who was put
+        out; an admin's machine is not ephemeral."""
         await member_store.set_ephemeral(connection, network.id, Identity(body.identity), is_it=is_ephemeral(body))
         before = network.membership(Identity(body.identity))
         if before is None or before.role == body.role:
             return  # signed again, as renewals do: nobody said anything about the person
+        is_promoted = body.role == "admin"
+        if not is_promoted and network.id not in await account_store.read_roles(connection, body.user):
+            return
         if body.user and await account_store.read_user(connection, body.user) is not None:
-            role = Role.ADMIN if body.role == "admin" else Role.MEMBER
+            role = Role.ADMIN if is_promoted else Role.MEMBER
             await account_store.set_role(connection, network.id, body.user, role, but=Role.OWNER)
 
     async def _take_in(

@@ -8,7 +8,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from warren.errors import Code, WarrenError
 from warren.limits import DELEGATION_SHOWN_MAX_BYTES
@@ -26,10 +26,15 @@ from warren.server.networks.live import LiveNetwork
 from warren.server.networks.service import Networks
 from warren.server.relays.service import Relays
 from warren.server.restored.service import Restored
+from warren.server.signon.rules import Throttle
 from warren.server.words import check_text, check_texts
 from warren.trust.documents import Kind
 
 NONCE_BYTES = 32
+WRONG_BATCHES_MAX = 10
+"""In a quarter of an hour, of a member who is no admin: each costs a look at every signature of the network, and such a
+member brings little more than its own farewell or vote."""
+_NOT_ITS_FAULT = frozenset({Code.BUSY, Code.STORE_UNAVAILABLE, Code.UNAVAILABLE, Code.TIMEOUT})
 Challenge = Callable[[ServerSession, float], None]
 
 
@@ -45,6 +50,7 @@ class Admission:
     certificate_sha256: bytes
     relays: Relays
     approvals: Approvals
+    wrong_batches: Throttle = field(default_factory=lambda: Throttle(WRONG_BATCHES_MAX))
 
     async def greet(self, hello: Greeted) -> tuple[LiveNetwork, Challenge]:
         """The network that a node means, and how to challenge it. Raises NETWORK_UNKNOWN or KEY_UNKNOWN."""
@@ -128,11 +134,24 @@ class Admission:
         raise waiting_error()
 
     async def submit(
-        self, network: LiveNetwork, identity: Identity, documents: Sequence[bytes], *, keep_keys: bool
+        self, network: LiveNetwork, identity: Identity, documents: Sequence[bytes], *, keep_keys: bool, now: float
     ) -> None:
         """Store what an owner or admin signed; see Approvals.submit. What counts are the signatures, so any member may
-        bring it."""
-        await self.approvals.submit(network, documents, actor=show_identity(identity), keep_keys=keep_keys)
+        bring it. BUSY where one who is no admin brought many that were wrong. `now`: monotonic seconds."""
+        whose = f"{network.id.hex()} {identity.hex()}"
+        is_trusted = network.is_admin(identity)
+        if not is_trusted and self.wrong_batches.wait_s(whose, now):
+            raise WarrenError(
+                Code.BUSY,
+                "this machine brought too many changes that nobody could take",
+                "try again in a quarter of an hour",
+            )
+        try:
+            await self.approvals.submit(network, documents, actor=show_identity(identity), keep_keys=keep_keys)
+        except WarrenError as error:
+            if not is_trusted and error.code not in _NOT_ITS_FAULT:
+                self.wrong_batches.fail(whose, now)
+            raise
 
     async def waiting(self, network: LiveNetwork, identity: Identity) -> tuple[WaitingJoin, ...]:
         """Who waits. Raises FORBIDDEN for whom it does not concern."""

@@ -273,8 +273,12 @@ class Connection:
         if part.more:
             return
         documents, self._batch, self._batch_bytes = tuple(self._batch), [], 0
-        work = self._admission.submit(self._known_network(), self._me(), documents, keep_keys=part.keep_keys)
-        await self._request(part.id, work)
+        await self._request(
+            part.id,
+            self._admission.submit(
+                self._known_network(), self._me(), documents, keep_keys=part.keep_keys, now=self._clock()
+            ),
+        )
 
     async def _show_waiting(self, request: int) -> None:
         try:
