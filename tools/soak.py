@@ -31,9 +31,9 @@ class Watch:
         self.name, self._pid, self._log = name, pid, log
         self._seen: list[Usage] = []
 
-    def look(self) -> Usage:
-        """Once a round."""
-        self._seen.append(usage(self._pid, self._log))
+    def look(self, parted: int) -> Usage:
+        """Once a round, when so many machines have left."""
+        self._seen.append(usage(self._pid, self._log, parted))
         return self._seen[-1]
 
     def faults(self) -> list[str]:
@@ -66,7 +66,7 @@ def soak(lab: Lab, seconds: float, rng: random.Random) -> list[str]:
         world.all_ping()
         heals.append(time.monotonic() - acted)
         rounds += 1
-        held = ", ".join(f"{watch.name} {watch.look()}" for watch in watches)
+        held = ", ".join(f"{watch.name} {watch.look(world.parted)}" for watch in watches)
         times = f"{acted - started:.1f} s, all ping {heals[-1]:.1f} s later"
         print(f"round {rounds}: {name}: {times}; {held}", flush=True)
     slow = sum(heal > HEAL_S for heal in heals)

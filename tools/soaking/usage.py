@@ -17,22 +17,25 @@ from tests.netlab.until import until
 
 MOST_CREEP_KIB = 1024  # what one more arena of an allocator takes
 MOST_CREEP = 1  # descriptor, thread, task
+PARTED_KIB = 8  # that is remembered of each machine that left: its removal and floors keep it out for good
 TELL_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a process holds."""
+    """What a process holds; `parted`: how many machines have left the network by then."""
 
     memory_kib: int
     descriptors: int
     threads: int
     tasks: int = 0
+    parted: int = 0
 
     def crept(self, before: "Usage") -> bool:
-        """Whether this median is more than the one `before`."""
+        """Whether this median is more than the one `before`, and than what has to be kept of who left in between."""
+        kept = PARTED_KIB * (self.parted - before.parted)
         return (
-            self.memory_kib > before.memory_kib + MOST_CREEP_KIB
+            self.memory_kib > before.memory_kib + MOST_CREEP_KIB + kept
             or self.descriptors > before.descriptors + MOST_CREEP
             or self.threads > before.threads + MOST_CREEP
             or self.tasks > before.tasks + MOST_CREEP
@@ -44,7 +47,7 @@ def middle(looks: Sequence[Usage]) -> Usage:
     return Usage(*(int(statistics.median(column)) for column in zip(*map(astuple, looks), strict=True)))
 
 
-def usage(pid: int, log: Path | None = None) -> Usage:
+def usage(pid: int, log: Path | None = None, parted: int = 0) -> Usage:
     """Read it; with the log that the process writes, its tasks too. FileNotFoundError where it has ended."""
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     own = next(line for line in rollup.splitlines() if line.startswith("Pss_Anon:"))
@@ -54,6 +57,7 @@ def usage(pid: int, log: Path | None = None) -> Usage:
         len(list((process / "fd").iterdir())),
         len(list((process / "task").iterdir())),
         _tasks(pid, log) if log is not None else 0,
+        parted,
     )
 
 

@@ -50,6 +50,7 @@ class World:
         self.snapshots = [machine.host.snapshot() for machine in self.machines]
         self._seed = 0
         self._policies = cycle(POLICIES)
+        self.parted = 0  # machines that left for good
         for machine in self.machines:
             machine.up(self.server, self.key)
         self.all_ping()
@@ -110,6 +111,7 @@ class World:
         until(
             lambda: "guest" not in {peer["name"] for peer in first.status()["peers"]}, "m0 forgot the guest", PATIENCE_S
         )
+        self.parted += 1
         if is_kicked:
             until(partial(_ran, self.guest, "leave", "--yes"), "who was kicked forgets the network", PATIENCE_S)
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from tools.soaking.usage import MOST_CREEP, MOST_CREEP_KIB, Usage, middle
+from tools.soaking.usage import MOST_CREEP, MOST_CREEP_KIB, PARTED_KIB, Usage, middle
 
 FIRST = Usage(memory_kib=30_000, descriptors=16, threads=5, tasks=27)
 
@@ -27,3 +27,10 @@ def test_each_figure_that_stays_higher_is_growth(figure: str, most: int) -> None
     before = getattr(FIRST, figure)
     assert not replace(FIRST, **{figure: before + most}).crept(FIRST)
     assert replace(FIRST, **{figure: before + most + 1}).crept(FIRST)
+
+
+def test_what_is_kept_of_those_who_left_is_no_growth() -> None:
+    more = MOST_CREEP_KIB + 3 * PARTED_KIB
+    assert not replace(FIRST, memory_kib=FIRST.memory_kib + more, parted=3).crept(FIRST)
+    assert replace(FIRST, memory_kib=FIRST.memory_kib + more + 1, parted=3).crept(FIRST)
+    assert replace(FIRST, memory_kib=FIRST.memory_kib + more, parted=2).crept(FIRST)
