@@ -308,6 +308,29 @@ async def test_who_was_put_out_comes_back_by_an_admins_word_only(corp: Corp) -> 
     assert await corp.roles("uanna") == {}, "and again"
 
 
+async def test_who_is_put_out_is_out_whatever_waited_of_them(corp: Corp) -> None:
+    """Who came by the domain while invited, or while a question waited, was called out and stayed a member."""
+    network, invitations = corp.features.network, corp.invitations
+    await corp.prove(network, "uowner")
+    anna, ben, cleo = [await corp.add_user(f"u{name}", None) for name in ("anna", "ben", "cleo")]
+    await invitations.invite(network, anna, "", actor="owner")
+    await corp.proofs.set_approve(network, "uowner", each=True, actor="owner")
+    await corp.domains.enter(ben, DOMAIN)
+    await corp.proofs.set_approve(network, "uowner", each=False, actor="owner")
+    await invitations.invite(network, cleo, "", actor="owner")
+    async with corp.features.database.write() as connection:  # by what another way in left
+        await account_store.add_role(connection, network.id, cleo.id, Role.MEMBER)
+    for person in (anna, ben):
+        await corp.domains.enter(person, DOMAIN)
+        assert await corp.roles(person.id) == {network.row.name: Role.MEMBER}
+    waiting = await invitations.of_network(network, after=None, limit=5)
+    assert [row.user for row in waiting] == [cleo.id], "who is in waits for nothing"
+    for person in (anna, ben, cleo):
+        await invitations.withdraw(network, person, actor="owner")
+        await corp.domains.enter(person, DOMAIN)
+        assert await corp.roles(person.id) == {}
+
+
 async def test_who_was_denied_does_not_ask_at_every_sign_on(corp: Corp) -> None:
     network, invitations = corp.features.network, corp.invitations
     await corp.prove(network, "uowner")

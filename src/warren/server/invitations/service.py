@@ -66,11 +66,12 @@ class Invitations:
         now = int(self._clock())
         async with self._database.write(of=network.id) as connection:
             waited = await store.take(connection, network.id, user.id, None, now=now)
-            if waited is None and not await account_store.drop_role(connection, network.id, user.id, Role.MEMBER):
+            was_in = await account_store.drop_role(connection, network.id, user.id, Role.MEMBER)
+            if waited is None and not was_in:
                 raise WarrenError(
                     Code.NOT_FOUND, "nothing waits of this person, nor are they a plain member", "warren invite list"
                 )
-            if waited is None or waited.kind == Kind.ASKED:
+            if was_in or (waited is not None and waited.kind == Kind.ASKED):
                 await store.note_put_out(connection, network.id, user.id, now)
             await record(connection, Action.PERSON_OUT, actor=actor, at=now, network=network.id, subject=user.id)
             await keep(connection, None)

@@ -65,8 +65,9 @@ class Domains:
             await self._ask(connection, network, user, domain, now)
             return
         await account_store.add_role(connection, network, user.id, Role.MEMBER)
+        await invitation_store.take(connection, network, user.id, None, now=now)  # who is in waits for nothing
         await record(
-            connection, Action.DOMAIN_JOINED, actor=user.name, at=int(self._clock()), network=network,
+            connection, Action.DOMAIN_JOINED, actor=user.name, at=now, network=network,
             subject=user.id, detail={"domain": domain},
         )  # fmt: skip
 
