@@ -1,20 +1,16 @@
-"""After every case: no traceback or ERROR in a log, private files private, nothing left running, open or a link."""
+"""After every case the invariants of `invariants.AFTER_EACH` are looked at; here are the fields of the cases too."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from tests.faults import figures, invariants
 from tests.faults.clock import Clock, build
-from tests.faults.invariants import SETTLE_S, Held, broken_lines, open_files
+from tests.faults.invariants import broken_lines, open_files
 from tests.faults.lying import Field, HostilePlace
 from tests.netlab.conftest import lab as lab  # noqa: PLC0414 - the fixture, by its name
 from tests.netlab.conftest import made
-from tests.netlab.until import until
 from tests.server.running import RunningServer
-
-SPARE_THREADS = 8  # of asyncio's pool in this process, which grows to its size once
 
 
 @pytest.fixture
@@ -24,20 +20,13 @@ def allowed() -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_left(tmp_path: Path, allowed: list[str]) -> Iterator[None]:
-    held, children, links = Held.by(), invariants.children(), invariants.links()
-    yield
-    with suppress(TimeoutError):
-        until(lambda: not Held.by().more_than(held, SPARE_THREADS), "all is let go", SETTLE_S)
-    assert Held.by().more_than(held, SPARE_THREADS) == []
-    assert invariants.children() - children == set()
-    assert invariants.links() - links == set()
-    assert invariants.open_files(tmp_path) == []
-    assert invariants.broken_lines(tmp_path, allowed) == []
+def _nothing_is_left(tmp_path: Path, allowed: list[str]) -> Iterator[frozenset[int]]:
+    with invariants.watched(tmp_path, allowed) as numbers:
+        yield numbers
 
 
 @pytest.fixture
-def server(tmp_path: Path, _nothing_is_left: None) -> Iterator[RunningServer]:
+def server(tmp_path: Path, _nothing_is_left: frozenset[int]) -> Iterator[RunningServer]:
     """A server of this case's own on loopback, not started."""
     running = RunningServer(tmp_path / "data")
     yield running

@@ -1,5 +1,6 @@
-"""What holds after every fault: I3, I8 and I9 of the fault list are looked at after each case here, I1, I4 and I5 at
-every step and end of the model's seeds; SHOWN names the cases that look at the others, each where it can be seen.
+"""What holds after every fault, numbered as in the project's list of faults: INVARIANTS says each once. Those of
+AFTER_EACH are looked at after each case here (`watched`, by conftest.py); SHOWN names the cases that look at the
+others, each where it can be seen. test_invariants.py holds that every number is in exactly one of the two.
 
 Looks at files, logs and processes from outside, so that no program has to be asked whether it is well.
 """
@@ -8,42 +9,56 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.netlab.until import until
 
 BROKEN = re.compile(r'Traceback \(most recent|"level": ?"(error|critical)"|\bpanicked at\b|\bERROR\b')
 PRIVATE_FOLDERS = ("state", "keys", "networks")
 OPEN_BY_NATURE = {"lock"}  # who may not read the folder does not see it; it holds a pid
 SETTLE_S = 5.0  # for what a program lets go a moment after the fault
+SPARE_THREADS = 8  # of asyncio's pool in this process, which grows to its size once
+
+INVARIANTS = {
+    1: "no packet that the newest policy forbids",
+    2: "no plaintext for a mesh address on a physical link",
+    3: "private keys once, 0600",
+    4: "every document in use verifies and is the newest seen",
+    5: "maps converge within 10 s",
+    6: "visibility is symmetric where policy is",
+    7: "the host is the plan, and after down what it was",
+    8: "nothing leaks: no descriptor, thread, process or link",
+    9: "no traceback and no ERROR in a log",
+    10: "every failure has a code and a next step",
+}
 
 SHOWN = {
-    "I1 no packet that the newest policy forbids": (
+    1: (
         "tests/model/test_seeds.py::test_maps_converge_to_the_reference_and_no_gate_opens_that_it_forbids",
         "tests/faults/test_lying_server.py::test_an_older_policy_does_not_come_back",
         "tests/netlab/test_packet_filter.py::test_a_flow_is_cut_within_two_seconds_of_the_policy",
     ),
-    "I2 no plaintext for a mesh address on a physical link": (
+    2: (
+        "tests/netlab/test_capture.py::test_when_the_daemon_is_killed_nothing_for_the_mesh_goes_out_in_the_clear",
         "tests/unit/node/test_reconcile.py::test_blackholes_come_first_and_peers_last_with_addresses_before_routes",
         "tests/unit/node/test_reconcile.py::test_without_its_blackhole_a_network_gets_no_link_while_others_come_up",
     ),
-    "I4 every document in use verifies and is the newest seen": (
+    4: (
         "tests/model/test_seeds.py::test_maps_converge_to_the_reference_and_no_gate_opens_that_it_forbids",
         "tests/faults/test_lying_server.py::test_an_older_document_of_any_kind_does_not_come_back",
         "tests/faults/test_lying_server.py::test_an_old_removal_does_not_end_a_member_that_was_admitted_again",
         "tests/faults/test_lying_server.py::test_another_genesis_changes_nothing",
     ),
-    "I5 maps converge within 10 s": (
-        "tests/model/test_seeds.py::test_maps_converge_to_the_reference_and_no_gate_opens_that_it_forbids",
-    ),
-    "I6 visibility is symmetric where policy is": (
-        "tests/model/test_seeds.py::test_maps_converge_to_the_reference_and_no_gate_opens_that_it_forbids",
-    ),
-    "I7 the host is the plan, and after down what it was": (
+    5: ("tests/model/test_seeds.py::test_maps_converge_to_the_reference_and_no_gate_opens_that_it_forbids",),
+    6: ("tests/model/test_seeds.py::test_maps_converge_to_the_reference_and_no_gate_opens_that_it_forbids",),
+    7: (
         "tests/faults/test_daemon_killed.py::test_a_daemon_killed_at_any_moment_heals_and_goes_without_a_trace",
         "tests/faults/test_daemon_killed.py::test_a_down_after_a_kill_leaves_no_trace_and_stays_off",
     ),
-    "I10 every failure has a code and a next step": (
+    10: (
         "tests/unit/cli/test_outcomes.py::test_down_after_a_daemon_that_was_killed_says_how_to_undo_what_it_left",
         "tests/faults/test_clocks.py::test_a_new_machine_whose_clock_is_a_year_ahead_is_told_and_spends_no_key",
     ),
@@ -116,3 +131,47 @@ def children() -> set[int]:
 def links() -> set[str]:
     """Network links of this process's own namespace, where no case may leave any."""
     return {path.name for path in Path("/sys/class/net").iterdir()}
+
+
+# --- after each case ---
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What there was before a case, the folder of its own, and the log lines that it provokes."""
+
+    folder: Path
+    allowed: Collection[str]
+    held: Held
+    children: frozenset[int]
+    links: frozenset[str]
+
+    @classmethod
+    def now(cls, folder: Path, allowed: Collection[str]) -> "Before":
+        """As it is."""
+        return cls(folder, allowed, Held.by(), frozenset(children()), frozenset(links()))
+
+
+def _left(before: Before) -> list[str]:
+    with suppress(TimeoutError):
+        until(lambda: not Held.by().more_than(before.held, SPARE_THREADS), "all is let go", SETTLE_S)
+    processes = [f"process {pid}" for pid in sorted(children() - before.children)]
+    return Held.by().more_than(before.held, SPARE_THREADS) + processes + sorted(links() - before.links)
+
+
+AFTER_EACH: dict[int, Callable[[Before], list[str]]] = {
+    3: lambda before: open_files(before.folder),
+    8: _left,
+    9: lambda before: broken_lines(before.folder, before.allowed),
+}
+"""Invariant -> what is wrong with it after a case."""
+
+
+@contextmanager
+def watched(folder: Path, allowed: Collection[str]) -> Iterator[frozenset[int]]:
+    """The block is a case: AssertionError at its end where one of AFTER_EACH does not hold. Yields their numbers."""
+    before = Before.now(folder, allowed)
+    yield frozenset(AFTER_EACH)
+    wrong = [f"I{number} {INVARIANTS[number]}: {one}" for number, look in AFTER_EACH.items() for one in look(before)]
+    if wrong:
+        raise AssertionError("\n".join(wrong))

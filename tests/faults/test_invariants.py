@@ -1,6 +1,6 @@
 """The checks after every fault can fail."""
 
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import h11
@@ -36,7 +36,40 @@ def test_each_case_that_shows_an_invariant_exists(named: str) -> None:
 
 
 def test_every_invariant_is_looked_at_after_each_case_or_by_named_ones() -> None:
-    assert sorted(int(one.split()[0][1:]) for one in invariants.SHOWN) == [1, 2, 4, 5, 6, 7, 10]
+    assert sorted(invariants.INVARIANTS) == list(range(1, 11))  # as many as the list of faults has
+    assert sorted([*invariants.AFTER_EACH, *invariants.SHOWN]) == sorted(invariants.INVARIANTS)
+    assert all(invariants.SHOWN.values())
+
+
+def _others_may_read(folder: Path, stack: ExitStack) -> None:
+    (folder / "state").mkdir(mode=0o755)
+
+
+def _stays_open(folder: Path, stack: ExitStack) -> None:
+    stack.enter_context((folder / "file").open("w"))
+
+
+def _error_is_logged(folder: Path, stack: ExitStack) -> None:
+    (folder / "daemon.log").write_text('{"level": "error", "event": "a task ended"}\n')
+
+
+BREAKS = {3: _others_may_read, 8: _stays_open, 9: _error_is_logged}
+
+
+@pytest.mark.parametrize("number", sorted(invariants.AFTER_EACH))
+def test_a_case_that_breaks_an_invariant_fails_at_its_end(
+    number: int, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invariants, "SETTLE_S", 0.1)
+    folder = tmp_path_factory.mktemp("broken")  # not this case's own folder, which is looked at as well
+    with ExitStack() as stack, pytest.raises(AssertionError) as failed, invariants.watched(folder, []):
+        BREAKS[number](folder, stack)
+    assert [line.split()[0] for line in str(failed.value).splitlines()] == [f"I{number}"]
+
+
+def test_every_case_here_is_watched_though_it_does_not_ask(request: pytest.FixtureRequest) -> None:
+    assert "_nothing_is_left" in request.fixturenames
+    assert request.getfixturevalue("_nothing_is_left") == set(invariants.AFTER_EACH)
 
 
 def test_a_private_file_that_others_may_read_is_found(tmp_path: Path) -> None:
