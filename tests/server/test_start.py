@@ -1,7 +1,9 @@
 """How a server starts: with TLS, without, on a taken port, with wrong words."""
 
+import contextlib
 import hashlib
 import signal
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -18,6 +20,9 @@ from warren.errors import Code
 from warren.limits import SESSION_FROM_SERVER_MAX_BYTES
 from warren.protocol.control.node_role import Carrier
 from warren.protocol.rest.networks import Networks
+
+OPENS_NOTHING = {"alembic_version", "audit", "documents", "networks"}
+"""What a first start fills: the network `default`, and what is written of that."""
 
 
 class TlsNode(TestNode):
@@ -147,3 +152,26 @@ def test_plain_http_off_loopback_is_warned_of_and_metrics_have_their_own_port(tm
         assert own.rest.get("networks", kind=Networks).networks[0].name == "default"
     finally:
         assert own.stop() == 0
+
+
+def _written(data: Path) -> tuple[set[str], set[str], list[bytes]]:
+    """Of a server's database: its tables, those with anything in them, and the digests of first links."""
+    with contextlib.closing(sqlite3.connect(f"file:{data / 'warren.db'}?mode=ro", uri=True)) as database:
+        tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        filled = {name for name in tables if database.execute(f"SELECT 1 FROM {name} LIMIT 1").fetchone()}  # noqa: S608
+        return tables, filled, [digest for (digest,) in database.execute("SELECT digest FROM first_links")]
+
+
+def test_the_first_start_makes_nobody_who_may_come_in(tmp_path: Path) -> None:
+    """No default user, role, token or key (rule 17), and the link for the first user is another one at each start."""
+    running = RunningServer(tmp_path / "data").start()
+    try:
+        tables, filled, links = _written(running.data)
+        running.restart()
+        later = _written(running.data)[2]
+    finally:
+        running.stop()
+    assert {"users", "network_roles", "tokens", "sessions", "passkeys", "join_keys", "members"} <= tables
+    assert filled <= OPENS_NOTHING | {"first_links"}
+    assert len(links) == len(later) == 1
+    assert links != later
