@@ -222,6 +222,11 @@ class Field:
         self._counter += 1
         return self._counter
 
+    @property
+    def counted(self) -> int:
+        """The newest document's counter."""
+        return self._counter
+
     def stranger(self, name: str = "evil") -> "Stranger":
         """Somebody new with the intruder's WireGuard key, and an address that nobody has."""
         key = SigningKeyPair(os.urandom(32))

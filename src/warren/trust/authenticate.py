@@ -87,8 +87,9 @@ def _read_body(envelope: Envelope) -> Body:
 
 def _reason_against(network: NetworkId, envelope: Envelope, body: Body) -> tuple[Code, str] | None:
     if isinstance(body, Genesis):
-        if hashlib.sha256(envelope.body).digest() != network:
-            return Code.NETWORK_UNKNOWN, "the genesis of another network"
+        begun = hashlib.sha256(envelope.body)
+        if begun.digest() != network:
+            return Code.NETWORK_UNKNOWN, f"the genesis of another network, {begun.hexdigest()[:10]}"
         if body.root != envelope.signer:
             return Code.FORBIDDEN, "a genesis is signed by the root that it names"
     message = signed_bytes(envelope.kind, network, envelope.body)

@@ -82,5 +82,5 @@ def reason_against(order: Order, floor: Order | None, reach: int = 0) -> str | N
         return f"older than what was seen: {order} after {floor}"
     epoch, counter = floor or UNSEEN
     if order[0] - max(epoch, reach) > limits.ORDER_JUMP_MAX or order[1] - counter > limits.ORDER_JUMP_MAX:
-        return "a jump of more than 2^32"
+        return f"a jump of more than 2^32: {order} after {floor or UNSEEN}"
     return None

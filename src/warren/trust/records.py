@@ -14,7 +14,7 @@ from warren.model.ids import Identity, short_identity
 from warren.trust.authenticate import Authentic
 from warren.trust.documents import NodeRecord
 from warren.trust.floors import Floors
-from warren.trust.ledger import Ledger
+from warren.trust.ledger import Ledger, order_of
 from warren.trust.members import Admitted
 
 
@@ -29,7 +29,8 @@ def choose_records(
     for document in documents:
         identity = Identity(document.subject)
         if document.signer != identity:
-            ledger.refuse(document, Code.FORBIDDEN, "a node record is signed by the node itself")
+            by = f"not by {short_identity(document.signer)}: {order_of(document)}"
+            ledger.refuse(document, Code.FORBIDDEN, f"a node record is signed by the node itself, {by}")
         elif identity not in members:
             ledger.refuse(document, Code.NOT_A_MEMBER, "the node is not a member")
             if identity in waiting:
