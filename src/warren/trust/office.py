@@ -6,6 +6,7 @@ may (`readmit`); an invite's is limited in number. A server cannot change what i
 be had without the root's or an admin's signature.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 from warren.model.ids import Identity
@@ -52,10 +53,20 @@ def is_invite(delegation: Delegation) -> bool:
     return delegation.limits.count is not None
 
 
+def is_invites_key(given: Iterable[Delegation]) -> bool:
+    """Whether a key that was given these is an invite's: it has nothing else. Else any admin could make another's key
+    one, by a delegation that nobody asked for."""
+    counted = [is_invite(one) for one in given]
+    return bool(counted) and all(counted)
+
+
 def invites(view: View) -> frozenset[Identity]:
     """The keys of invites, live or over."""
-    given = (one.body for one in view.documents if isinstance(one.body, Delegation))
-    return frozenset(Identity(one.delegate) for one in given if is_invite(one))
+    given: defaultdict[Identity, list[Delegation]] = defaultdict(list)
+    for document in view.documents:
+        if isinstance(document.body, Delegation):
+            given[Identity(document.body.delegate)].append(document.body)
+    return frozenset(key for key, many in given.items() if is_invites_key(many)) - view.roots - {view.root}
 
 
 def newest(delegations: Iterable[Delegation]) -> Delegation:

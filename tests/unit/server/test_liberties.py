@@ -1,5 +1,6 @@
 """What members and holders of invites cannot take by documents of their own making, however well signed."""
 
+import contextlib
 import os
 
 import msgspec
@@ -11,14 +12,16 @@ from warren import canonical
 from warren.errors import Code, WarrenError
 from warren.limits import COUNTER_AHEAD_MAX, EPHEMERAL_GRACE_S, EPHEMERAL_LIFETIME_S, EPHEMERAL_LOCKED_LIFETIME_S
 from warren.model.keys import Secret, SigningKeyPair
+from warren.policy.language import is_readable
 from warren.protocol.control.messages import Join
 from warren.server.accounts import store as account_store
 from warren.server.accounts.rules import Role
 from warren.server.accounts.store import UserRow
 from warren.server.audit.service import Audit
 from warren.trust import acts, admission_key, ephemeral, root_key, signing
-from warren.trust.batches import Draft
-from warren.trust.documents import Kind, Membership, Removal
+from warren.trust.batches import Draft, Pen
+from warren.trust.documents import AdmissionLimits, Delegation, Kind, Membership, Removal, Right
+from warren.trust.office import invites
 
 
 class Invite:
@@ -224,6 +227,39 @@ async def test_nor_does_one_that_a_restored_server_is_told(features: Features) -
     assert far.identity not in view.members
     assert network.row.sequence < before + COUNTER_AHEAD_MAX
     assert await features.join(line, "late") in (await view_of(features)).members
+
+
+@pytest.mark.parametrize("whose", ["root", "admin"])
+async def test_no_admin_makes_an_invites_key_of_anothers(features: Features, whose: str) -> None:
+    """By a delegation with a count, upon which neither the owner nor other admins let anybody in (review H1)."""
+    network, submit = features.network, features.approvals.submit
+    await submit(network, await sign(features, acts.lock), actor="owner")
+    _, root = root_key.parse_root(features.networks.root_secret(network).reveal())
+    adm, ben = SigningKeyPair(os.urandom(32)), SigningKeyPair(os.urandom(32))
+    for name, key in {"adm": adm, "ben": ben}.items():
+
+        def approve(draft: Draft, name: str = name, key: SigningKeyPair = key) -> None:
+            acts.approve(draft, key.public, hostname=name)
+
+        for act in (approve, lambda draft, key=key: acts.promote(draft, key.public)):
+            await submit(network, await sign(features, act), actor="owner")
+    target = root if whose == "root" else ben
+    counted = Delegation(
+        counter=1, date=int(features.clock[0]), epoch=1, delegate=target.public, rights=(Right.ADMIT.value,),
+        not_after=int(features.clock[0]) + 3600,
+        limits=AdmissionLimits(hostname="tv", ipv4=str(network.prefix4), count=1),
+    )  # fmt: skip
+    with contextlib.suppress(WarrenError):  # refused is as good
+        await submit(network, (signing.sign(Kind.DELEGATION, network.id, counted, adm),), actor="adm")
+    late, view = SigningKeyPair(os.urandom(32)), await view_of(features)
+    draft = Draft(view, Pen(target), now=int(features.clock[0]), readable=is_readable)
+    acts.approve(draft, late.public, hostname="late")
+    await submit(network, draft.batch().raws, actor=whose)
+    member = (await view_of(features)).members[late.public]
+    assert (member.signer, member.membership.invite) == (target.public, b"")
+    assert not network.is_invites(target.public)
+    assert network.is_admin(ben.public)
+    assert target.public not in invites(await view_of(features))
 
 
 async def test_a_removals_epoch_that_leaps_is_not_taken_and_the_root_lets_in_again(features: Features) -> None:

@@ -16,7 +16,7 @@ from warren.server.approvals.rules import Judged
 from warren.trust import admission_key
 from warren.trust.authenticate import Authentic
 from warren.trust.documents import Kind, Membership, Removal
-from warren.trust.office import is_invite
+from warren.trust.office import is_invites_key
 from warren.trust.showing import show_bodies
 
 
@@ -66,6 +66,6 @@ def lines(judged: Judged) -> list[str]:
 def _called(judged: Judged, signer: Identity) -> str:
     if signer == judged.view.root or signer in judged.view.roots:
         return f"root:{show_identity(signer)}"
-    if any(map(is_invite, judged.view.delegations.get(signer, ()))):
+    if is_invites_key(judged.view.delegations.get(signer, ())):
         return f"key:{admission_key.id_of(signer)}"
     return show_identity(signer)

@@ -19,7 +19,7 @@ from warren.trust.documents import Delegation, Kind, Membership, Removal, RootCh
 from warren.trust.epochs import about, reached
 from warren.trust.floors import Floors
 from warren.trust.ledger import SAID_ALREADY, order_of
-from warren.trust.office import is_invite
+from warren.trust.office import is_invites_key
 from warren.trust.verify import verify
 from warren.trust.view import View
 
@@ -127,7 +127,7 @@ def _check_epochs(reach: Mapping[bytes, int], new: Iterable[Authentic]) -> None:
 
 
 def _is_invites(view: View, signer: Identity) -> bool:
-    return any(map(is_invite, view.delegations.get(signer, ())))
+    return signer not in {view.root, *view.roots} and is_invites_key(view.delegations.get(signer, ()))
 
 
 def _admitted_in_time(known: Iterable[Authentic]) -> Floors:

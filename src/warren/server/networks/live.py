@@ -39,7 +39,7 @@ from warren.trust.documents import (
 from warren.trust.documents import Policy as PolicyBody
 from warren.trust.ephemeral import is_ephemeral
 from warren.trust.founding import digest_of
-from warren.trust.office import is_invite, is_registrar, newest
+from warren.trust.office import is_invite, is_invites_key, is_registrar, newest
 from warren.trust.signing import Envelope
 
 BodyT = TypeVar("BodyT", bound=msgspec.Struct)
@@ -165,17 +165,20 @@ class LiveNetwork:
         return [head for head in own if dates[head.authority] < before]
 
     def grant_of(self, key: bytes) -> Delegation | None:
-        """The newest delegation to a key that nobody ended."""
+        """The newest delegation to a key that nobody ended; one with a count only where it is all that the key has, so
+        that no admin takes another's rights by giving them one."""
         found = [
             one
             for subject, one in self._delegations.items()
             if one.delegate == key and not self._is_ended(subject, one)
         ]
-        return newest(found) if found else None
+        return newest([one for one in found if not is_invite(one)] or found) if found else None
 
     def is_invites(self, key: bytes) -> bool:
         """Whether a key is an invite's, or was."""
-        return any(one.delegate == key and is_invite(one) for one in self._delegations.values())
+        if key in {self.first_root, self.row.root_key, *self._former_roots}:
+            return False
+        return is_invites_key(one for one in self._delegations.values() if one.delegate == key)
 
     def invite_keys(self) -> frozenset[bytes]:
         """The keys of invites that nobody ended."""
