@@ -17,9 +17,8 @@ FLOORS_MAX = 262_144  # subjects a node remembers: a decade of 30 new machines a
 EXPIRED_KEPT_S = 7 * 24 * 3600  # that a membership that ran out waits for its renewal on disk, by dates that are signed
 WIREGUARD_CLAIMS_MAX = 8  # keys remembered as one identity's: two in use, and the rotations of a year
 COUNTER_AHEAD_MAX = 2**30  # that what members hand in runs ahead of a server's seconds: far below the next limit
-EPOCH_AHEAD_MAX = (
-    2**16
-)  # that a signed epoch runs ahead of what a server holds: a restored one may not know the last few
+COUNTER_STEP_MAX = 2**16  # that a number is ahead of the last, where that stands at the bound: a batch's worth and more
+EPOCH_AHEAD_MAX = 2**16  # that a signed epoch runs ahead of what a server holds: a copy may not know the last few
 ORDER_JUMP_MAX = 2**32  # one a second for 136 years; a thief who publishes 2^64-1 wins nothing
 
 # --- control session (protocol) ---

@@ -210,11 +210,11 @@ async def test_of_fifty_that_race_for_the_last_place_of_a_key_exactly_one_gets_i
         await first.leave()
     nodes = [TestNode(server.node_url) for _ in range(50)]
     try:
-        answers = await asyncio.gather(*(node.join(key, f"racer{number}") for number, node in enumerate(nodes)))
+        answers = await asyncio.gather(*(node.join(key, f"last{number}") for number, node in enumerate(nodes)))
     finally:
         for node in nodes:
             await node.disconnect()
     assert answers.count(None) == 1
     assert {one.code for one in answers if one is not None} == {Code.KEY_USED}
     assert (key_of(server, key).state, key_of(server, key).uses, key_of(server, key).uses_max) == ("used", 2, 2)
-    server.rest.delete("networks", "default", "members", f"racer{answers.index(None)}", kind=Kicked)
+    server.rest.delete("networks", "default", "members", f"last{answers.index(None)}", kind=Kicked)

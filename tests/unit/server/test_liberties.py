@@ -165,6 +165,26 @@ async def test_a_demoted_machine_gives_nobody_a_role_who_was_put_out(features: F
         assert await account_store.read_roles(connection, "u-boss") == {}
 
 
+async def test_who_has_another_admins_machine_stays_an_admin(features: Features) -> None:
+    network, now = features.network, int(features.clock[0])
+    machines = [SigningKeyPair(os.urandom(32)) for _ in range(2)]
+    async with features.database.write() as connection:
+        row = UserRow("u-boss", "", "u-boss", "u-boss", password=None, is_admin=False, created_at=now, disabled_at=None)
+        await account_store.add_user(connection, row)
+    for number, key in enumerate(machines):
+
+        def approve(draft: Draft, number: int = number, key: SigningKeyPair = key) -> None:
+            acts.approve(draft, key.public, hostname=f"desk{number}", user="u-boss")
+
+        for act in (approve, lambda draft, key=key: acts.promote(draft, key.public)):
+            await features.approvals.submit(network, await sign(features, act), actor="owner")
+    for key, role in zip(machines, (Role.ADMIN, Role.MEMBER), strict=True):
+        demoted = await sign(features, lambda draft, key=key: acts.demote(draft, key.public))
+        await features.approvals.submit(network, demoted, actor="owner")
+        async with features.database.read() as connection:
+            assert (await account_store.read_roles(connection, "u-boss"))[network.id] == role
+
+
 async def test_what_one_machine_left_here_does_not_stop_the_sweep_of_others(features: Features) -> None:
     line = await features.key(ephemeral=True)
     bad, good = SigningKeyPair(os.urandom(32)), SigningKeyPair(os.urandom(32))

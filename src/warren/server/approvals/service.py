@@ -43,6 +43,7 @@ from warren.trust.authenticate import Authentic, authenticate
 from warren.trust.documents import FIRST_EPOCH, Kind, Membership, Removal, Right
 from warren.trust.ephemeral import is_ephemeral
 from warren.trust.office import is_locked, newest
+from warren.trust.view import View
 
 
 class Approvals:
@@ -122,9 +123,9 @@ class Approvals:
             for identity in judged.gone:
                 await self._end(connection, network, identity, judged, errand=errand, now=now)
             for body in judged.changed:
-                await self._change(connection, network, body)
+                await self._change(connection, network, body, judged.view)
             for body in minutes.resigned(judged):
-                await self._change(connection, network, body)
+                await self._change(connection, network, body, judged.view)
             for body in judged.came:
                 changes += await self._take_in(connection, network, body, judged, errand=errand, now=now)
             settings = judged.view.settings
@@ -219,15 +220,19 @@ class Approvals:
         for ended in network.ended_keys(judged.view.delegations.keys()):
             await invites.revoke_within(connection, network.id, admission_key.id_of(ended), actor=errand.actor, now=now)
 
-    async def _change(self, connection: AsyncConnection, network: LiveNetwork, body: Membership) -> None:
-        """Another role: what the person may do on the server follows, and a demotion gives nobody a role who was put
-        out; an admin's machine is not ephemeral."""
+    async def _change(self, connection: AsyncConnection, network: LiveNetwork, body: Membership, after: View) -> None:
+        """Another role: what the person may do on the server follows, but a demotion gives nobody a role who was put
+        out, and takes none from whom another machine makes an admin; an admin's machine is not ephemeral."""
         await member_store.set_ephemeral(connection, network.id, Identity(body.identity), is_it=is_ephemeral(body))
         before = network.membership(Identity(body.identity))
         if before is None or before.role == body.role:
             return  # signed again, as renewals do: nobody said anything about the person
         is_promoted = body.role == "admin"
-        if not is_promoted and network.id not in await account_store.read_roles(connection, body.user):
+        others = (one.membership for key, one in after.members.items() if key != body.identity)
+        if not is_promoted and (
+            network.id not in await account_store.read_roles(connection, body.user)
+            or any((one.user, one.role) == (body.user, "admin") for one in others)
+        ):
             return
         if body.user and await account_store.read_user(connection, body.user) is not None:
             role = Role.ADMIN if is_promoted else Role.MEMBER

@@ -277,6 +277,7 @@ class Devices:
                 under=self._networks.under(network),
                 expires=expires,
                 heads=network.head_marks(),
+                invite=network.invite_of(identity),
             )
             raw = await self._registrar.admit(network.id, later, network.prefix4)
             changes = await self._with_head(network, [(Kind.MEMBERSHIP.value, identity, raw)], row, now)

@@ -12,13 +12,13 @@ from typing import TypeVar
 
 import msgspec
 
-from warren.limits import DELEGATION_DEPTH_MAX
 from warren.model.addresses import member_ipv6
 from warren.model.ids import ID_BYTES, Identity, NetworkId, UserId
 from warren.policy.language import Policy, parse
 from warren.policy.verdict import Party, allows
 from warren.protocol.control.messages import Presence
 from warren.server.networks.founding import REGISTRAR_KINDS
+from warren.server.networks.grants import Grants
 from warren.server.networks.state import NetworkState
 from warren.server.networks.store import DocumentRow, NetworkRow
 from warren.trust.documents import (
@@ -39,7 +39,7 @@ from warren.trust.documents import (
 from warren.trust.documents import Policy as PolicyBody
 from warren.trust.ephemeral import is_ephemeral
 from warren.trust.founding import digest_of
-from warren.trust.office import is_invite, is_invites_key, is_registrar, newest
+from warren.trust.office import is_invite, is_registrar
 from warren.trust.signing import Envelope
 
 BodyT = TypeVar("BodyT", bound=msgspec.Struct)
@@ -60,8 +60,7 @@ class LiveNetwork:
         self._heads: dict[bytes, Head] = {}
         self._key_owners: dict[bytes, Identity] = {}
         self._removed: set[bytes] = set()
-        self._delegations: dict[bytes, Delegation] = {}
-        self._ended: dict[bytes, dict[bytes, int]] = {}  # by whom, up to which epoch
+        self._grants = Grants()
         self._former_roots: set[bytes] = set()
         self._keys_of: dict[Identity, tuple[bytes, ...]] = {}
         self._heads_since: dict[bytes, tuple[int, int]] = {}
@@ -164,36 +163,29 @@ class LiveNetwork:
         own = (head for subject, head in self._heads.items() if subject == head.authority)
         return [head for head in own if dates[head.authority] < before]
 
+    @property
+    def _roots(self) -> frozenset[bytes]:
+        return frozenset({self.first_root, self.row.root_key, *self._former_roots})
+
+    def _counting(self) -> Iterable[Delegation]:
+        return self._grants.counting(self._roots).values()
+
     def grant_of(self, key: bytes) -> Delegation | None:
-        """The newest delegation to a key that nobody ended; one with a count only where it is all that the key has, so
-        that no admin takes another's rights by giving them one."""
-        found = [
-            one
-            for subject, one in self._delegations.items()
-            if one.delegate == key and not self._is_ended(subject, one)
-        ]
-        return newest([one for one in found if not is_invite(one)] or found) if found else None
+        """The delegation that a key signs by; None where none counts."""
+        return self._grants.of(key, self._roots)
 
     def is_invites(self, key: bytes) -> bool:
         """Whether a key is an invite's, or was."""
-        if key in {self.first_root, self.row.root_key, *self._former_roots}:
-            return False
-        return is_invites_key(one for one in self._delegations.values() if one.delegate == key)
+        return self._grants.is_invites(key, self._roots)
 
     def invite_keys(self) -> frozenset[bytes]:
         """The keys of invites that nobody ended."""
-        return frozenset(
-            one.delegate
-            for subject, one in self._delegations.items()
-            if is_invite(one) and not self._is_ended(subject, one)
-        )
+        return frozenset(one.delegate for one in self._counting() if is_invite(one))
 
     def registrar_keys(self) -> frozenset[bytes]:
         """The keys that admit on their own, or did until a lock left them nothing but dates."""
         return frozenset(
-            one.delegate
-            for subject, one in self._delegations.items()
-            if (is_registrar(one) or set(one.rights) == {Right.ATTEST}) and not self._is_ended(subject, one)
+            one.delegate for one in self._counting() if is_registrar(one) or set(one.rights) == {Right.ATTEST}
         )
 
     def may(self, key: bytes, right: Right) -> bool:
@@ -208,13 +200,11 @@ class LiveNetwork:
     @property
     def is_locked(self) -> bool:
         """Whether no registrar admits."""
-        return not any(
-            is_registrar(one) and not self._is_ended(subject, one) for subject, one in self._delegations.items()
-        )
+        return not any(map(is_registrar, self._counting()))
 
     def ended_keys(self, live: Collection[bytes]) -> list[bytes]:
         """The keys that a delegation names here, but for these."""
-        return sorted({one.delegate for one in self._delegations.values()} - set(live))
+        return sorted(self._grants.keys.difference(live))
 
     def delegation_to(self, key: bytes) -> bytes:
         """The document that delegates to this key; empty where there is none."""
@@ -243,6 +233,14 @@ class LiveNetwork:
             for body in bodies
             if body.expires is not None and not is_ephemeral(body)
         }
+
+    def invite_of(self, identity: Identity) -> bytes:
+        """The key of the invite that let a member in, whoever signed for it since; empty where none did."""
+        raw = self.state.document(Kind.MEMBERSHIP, identity)
+        if raw is None:
+            return b""
+        envelope = _ENVELOPES.decode(raw)
+        return envelope.signer if self.is_invites(envelope.signer) else read_body(raw, Membership).invite
 
     def record(self, identity: Identity) -> NodeRecord | None:
         """A member's newest record."""
@@ -322,31 +320,15 @@ class LiveNetwork:
         self._heads[subject] = head = read_body(raw, Head)
         self._heads_since.setdefault(subject, (head.epoch, head.counter))
 
-    def _is_ended(self, subject: bytes, one: Delegation) -> bool:
-        """Whether a root, the key itself or one above it ended a delegation; others end nothing, as for `verify`."""
-        enders = {signer for signer, epoch in self._ended.get(one.delegate, {}).items() if epoch >= one.epoch}
-        if not enders:
-            return False
-        roots = {self.first_root, self.row.root_key, *self._former_roots}
-        above = {subject[ID_BYTES:]}
-        for _ in range(DELEGATION_DEPTH_MAX):
-            for key in above - roots:
-                givers = {given[ID_BYTES:] for given in self._delegations if given[:ID_BYTES] == key}
-                above |= givers & roots or givers  # nobody comes to stand above whom a root set up
-        return not enders.isdisjoint({one.delegate, *roots, *above})
-
     def _take_rights(self, kind: str, subject: bytes, raw: bytes | None) -> None:
-        if raw is None:
-            self._delegations.pop(subject, None)
-        elif kind == Kind.DELEGATION:
-            self._delegations[subject] = read_body(raw, Delegation)
-        else:
+        if kind == Kind.DELEGATION:
+            self._grants.put(subject, None if raw is None else read_body(raw, Delegation))
+        elif raw is not None:
             removal = read_body(raw, Removal)
             if removal.of == "membership":
                 self._removed.add(removal.subject)
             else:
-                ended, signer = self._ended.setdefault(removal.subject, {}), subject[-ID_BYTES:]
-                ended[signer] = max(removal.epoch, ended.get(signer, -1))
+                self._grants.end(removal.subject, subject[-ID_BYTES:], removal.epoch)
 
     def _take_record(self, identity: Identity, raw: bytes | None) -> None:
         for key in self._keys_of.pop(identity, ()):

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from warren.errors import Code, WarrenError
-from warren.limits import COUNTER_AHEAD_MAX, EXPIRY_WARNED_S, HEAD_REDATE_S, NETWORKS_MAX
+from warren.limits import COUNTER_AHEAD_MAX, COUNTER_STEP_MAX, EXPIRY_WARNED_S, HEAD_REDATE_S, NETWORKS_MAX
 from warren.model import prefixes
 from warren.model.ids import Identity, NetworkId, short_identity, show_identity, show_network_id
 from warren.model.keys import Secret, SigningKeyPair
@@ -402,8 +402,9 @@ class Networks:
 
     def furthest(self, network: LiveNetwork) -> int:
         """The greatest number that a document of others may have here: what this server signs comes after it, and must
-        not be a jump to nodes."""
-        return max(network.row.sequence, int(self._clock()) - SEQUENCE_BEGAN_AT + COUNTER_AHEAD_MAX)
+        not be a jump to nodes. Where a leaver's stands at it, what people sign next is a few further still."""
+        ahead = int(self._clock()) - SEQUENCE_BEGAN_AT + COUNTER_AHEAD_MAX
+        return max(network.row.sequence + COUNTER_STEP_MAX, ahead)
 
     async def advance(self, connection: AsyncConnection, network: LiveNetwork, *, beyond: int = 0) -> NetworkRow:
         """Within a transaction that took the network's turn: take the next sequence number, greater than `beyond`.

@@ -1,0 +1,110 @@
+"""What an admin cannot do by delegations that nobody asked for, to the registrar's key or another admin's (review F).
+
+The server takes a key's rights as nodes do, along the chain from the root: what it promises they believe.
+"""
+
+import os
+
+import pytest
+from tests.unit.server.conftest import CHALLENGE, Features
+from tests.unit.server.test_approvals import sign, view_of
+from tests.unit.server.test_liberties import Invite
+from tests.unit.server.test_restored import NOBODY, Copied
+
+from warren.model.ids import Identity
+from warren.model.keys import SigningKeyPair
+from warren.server.restored.rules import shows_more
+from warren.trust import acts, signing
+from warren.trust.batches import Draft
+from warren.trust.documents import AdmissionLimits, Delegation, Kind, Removal, Right
+from warren.trust.office import admins, is_locked
+
+
+async def admin(features: Features, name: str) -> SigningKeyPair:
+    """A machine that the root let in and promoted."""
+    key = SigningKeyPair(os.urandom(32))
+
+    def approve(draft: Draft) -> None:
+        acts.approve(draft, key.public, hostname=name)
+
+    for act in (approve, lambda draft: acts.promote(draft, key.public)):
+        await features.approvals.submit(features.network, await sign(features, act), actor="owner")
+    return key
+
+
+async def plant(features: Features, by: SigningKeyPair, target: bytes, **fields: object) -> None:
+    """Hand in a delegation by this admin."""
+    body = Delegation(counter=2**20, date=int(features.clock[0]), delegate=target, **fields)  # type: ignore[arg-type]
+    raw = signing.sign(Kind.DELEGATION, features.network.id, body, by)
+    await features.approvals.submit(features.network, (raw,), actor="adm")
+
+
+PLANTED = {
+    "a higher epoch": {"epoch": 7, "rights": (Right.ADMIT.value,)},
+    "a right less": {"epoch": 0, "rights": (Right.POLICY.value,)},
+    "a count": {"epoch": 0, "rights": (Right.ADMIT.value,), "limits": AdmissionLimits(ipv4="100.64.0.0/10", count=1)},
+}
+
+
+@pytest.mark.parametrize("what", PLANTED)
+@pytest.mark.parametrize("is_kicked", [False, True])
+async def test_the_registrar_goes_on_as_nodes_believe(features: Features, what: str, is_kicked: bool) -> None:  # noqa: FBT001
+    network, adm, ben = features.network, await admin(features, "adm"), await admin(features, "ben")
+    cat = await features.join(await features.key(), "cat")
+    for target in (features.networks._registrar.public, ben.public):
+        await plant(features, adm, target, **PLANTED[what])
+    if is_kicked:
+        kick = await sign(features, lambda draft: acts.kick(draft, adm.public))
+        await features.approvals.submit(network, kick, actor="owner")
+    late = await features.join(await features.key(), "late")
+    assert late in (await view_of(features)).members, "who is told that it is in is in"
+    await features.devices.remove(network, cat, actor="owner", revoke_key=False)
+    view = await view_of(features)
+    assert cat not in view.members
+    assert cat in view.removed
+    assert ben.public in admins(view)
+    assert (network.is_admin(ben.public), network.is_locked) == (True, is_locked(view)) == (True, False)
+    for act in (acts.lock, acts.unlock):
+        await features.approvals.submit(network, await sign(features, act), actor="owner")
+        assert network.is_locked is is_locked(await view_of(features))
+    assert await features.join(await features.key(), "later") in (await view_of(features)).members
+
+
+async def test_a_copy_of_a_server_goes_on_seeing_that_it_is_one(features: Features) -> None:
+    adm = await admin(features, "adm")
+    await plant(features, adm, features.networks._registrar.public, **PLANTED["a count"])
+    kick = await sign(features, lambda draft: acts.kick(draft, adm.public))
+    await features.approvals.submit(features.network, kick, actor="owner")
+    copied = await Copied(features).make()
+    assert shows_more(copied.copy, NOBODY, b"", copied.heads())
+    assert shows_more(copied.copy, copied.late, copied.membership(), ())
+
+
+async def test_a_network_that_was_unlocked_remembers_who_let_whom_in(features: Features) -> None:
+    """The registrar renews an ephemeral machine then, and `invite revoke` still ends it."""
+    network, who, invite = features.network, SigningKeyPair(os.urandom(32)), Invite(features)
+    await invite.make()
+    now = int(features.clock[0])
+    await features.approvals.bring(network, invite.join(who, ephemeral=True, expires=now + 3600))
+    await features.approvals.submit(network, await sign(features, acts.unlock), actor="owner")
+    features.clock[0] += 3000
+    await features.devices.renew(network, who.public)
+    member = (await view_of(features)).members[who.public]
+    assert member.signer != invite.key.public
+    assert member.membership.invite == invite.key.public
+    revoke = await sign(features, lambda draft: acts.revoke_invite(draft, invite.key.public))
+    await features.approvals.submit(network, revoke, actor="owner")
+    assert who.public not in (await view_of(features)).members
+
+
+async def test_a_leaver_with_the_greatest_number_stops_nobody(features: Features) -> None:
+    network, plain = features.network, SigningKeyPair(os.urandom(32))
+    await features.devices.join(network, features.join_message(await features.key(), plain, "plain"), CHALLENGE)
+    number = features.networks.furthest(network)
+    body = Removal(counter=number, date=int(features.clock[0]), of="membership", subject=plain.public, epoch=0)
+    raw = signing.sign(Kind.REMOVAL, network.id, body, plain)
+    await features.approvals.submit(network, (raw,), actor="plain")
+    cat: Identity = await features.join(await features.key(), "cat")
+    for act in (lambda draft: acts.promote(draft, cat), acts.lock):
+        await features.approvals.submit(network, await sign(features, act), actor="owner")
+    assert cat in admins(await view_of(features))
