@@ -1,6 +1,7 @@
 """What members and holders of invites cannot take by documents of their own making, however well signed."""
 
 import contextlib
+import itertools
 import os
 
 import msgspec
@@ -10,7 +11,13 @@ from tests.unit.server.test_approvals import sign, view_of
 
 from warren import canonical
 from warren.errors import Code, WarrenError
-from warren.limits import COUNTER_AHEAD_MAX, EPHEMERAL_GRACE_S, EPHEMERAL_LIFETIME_S, EPHEMERAL_LOCKED_LIFETIME_S
+from warren.limits import (
+    COUNTER_AHEAD_MAX,
+    EPHEMERAL_GRACE_S,
+    EPHEMERAL_LIFETIME_S,
+    EPHEMERAL_LOCKED_LIFETIME_S,
+    EPOCH_AHEAD_MAX,
+)
 from warren.model.keys import Secret, SigningKeyPair
 from warren.policy.language import is_readable
 from warren.protocol.control.messages import Join
@@ -290,8 +297,8 @@ async def test_a_removals_epoch_that_leaps_is_not_taken_and_the_root_lets_in_aga
         await features.devices.join(features.network, features.join_message(line, key, name), CHALLENGE)
     promoted = await sign(features, lambda draft: acts.promote(draft, admin.public))
     await features.approvals.submit(features.network, promoted, actor="owner")
-    for of in ("membership", "delegation"):
-        body = Removal(of=of, subject=victim.public, counter=1, date=1, epoch=2**32)
+    for of, epoch in itertools.product(("membership", "delegation"), (EPOCH_AHEAD_MAX + 1, 2**32)):
+        body = Removal(of=of, subject=victim.public, counter=1, date=1, epoch=epoch)
         raw = signing.sign(Kind.REMOVAL, features.network.id, body, admin)
         with pytest.raises(WarrenError) as refused:
             await features.approvals.submit(features.network, (raw,), actor="adm")
