@@ -130,6 +130,8 @@ async def test_what_is_known_of_domains_from_before_is_filled_in(
         assert [(row[0], bool(row[1])) for row in held] == [("proved.example", True), ("vouched.example", False)]
         bound = await connection.execute(text("SELECT issuer FROM domain_claims ORDER BY claimed_at"))
         assert [row[0] for row in bound] == ["https://idp.example", "https://idp.example", "", ""]
+        looks = await connection.execute(text("SELECT missed, missed_at FROM domain_claims"))
+        assert [tuple(row) for row in looks] == [(0, None)] * 4, "nobody looked in vain before this was counted"
     await database.close()
 
 

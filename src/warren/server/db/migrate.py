@@ -13,10 +13,10 @@ from sqlalchemy.engine import Connection
 from warren.errors import Code, WarrenError
 from warren.server.db.engine import Database
 
-HEAD = "0011"
+HEAD = "0012"
 """The revision that this program works with; a test compares it with the migrations' own head."""
 
-KNOWN = frozenset({"0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011"})
+KNOWN = frozenset({"0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012"})
 """Revisions that this program can start from."""
 
 SCRIPTS = Path(__file__).parent / "migrations"

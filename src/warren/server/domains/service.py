@@ -1,20 +1,22 @@
 """The only door to mail domains of networks: proved by DNS, given up, and whether an admin approves each person.
 
-Decides when the DNS is asked: when an owner asks for it, and DOMAIN_LOOK_EVERY_S after a proof was seen, as long as
-whoever proved it still owns the network. Decides whose word a proof makes count: the DNS says whose a domain is, not
-which provider knows its people, so that is the one that the account itself signs on by, or that it names; none for an
-account of this server's own that names none. Must not know HTTP or sign-on; `providers.domains` lets people in.
+Decides when the DNS is asked: when an owner asks for it, and DOMAIN_LOOK_EVERY_S after a proof was seen, also for one
+that lapsed: it is in force again when its record is back, whoever proved it still owns the network, and nobody else has
+the domain. Decides whose word a proof makes count: the DNS says whose a domain is, not which provider knows its people,
+so that is the one that the account itself signs on by, or that it names; none for an account of this server's own that
+names none. Must not know HTTP or sign-on; `providers.domains` lets people in.
 """
 
+import contextlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from warren.errors import Code, WarrenError
-from warren.limits import DOMAIN_LOOK_EVERY_S, DOMAINS_A_NETWORK_MAX
+from warren.limits import DOMAINS_A_NETWORK_MAX
 from warren.model.names import printable
 from warren.protocol.rest.domains import Domain, Domains
 from warren.server.accounts import store as account_store
@@ -22,7 +24,7 @@ from warren.server.accounts.rules import LOCAL_ISSUER, Role
 from warren.server.audit.service import Action, record
 from warren.server.db.engine import Database
 from warren.server.domains import rules, store
-from warren.server.domains.holding import end_lapsed, holder, turn_of
+from warren.server.domains.holding import give_way, note_missed, turn_of
 from warren.server.domains.lookup import TxtLookup
 from warren.server.domains.store import ClaimRow
 from warren.server.networks.live import LiveNetwork
@@ -46,7 +48,7 @@ class DomainProofs:
         now = int(self._clock())
         async with self._database.read() as connection:
             known = await store.read(connection)
-        return frozenset(one.domain for one in known if one.issuer == issuer and rules.is_kept(one.seen_at, now))
+        return frozenset(one.domain for one in known if one.issuer == issuer and _is_in_force(one, now))
 
     async def show(self, network: LiveNetwork, user: str) -> Domains:
         """The network's domains, with the proof that this account has to give for those that it claimed."""
@@ -74,7 +76,7 @@ class DomainProofs:
             found = await self._lookup.texts_for(user, rules.record_name(domain))
             if rules.proof_of(claim.token) in found:
                 try:
-                    await self._take(network, claim, actor)
+                    await self._take(network, claim, found, actor)
                 except IntegrityError as error:  # somebody whom a provider vouches for opened its network meanwhile
                     raise _another_networks(domain) from error
         shown = await self.show(network, user)
@@ -93,20 +95,40 @@ class DomainProofs:
             await record(connection, Action.DOMAIN_GIVEN_UP, actor=actor, at=now, network=network.id, subject=domain)
 
     async def look_again(self) -> None:
-        """Look for the records of proofs that were not seen for a while; those that are gone for long end."""
+        """Look for the records of proofs that were not seen for a while; those missed often end, those that are back
+        count again."""
         now = int(self._clock())
         async with self._database.read() as connection:
-            due = [one for one in await store.read(connection) if (one.seen_at or now) <= now - DOMAIN_LOOK_EVERY_S]
-        for claim in due:
+            known = await store.read(connection)
+        for claim in known:
+            if not rules.is_due(claim.seen_at, claim.missed, claim.missed_at, now):
+                continue
             try:
                 texts = await self._lookup.texts(rules.record_name(claim.domain))
-            except WarrenError:  # the DNS is away; what was seen counts for some days
-                texts = ()
-            async with self._database.write(of=turn_of(claim.domain)) as connection:
-                is_there = rules.proof_of(claim.token) in texts and await _as_it_is(connection, claim) == claim
-                if is_there and await _may_still(connection, claim):
-                    await store.note_seen(connection, claim, now)
-                await end_lapsed(connection, claim.domain, now)
+            except WarrenError:  # the DNS is away, and says nothing of the record
+                continue
+            with contextlib.suppress(
+                IntegrityError
+            ):  # somebody whom a provider vouches for opened its network meanwhile
+                await self._note_look(claim, texts, now)
+
+    async def _note_look(self, claim: ClaimRow, texts: Sequence[str], now: int) -> None:
+        async with self._database.write(of=turn_of(claim.domain)) as connection:
+            if await _as_it_is(connection, claim) != claim:  # given up, or proved, while the DNS was asked
+                return
+            is_there = rules.proof_of(claim.token) in texts and await _may_still(connection, claim)
+            owner = await provider_store.network_of_domain(connection, claim.domain)
+            if not is_there or owner not in {None, claim.network}:
+                await note_missed(connection, claim, now)
+                return
+            if owner is None:
+                await provider_store.add_domain(connection, claim.domain, claim.network, now, by_proof=True)
+            await store.note_seen(connection, claim, now)
+            if rules.is_lapsed(claim.missed):
+                await record(
+                    connection, Action.DOMAIN_PROVED, actor="server", at=now, network=claim.network,
+                    subject=claim.domain, detail={"issuer": claim.issuer},
+                )  # fmt: skip
 
     def _issuer(self, provider: str) -> str:
         for one in self._providers:
@@ -146,18 +168,20 @@ class DomainProofs:
             )  # fmt: skip
         return claim, is_new
 
-    async def _take(self, network: LiveNetwork, claim: ClaimRow, actor: str) -> None:
+    async def _take(self, network: LiveNetwork, claim: ClaimRow, texts: Sequence[str], actor: str) -> None:
         now = int(self._clock())
         async with self._database.write(of=turn_of(claim.domain)) as connection:
             if await _as_it_is(connection, claim) is None:  # given up while the DNS was asked
                 return
-            owner = await holder(connection, claim.domain, now)
+            owner = await provider_store.network_of_domain(connection, claim.domain)
             if owner not in {None, network.id}:
-                raise _another_networks(claim.domain)
+                if not await give_way(connection, claim.domain, texts, now):
+                    raise _another_networks(claim.domain)
+                owner = None
             if owner is None:
                 await provider_store.add_domain(connection, claim.domain, network.id, now, by_proof=True)
             await store.note_seen(connection, claim, now)
-            if not rules.is_kept(claim.seen_at, now):
+            if not _is_in_force(claim, now):
                 await record(
                     connection, Action.DOMAIN_PROVED, actor=actor, at=now, network=network.id, subject=claim.domain,
                     detail={"issuer": claim.issuer},
@@ -172,7 +196,7 @@ class DomainProofs:
             about = [one for one in claimed if one.domain == domain]
             mine = next((one for one in about if one.user == user), None)
             seen = max((one.seen_at for one in about if one.seen_at is not None), default=None)
-            proofs = [one for one in about if rules.is_kept(one.seen_at, now)]
+            proofs = [one for one in about if _is_in_force(one, now)]
             counting = {one.issuer for one in (*proofs, mine) if one is not None and one.issuer}
             found.append(
                 Domain(
@@ -192,6 +216,10 @@ async def _as_it_is(connection: AsyncConnection, claim: ClaimRow) -> ClaimRow | 
     """A claim that was read before; None where it was given up since, by whomever."""
     known = await store.read(connection, claim.network, domain=claim.domain)
     return next((one for one in known if (one.user, one.token) == (claim.user, claim.token)), None)
+
+
+def _is_in_force(claim: ClaimRow, now: int) -> bool:
+    return rules.is_in_force(claim.seen_at, claim.missed, now)
 
 
 async def _own_issuer(connection: AsyncConnection, user: str) -> str:

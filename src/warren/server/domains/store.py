@@ -3,7 +3,7 @@ Times in Unix seconds."""
 
 from dataclasses import dataclass
 
-from sqlalchemy import Column, ForeignKey, String, Table, delete, insert, select, update
+from sqlalchemy import Column, ForeignKey, Integer, String, Table, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from warren.model.ids import NetworkId
@@ -19,6 +19,8 @@ claims = Table(
     Column("claimed_at", Seconds, nullable=False),
     Column("seen_at", Seconds),
     Column("issuer", String(255), nullable=False, server_default=""),  # empty: no provider's
+    Column("missed", Integer, nullable=False, server_default="0"),
+    Column("missed_at", Seconds),
 )
 
 approved_each = Table(
@@ -32,7 +34,8 @@ approved_each = Table(
 @dataclass(frozen=True, slots=True)
 class ClaimRow:
     """That an account says that a domain is its network's; `seen_at`: when its own text was seen in the DNS last.
-    `issuer`: of the provider whose word of a verified mail address there then counts; empty: no provider's."""
+    `issuer`: of the provider whose word of a verified mail address there then counts; empty: no provider's. `missed`:
+    how many looks since then were in vain, the last one that counted `missed_at`."""
 
     network: NetworkId
     domain: str
@@ -41,6 +44,8 @@ class ClaimRow:
     claimed_at: int
     seen_at: int | None
     issuer: str
+    missed: int = 0
+    missed_at: int | None = None
 
 
 _COLUMNS = tuple(claims.c[name] for name in ClaimRow.__slots__)
@@ -63,12 +68,21 @@ async def read(
     return [ClaimRow(*row) for row in await connection.execute(statement)]
 
 
-async def note_seen(connection: AsyncConnection, row: ClaimRow, seen_at: int | None) -> None:
-    """When a claim's text was seen; None: it does not count any more."""
+async def note_seen(connection: AsyncConnection, row: ClaimRow, seen_at: int) -> None:
+    """When a claim's text was seen; looks in vain are counted anew."""
     await connection.execute(
         update(claims)
         .where(claims.c.network == row.network, claims.c.domain == row.domain, claims.c.user == row.user)
-        .values(seen_at=seen_at)
+        .values(seen_at=seen_at, missed=0, missed_at=None)
+    )
+
+
+async def note_missed(connection: AsyncConnection, row: ClaimRow, missed: int, missed_at: int) -> None:
+    """How many looks for a claim's text were in vain, and when the last one was."""
+    await connection.execute(
+        update(claims)
+        .where(claims.c.network == row.network, claims.c.domain == row.domain, claims.c.user == row.user)
+        .values(missed=missed, missed_at=missed_at)
     )
 
 

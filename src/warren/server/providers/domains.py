@@ -21,7 +21,7 @@ from warren.server.accounts.store import UserRow
 from warren.server.audit.service import Action, record
 from warren.server.db.engine import Database
 from warren.server.domains import store as domain_store
-from warren.server.domains.holding import holder, turn_of
+from warren.server.domains.holding import lets_in, turn_of
 from warren.server.invitations import store as invitation_store
 from warren.server.invitations.rules import LIFETIME_S, Kind
 from warren.server.invitations.store import InvitationRow
@@ -48,10 +48,11 @@ class Domains:
         raise WarrenError(Code.CONFLICT, f"every name for a network of {domain} is taken", "ask this server's admin")
 
     async def _joined(self, user: UserRow, domain: str) -> bool:
-        """False where the domain has no network."""
+        """False where the domain has no network; one whose proof nobody saw of late takes nobody, and stays its own."""
+        now = int(self._clock())
         async with self._database.write(of=turn_of(domain)) as connection:
-            network = await holder(connection, domain, int(self._clock()))
-            if network is not None:
+            network = await store.network_of_domain(connection, domain)
+            if network is not None and await lets_in(connection, domain, network, now):
                 await self._join(connection, network, user, domain)
         return network is not None
 
