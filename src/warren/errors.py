@@ -4,6 +4,7 @@ A code is part of the contract: scripts match on it, the protocol closes session
 Names may be added, never changed or used for something else.
 """
 
+import errno
 from enum import StrEnum
 
 
@@ -75,3 +76,21 @@ class WarrenError(Exception):
         self.code = code
         self.text = text
         self.fix = fix
+
+
+_NEXT_STEPS = {
+    errno.EROFS: "the disk is read-only: mount it for writing, then try again",
+    errno.ENOSPC: "the disk is full: free some space, then try again",
+    errno.EDQUOT: "the quota is used up: free some space, then try again",
+    errno.EIO: "the disk fails: look at the kernel's log (dmesg)",
+    errno.EMFILE: "too many files are open: try again, or raise the limit (ulimit -n)",
+    errno.ENFILE: "too many files are open on this machine: try again later",
+    errno.ENOMEM: "memory is short: try again later",
+}
+_BARRED = "see to its owner, rights and attributes (ls -ld, lsattr), then try again"
+
+
+def disk_refused(what: str, error: OSError, fix: str = "") -> WarrenError:
+    """STORE_UNAVAILABLE with the next step that the system's word asks for; `what` could not be done."""
+    step = fix or _NEXT_STEPS.get(error.errno or 0, _BARRED)
+    return WarrenError(Code.STORE_UNAVAILABLE, f"{what}: {error.strerror or error}", step)

@@ -5,6 +5,7 @@ whose output goes to STATE/daemon.log. What the start left behind is remembered 
 that is refused can be undone to the last file. Must not know what the daemon is asked afterwards."""
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -17,11 +18,12 @@ from pathlib import Path
 import msgspec
 
 from warren.client.local import LocalClient
-from warren.errors import Code, WarrenError
+from warren.errors import Code, WarrenError, disk_refused
 from warren.limits import DAEMON_END_MAX_S, DAEMON_POLL_S, DAEMON_START_MAX_S
 from warren.protocol.local.down import Undone
 
 _DYING_S = 2.0  # for the kernel to take a killed process apart; what lives on is no dying daemon
+_OF_THE_DISK = {errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO}  # nobody's rights change that
 _PAGE_BYTES = 4096  # what a file system gives a file at least
 UNIT = "warren-daemon.service"
 _UNIT_FOLDERS = (
@@ -197,6 +199,8 @@ def _missing_folders(folder: Path) -> list[Path]:
 
 
 def _unusable(folder: Path, error: OSError) -> WarrenError:
+    if error.errno in _OF_THE_DISK or (isinstance(error, PermissionError) and may_undo()):
+        return disk_refused(f"the folder {folder} cannot be used", error)
     return WarrenError(
         Code.FORBIDDEN,
         f"the folder {folder} cannot be used: {error.strerror}",
@@ -286,9 +290,7 @@ def _refused_by_disk(state: Path) -> WarrenError | None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        return WarrenError(
-            Code.STORE_UNAVAILABLE, f"nothing can be written to {state}: {error.strerror or error}", "free some space"
-        )
+        return disk_refused(f"nothing can be written to {state}", error)
     return None
 
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from warren.errors import Code, WarrenError
+from warren.errors import Code, WarrenError, disk_refused
 from warren.failpoints import reach
 from warren.limits import STATE_BAD_FILES_MAX, STATE_FILE_MAX_BYTES
 
@@ -300,4 +300,4 @@ def _world(what: str, fix: str = "") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise WarrenError(Code.STORE_UNAVAILABLE, f"{what}: {error.strerror or error}", fix) from error
+        raise disk_refused(what, error, fix) from error

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from warren.errors import Code, WarrenError
+from warren.errors import Code, WarrenError, disk_refused
 
 
 class Folder:
@@ -85,9 +85,7 @@ def write_private(path: Path, content: bytes) -> None:
     try:
         _write_private(path, content)
     except OSError as error:
-        raise WarrenError(
-            Code.STORE_UNAVAILABLE, f"{path} cannot be written: {error.strerror or error}", "is the disk full?"
-        ) from error
+        raise disk_refused(f"{path} cannot be written", error) from error
 
 
 def _unusable(path: Path, error: OSError) -> WarrenError:

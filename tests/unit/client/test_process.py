@@ -1,5 +1,6 @@
 """Starting the real daemon, hearing why it does not start, and leaving nothing behind when it is ended again."""
 
+import errno
 import os
 import signal
 import socket
@@ -8,10 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.faults.small_disk import mounted
 
 from warren.client.local import LocalClient
 from warren.client.process import Started, end_holder, holder, start, wait_until_ended
-from warren.errors import Code, WarrenError
+from warren.errors import Code, WarrenError, disk_refused
 
 # a key of the right form that no server ever made
 KEY = "wk.aaaaaaaaaa." + "A" * 43 + "." + "A" * 22
@@ -88,6 +90,24 @@ def test_a_folder_on_the_way_that_cannot_be_looked_into_is_refused_in_words(tmp_
         start(LocalClient(tmp_path / "s"), state, is_system=False)
     assert caught.value.code is Code.FORBIDDEN
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("folder", ["state", "state/deeper"])
+def test_a_state_folder_on_a_read_only_disk_is_the_disks_fault_and_nobodys_right(tmp_path: Path, folder: str) -> None:
+    with mounted(tmp_path / "disk") as disk:
+        (disk.folder / "state").mkdir()
+        subprocess.run(["mount", "-o", "remount,ro", str(disk.folder)], check=True)
+        with pytest.raises(WarrenError) as caught:
+            start(LocalClient(tmp_path / "s"), disk.folder / folder, is_system=False)
+    assert caught.value.code is Code.STORE_UNAVAILABLE
+    assert "mount it for writing" in caught.value.fix
+
+
+@pytest.mark.parametrize("number", sorted(errno.errorcode))
+def test_whatever_a_disk_refuses_has_a_next_step(number: int) -> None:
+    refused = disk_refused("cannot write a file", OSError(number, os.strerror(number)))
+    assert refused.code is Code.STORE_UNAVAILABLE
+    assert refused.fix
 
 
 @pytest.mark.parametrize(

@@ -191,6 +191,7 @@ def test_a_disk_that_refuses_leaves_the_old_generation(store: Store, monkeypatch
         store.write("things.json", b"2")
     monkeypatch.undo()
     assert refused.value.code is Code.STORE_UNAVAILABLE
+    assert "free some space" in refused.value.fix
     assert store.read("things.json", text) == "1"
     assert sorted(path.name for path in store.folder.iterdir()) == ["things.json"]
 

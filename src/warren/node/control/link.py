@@ -222,7 +222,11 @@ class Link:
 
     async def _request(self, send: Callable[[Connection], int], within_s: float) -> Answered | WaitingShown:
         if self._connection is None:
-            raise WarrenError(Code.SERVER_UNREACHABLE, "there is no session with the server")
+            raise WarrenError(
+                Code.SERVER_UNREACHABLE,
+                "there is no session with the server",
+                "try again in a few seconds; `warren status` says whether the server is reached",
+            )
         number = send(self._connection)
         answer: asyncio.Future[Answered | WaitingShown] = asyncio.get_running_loop().create_future()
         self._answers[number] = answer

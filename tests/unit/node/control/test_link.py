@@ -199,6 +199,7 @@ async def test_without_a_session_a_request_fails_at_once_and_a_signal_is_not_sen
     with pytest.raises(WarrenError) as refused:
         await link.publish(b"record", 5.0)
     assert refused.value.code is Code.SERVER_UNREACHABLE
+    assert "try again" in refused.value.fix
     assert not link.signal(network.identity("b"), b"sealed")
 
 
