@@ -9,7 +9,7 @@ from tests.faults.lying import RUNS, Field, HostilePlace, Stranger, now
 from tests.netlab.until import until
 
 from warren.model.keys import SigningKeyPair
-from warren.trust.documents import FIRST_EPOCH, Delegation, Kind, Removal, Right
+from warren.trust.documents import FIRST_EPOCH, Delegation, Kind, Policy, Removal, Right
 
 pytestmark = pytest.mark.netlab
 
@@ -84,3 +84,57 @@ def test_with_the_registrars_key_and_the_database_it_admits_nobody(field: Field,
         until_refused(field, stranger)
         assert_shut_out(field, stranger)
         assert field.reaches()
+
+
+def test_it_re_keys_nobody(field: Field, liar: HostilePlace) -> None:
+    victim, registrar = field.identity(field.b), field.truth.registrar
+    for _ in range(RUNS):
+        swapped = msgspec.structs.replace(
+            field.record(field.b), counter=field.count(), wireguard=field.intruder.public
+        )  # fmt: skip
+        liar.tell([*field.before.raw(), field.sign(Kind.RECORD, swapped, registrar)], full=True)
+        about = f"refused a record of {victim.hex()[:10]}"
+        field.until_said(field.a, "E_FORBIDDEN", f"{about}: a node record is signed by the node itself")
+        assert field.attempt(victim, field.membership(field.b).ipv4) == 0
+        assert field.reaches()
+
+
+def test_it_brings_no_removed_member_back(field: Field, liar: HostilePlace) -> None:
+    root, registrar = field.truth.root, field.truth.registrar
+    for _ in range(RUNS):
+        gone = field.stranger("guest")
+        admitted = field.sign(Kind.MEMBERSHIP, gone.membership, root)
+        liar.tell([admitted, gone.record])
+        until(lambda: "guest" in field.peers(field.a), "the guest is a peer")
+        body = Removal(
+            epoch=FIRST_EPOCH, counter=field.count(), date=now(), of="membership", subject=gone.key.public
+        )  # fmt: skip
+        liar.tell([field.sign(Kind.REMOVAL, body, root)])
+        until(lambda: "guest" not in field.peers(field.a), "the guest is gone")
+        about = f"refused a membership of {gone.key.public.hex()[:10]}"
+        liar.tell([*field.truth.raw(), admitted, gone.record], full=True)  # the root's own word of before
+        field.until_said(field.a, "E_REMOVED", f"{about}: the membership ended")
+        again = msgspec.structs.replace(gone.membership, counter=field.count(), epoch=FIRST_EPOCH + 1)
+        liar.tell([*field.before.raw(), field.sign(Kind.MEMBERSHIP, again, registrar), gone.record], full=True)
+        field.until_said(field.a, "E_FORBIDDEN", about)
+        assert "guest" not in field.peers(field.a) + field.peers(field.b)
+        assert field.attempt(gone.key.public, gone.membership.ipv4) == 0
+        assert field.reaches()
+
+
+def test_it_rolls_no_policy_back(field: Field, liar: HostilePlace) -> None:
+    closed = b'{"version":1,"rules":[]}'
+    open_policy = field.truth.find(Kind.POLICY).body
+    assert isinstance(open_policy, Policy)
+    for _ in range(RUNS):
+        before, number = field.policy(), field.counted
+        liar.tell([before, field.policy(closed)])
+        until(lambda: not field.reaches_now(), "the closed policy counts")
+        liar.tell([*field.before.raw(), before], full=True)
+        field.until_said(field.a, "E_OUT_OF_ORDER", f"refused a policy: older than what was seen: {(0, number)}")
+        own = msgspec.structs.replace(open_policy, counter=field.count(), date=now())
+        liar.tell([field.sign(Kind.POLICY, own, field.truth.registrar)])
+        field.until_said(field.a, "E_FORBIDDEN", "refused a policy")
+        assert not field.reaches_now()
+        liar.tell([field.policy()])
+        until(field.reaches_now, "the open policy counts")
