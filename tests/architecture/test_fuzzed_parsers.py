@@ -24,6 +24,7 @@ CALLS = re.compile(
 )
 
 _OWN_ROWS = "columns that this server wrote"
+_TAKEN = "documents that `authenticate` took before they were stored"
 _OWN_ENGINE = "words of our own engine, in the same process"
 _OWN_FILE = "a file or word of the user or operator who runs it"
 _KERNEL = "bytes of the kernel; what is read of them: target of `netlink`"
@@ -66,7 +67,8 @@ NOT_TRIED = {
     "server/front.py": _CHILD,
     "server/invites/routes.py:_shown": _OWN_ROWS,
     "server/keys.py": _OWN_FILE,
-    "server/networks/live.py:read_body": "documents that `authenticate` took before they were stored",
+    "server/networks/live.py:LiveNetwork.invite_of": _TAKEN,
+    "server/networks/live.py:read_body": _TAKEN,
     "server/providers/files.py": _OWN_FILE,
     "server/relays/files.py": _OWN_FILE,
     "server/repeats/service.py:Repeats._before": "answers that this server wrote and sealed",
