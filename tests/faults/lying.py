@@ -319,6 +319,14 @@ class Field:
     def _status(machine: Machine) -> Status:
         return LocalClient(machine.socket).get(STATUS, Status)
 
+    def until_peer(self, name: str) -> None:
+        """Wait until both machines have a peer of this name."""
+        until(lambda: all(name in self.peers(one) for one in (self.a, self.b)), f"{name} is a peer of both")
+
+    def until_gone(self, name: str) -> None:
+        """Wait until neither has."""
+        until(lambda: not any(name in self.peers(one) for one in (self.a, self.b)), f"{name} is a peer of neither")
+
     def reaches(self) -> bool:
         """Whether `b` still reaches `a`, as it may."""
         done = self.b.run("ping", "a", "-c", "1", "--timeout", "3s", check=False)
