@@ -19,6 +19,7 @@ mod lingering;
 mod losses;
 mod mailing;
 mod memory;
+mod moderation;
 pub mod offloads;
 mod outbox;
 mod poll;

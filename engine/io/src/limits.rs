@@ -18,6 +18,16 @@ pub const LINGER_REST: Duration = Duration::from_millis(20);
 /// A look takes a microsecond or two; who needs so long from one to the next did not have the core.
 pub const LINGER_TAKEN: Duration = Duration::from_micros(50);
 
+/// Strangers' datagrams are counted over so long ...
+pub const MODERATE_WINDOW: Duration = Duration::from_millis(1);
+
+/// ... and are a flood from so many on: 16,000 a second, far more than handshakes, probes and relays ever make.
+pub const MODERATE_FROM: u64 = 16;
+
+/// The rest after a turn that brought nothing else: ten datagrams of a flood of 100,000 a second, and less than a wake
+/// under load takes anyway.
+pub const MODERATE_REST: Duration = Duration::from_micros(100);
+
 /// Datagrams that one sendmmsg may take, packets read from the TUN in one turn, and receive slots. 64 keep a turn of the
 /// worker under a millisecond on a slow core (about 10 µs a packet with cryptography), which bounds what one source can
 /// delay the others.

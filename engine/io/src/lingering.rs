@@ -20,6 +20,8 @@ pub struct Turn {
     pub sealed: u64,
     /// Datagrams that came.
     pub received: u64,
+    /// Packets of peers that were in them.
+    pub opened: u64,
 }
 
 /// The window, and when it is not to be used.
@@ -106,6 +108,7 @@ mod tests {
     const SENT: Turn = Turn {
         sealed: 1,
         received: 0,
+        opened: 0,
     };
 
     /// A worker on a virtual clock: what it burns, and how often it is woken.
@@ -187,6 +190,7 @@ mod tests {
         let batch = Turn {
             sealed: 0,
             received: 45,
+            opened: 45,
         };
         for _ in 0..100 {
             world.turn(batch, Duration::from_micros(50));

@@ -4,7 +4,8 @@
 //! A turn serves each source that is ready once, one batch at most, so that none starves the others and none waits
 //! longer than a turn (about a millisecond under load). A socket that takes no more stops the reading of the TUN,
 //! never the receiving. No allocation and no lock on the way of a packet: arenas and lists are made once; the event
-//! queue's lock is taken for events only. Whether to look for an answer before sleeping is `lingering`'s.
+//! queue's lock is taken for events only. Whether to look for an answer before sleeping is `lingering`'s, whether to
+//! let strangers wait for a moment `moderation`'s.
 
 use std::io;
 use std::net::SocketAddr;
@@ -26,11 +27,12 @@ use crate::failures::Failures;
 use crate::fast_sum;
 use crate::limits::{
     BATCH_SLOTS, BULK_BYTES, BULK_TRAINS, CALLER_DATAGRAM_MAX_BYTES, COMMANDS_PER_TURN,
-    LINGER_MOST, RECEIVE_MOST_DATAGRAMS, RECEIVE_SLOT_BYTES, RECEIVE_TURN_BYTES, RELAYS,
-    SEAL_TURN_BYTES, SEND_AT_BYTES, SUPERPACKET_BYTES, SUPERPACKET_ROOM_BYTES,
+    LINGER_MOST, MODERATE_REST, RECEIVE_MOST_DATAGRAMS, RECEIVE_SLOT_BYTES, RECEIVE_TURN_BYTES,
+    RELAYS, SEAL_TURN_BYTES, SEND_AT_BYTES, SUPERPACKET_BYTES, SUPERPACKET_ROOM_BYTES,
 };
 use crate::lingering::{Lingering, Turn};
 use crate::losses::Losses;
+use crate::moderation::Moderation;
 use crate::offloads::Ladder;
 use crate::outbox::{Failing, Outbox};
 use crate::poll::{Interest, wait};
@@ -131,6 +133,7 @@ pub struct Worker<T, U> {
     failures: Failures,
     turn: Turn,
     lingering: Lingering,
+    moderation: Moderation,
 }
 
 /// Which sources a turn has to serve.
@@ -178,6 +181,7 @@ impl<T: Tun, U: Udp> Worker<T, U> {
             failures: Failures::default(),
             turn: Turn::default(),
             lingering: Lingering::new(has_cores()),
+            moderation: Moderation::new(),
         }
     }
 
@@ -219,6 +223,7 @@ impl<T: Tun, U: Udp> Worker<T, U> {
             let answered = self.lingering.wants(self.turn);
             let now = if answered { clock::now() } else { self.now };
             self.lingering.end_turn(now.mono, self.turn);
+            self.moderation.end_turn(self.now.mono, self.turn);
         }
     }
 
@@ -252,7 +257,7 @@ impl<T: Tun, U: Udp> Worker<T, U> {
         })
     }
 
-    /// Looks for a moment where that pays, then sleeps for at most so long.
+    /// Looks or rests for a moment where that pays, then sleeps for at most so long. A summons ends a rest.
     fn sleep(&mut self, patience: Option<Duration>) -> io::Result<()> {
         let may_look = patience.is_none_or(|patience| patience > LINGER_MOST);
         while may_look && self.lingering.expects() && self.lingering.looks(clock::now().mono) {
@@ -260,6 +265,10 @@ impl<T: Tun, U: Udp> Worker<T, U> {
             if self.interests.iter().any(Interest::is_anything) {
                 return Ok(());
             }
+        }
+        if self.moderation.rests() && patience.is_none_or(|patience| patience > MODERATE_REST) {
+            let (summons, _) = self.interests.split_at_mut(1);
+            wait(summons, Some(MODERATE_REST))?;
         }
         wait(&mut self.interests, patience)
     }
@@ -331,6 +340,7 @@ impl<T: Tun, U: Udp> Worker<T, U> {
         let arena = self.received.bytes_mut();
         self.device
             .open_batch(self.now, arena, &self.incoming, &mut self.opened);
+        self.turn.opened += self.opened.len() as u64;
         self.device.deliver(
             self.now,
             self.tun.merging(),
