@@ -1,4 +1,5 @@
-"""What a program of ours holds, said in its log when it gets SIGUSR1: descriptors, tasks, threads.
+"""What a program of ours holds, said in its log when it gets SIGUSR1: descriptors, tasks, threads, and of these the
+workers of each pool.
 
 For who suspects a leak, and for the soak, which compares two such lines; memory and the rest the kernel tells by itself
 (proc(5)). Decides nothing.
@@ -11,6 +12,7 @@ import threading
 from pathlib import Path
 
 from warren.log import Log
+from warren.running import workers
 
 log = Log("inventory")
 
@@ -28,5 +30,6 @@ def _tell() -> None:
         pid=os.getpid(),
         tasks=len(asyncio.all_tasks()),
         threads=threading.active_count(),
+        **workers(thread.name for thread in threading.enumerate()),
         descriptors=len(list(DESCRIPTORS.iterdir())) if DESCRIPTORS.exists() else 0,
     )

@@ -1,5 +1,8 @@
 """Every maximum of the Python side, with its reason. A queue, list, table, retry or timer names one of these."""
 
+# --- every program ---
+WORK_THREADS_MAX = 8  # files, netlink, names, hashes: a few that wait for a dead resolver hold up no others
+
 # --- documents (trust) ---
 DOCUMENT_MAX_BYTES = 64 * 1024  # a policy of thousands of rules fits; a hostile one costs milliseconds to refuse
 DOCUMENT_MAX_DEPTH = 16  # deepest document of ours nests 5; beyond 16 only recursion attacks live

@@ -59,3 +59,11 @@ def test_nothing_names_a_registry_or_a_path_of_the_machine_it_was_made_on() -> N
         if (match := forbidden.search(path.read_text(errors="replace")))
     ]
     assert found == []
+
+
+def test_every_program_has_pools_of_threads_with_a_bound() -> None:
+    """asyncio's own pool has no name and the size of the machine: `warren.running` begins every loop."""
+    begun = [path for path in tracked("src/*.py") if re.search(r"asyncio\.(run|Runner)\(", path.read_text())]
+    assert [path.relative_to(ROOT).as_posix() for path in begun] == ["src/warren/running.py"]
+    pools = [path for path in tracked("src/*.py") if "PoolExecutor(" in path.read_text()]
+    assert pools == begun

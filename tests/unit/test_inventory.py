@@ -11,14 +11,15 @@ from tests.netlab.until import until
 
 PROGRAM = """
 import asyncio
-from warren import inventory, log
+from warren import inventory, log, running
 async def main():
     log.begin("info")
     inventory.tell_when_asked()
+    await asyncio.to_thread(list)
     more = [asyncio.create_task(asyncio.sleep(60)) for _ in range(3)]
     print("ready", flush=True)
     await asyncio.gather(*more)
-asyncio.run(main())
+running.run(main())
 """
 
 
@@ -41,4 +42,5 @@ def test_a_program_that_is_asked_says_what_it_holds_and_goes_on(tmp_path: Path) 
     assert {line["event"] for line in lines()} == {"holds"}
     assert lines()[0]["tasks"] == "4", "the program's own and three more"
     assert int(lines()[0]["descriptors"]) >= 3
-    assert int(lines()[0]["threads"]) >= 1
+    assert int(lines()[0]["threads"]) == 2
+    assert lines()[0]["work"] == "1", "the thread that something was handed to"

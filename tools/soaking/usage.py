@@ -2,18 +2,22 @@
 
 Memory, descriptors and threads come from proc(5); memory without what is mapped from files, since a program's share of
 its libraries grows when another program that has them ends. Tasks come from the line that a program of ours writes on
-SIGUSR1 (`warren.inventory`), which a program without Python's loop, the front, does not: it has none.
+SIGUSR1 (`warren.inventory`), which a program without Python's loop, the front, does not: it has none. So do the workers
+of its pools, which are started as they are needed: up to the bound of their pool (`warren.running`) they are no growth,
+and any more count like every other thread.
 """
 
 import json
 import os
 import signal
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from tests.netlab.until import until
+
+from warren.running import POOLS
 
 MOST_CREEP_KIB = 1024  # what one more arena of an allocator takes
 MOST_CREEP = 1  # descriptor, thread, task
@@ -23,7 +27,8 @@ TELL_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a process holds; `parted`: how many machines have left the network by then."""
+    """What a process holds; `threads` but for workers of pools within their bounds; `parted`: how many machines have
+    left the network by then."""
 
     memory_kib: int
     descriptors: int
@@ -52,20 +57,27 @@ def usage(pid: int, log: Path | None = None, parted: int = 0) -> Usage:
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     own = next(line for line in rollup.splitlines() if line.startswith("Pss_Anon:"))
     process = Path(f"/proc/{pid}")
+    told = _told(pid, log) if log is not None else {}
     return Usage(
         int(own.split()[1]),
         len(list((process / "fd").iterdir())),
-        len(list((process / "task").iterdir())),
-        _tasks(pid, log) if log is not None else 0,
+        len(list((process / "task").iterdir())) - pooled(told),
+        told.get("tasks", 0),
         parted,
     )
 
 
-def _tasks(pid: int, log: Path) -> int:
+def pooled(told: Mapping[str, int]) -> int:
+    """How many threads are workers of pools, by what the program told, as far as their bounds go."""
+    return sum(min(told.get(pool, 0), most) for pool, most in POOLS.items())
+
+
+def _told(pid: int, log: Path) -> dict[str, int]:
+    """The figures of a line that it is asked for."""
     told = len(_lines(log))
     os.kill(pid, signal.SIGUSR1)
     lines = until(lambda: found if len(found := _lines(log)) != told else [], "it says what it holds", TELL_S)
-    return int(json.loads(lines[-1])["tasks"])
+    return {name: int(said) for name, said in json.loads(lines[-1]).items() if said.isdecimal()}
 
 
 def _lines(log: Path) -> list[str]:

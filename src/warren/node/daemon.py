@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Coroutine, Sequence
 
+from warren import running
 from warren.errors import Code, WarrenError
 from warren.limits import API_END_MAX_S, DAEMON_IDLE_S, TROUBLE_SHOWN_S
 from warren.log import Log
@@ -90,6 +91,7 @@ class Daemon:
                 background.append(tasks.create_task(supervised("idle", lambda: self._end_when_idle(api))))
             if self.wanted.up:
                 self.roster.load()
+            running.settle()
             self.convergence.request()  # undoes what a killed daemon left behind, even where nothing is wanted
             await self._stop_asked.wait()
             api.end_calls(but=self._down_call)

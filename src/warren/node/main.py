@@ -5,12 +5,11 @@ them: `warren host undo`, `warren down`).
 Exit codes: 0 ended as asked, 1 refused or failed (the reason with its stable code on stderr), 2 wrong usage.
 """
 
-import asyncio
 import os
 import sys
 from collections.abc import Sequence
 
-from warren import inventory, log
+from warren import inventory, log, running
 from warren.endings import end_by
 from warren.errors import Code, WarrenError
 from warren.model.names import printable
@@ -40,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
         log.begin("error" if errand else loaded.settings.log_level)
         os.umask(0o077)
         privileges.drop()
-        asyncio.run(_undo(loaded, off=errand == "off") if errand else _run(loaded))
+        running.run(_undo(loaded, off=errand == "off") if errand else _run(loaded))
     except WarrenError as error:
         sys.stderr.write(f"{printable(str(error))}\n")
         return 2 if error.code is Code.INVALID_ARGUMENT else 1

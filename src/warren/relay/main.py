@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from warren import __version__, log
+from warren import __version__, log, running
 from warren.endings import end_by
 from warren.errors import Code, WarrenError
 from warren.model.names import printable
@@ -58,7 +58,7 @@ def main(argv: Sequence[str], bind_tcp: BindTcp) -> int:
     try:
         settings = combine(flags, os.environ, *_file())
         log.begin(settings.log_level)
-        asyncio.run(_run(settings, bind_tcp))
+        running.run(_run(settings, bind_tcp))
     except WarrenError as error:
         sys.stderr.write(printable(f"warren relay: {error}") + "\n")
         return 2 if error.code is Code.INVALID_ARGUMENT else 1

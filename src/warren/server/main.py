@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from warren import __version__, inventory, log
+from warren import __version__, inventory, log, running
 from warren.endings import end_by
 from warren.errors import Code, WarrenError
 from warren.model.names import printable
@@ -122,10 +122,15 @@ def _run(settings: Settings) -> int:
         stop = asyncio.Event()
         end_by(stop.set)
         inventory.tell_when_asked()
-        await run(settings, lambda networks, first: _announce(settings, networks, first), stop)
+
+        def announce(networks: "Networks", first: str | None) -> None:
+            _announce(settings, networks, first)
+            running.settle()
+
+        await run(settings, announce, stop)
 
     try:
-        asyncio.run(until_told())
+        running.run(until_told())
     except BaseExceptionGroup as group:
         refusal = _refusal(group)
         if refusal is None:

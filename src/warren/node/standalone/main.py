@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from warren import __version__, log
+from warren import __version__, log, running
 from warren.endings import end_by
 from warren.errors import WarrenError
 from warren.model.names import printable
@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
     os.umask(0o077)
     try:
         privileges.drop()
-        asyncio.run(_run(arguments.iface, ready))
+        running.run(_run(arguments.iface, ready))
     except WarrenError as error:
         sys.stderr.write(printable(f"warren wg: {error}") + "\n")
         return 1

@@ -11,6 +11,7 @@ so what the caller does at once after the block happens in the order of the comm
 
 import asyncio
 import sqlite3
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from warren.errors import Code, WarrenError
 from warren.limits import DATABASE_BUSY_S, DATABASE_CONNECTIONS_MAX, DATABASE_WAIT_S
+from warren.running import DATABASE
 
 _WRITE = "warren_write"
 _TURN = "warren_turn"
@@ -36,10 +38,14 @@ class Database:
     """The one door to the database. `read` and `write` are transactions; both raise WarrenError STORE_UNAVAILABLE."""
 
     def __init__(self, url: str | URL) -> None:
+        self._sqlite = make_url(url).get_backend_name() == "sqlite"
         self._engine = create_async_engine(
-            url, pool_size=DATABASE_CONNECTIONS_MAX, max_overflow=0, pool_timeout=DATABASE_WAIT_S
+            url,
+            pool_size=DATABASE_CONNECTIONS_MAX,
+            max_overflow=0,
+            pool_timeout=DATABASE_WAIT_S,
+            connect_args={"factory": _OwnThread} if self._sqlite else {},
         )
-        self._sqlite = self._engine.dialect.name == "sqlite"
         if self._sqlite:
             event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
@@ -153,6 +159,14 @@ def _not_a_database(why: str) -> WarrenError:
 def sqlite_url(path: Path) -> URL:
     """The URL of a SQLite file."""
     return URL.create("sqlite+aiosqlite", database=str(path))
+
+
+class _OwnThread(sqlite3.Connection):
+    """A connection in the thread that the driver gave it for life, which is called as the pool is."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        threading.current_thread().name = DATABASE
+        super().__init__(*args, **kwargs)
 
 
 _SQLITE_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})  # the low byte of the extended codes
