@@ -247,6 +247,7 @@ UNKNOWN_INITIATORS_MAX = 64  # where unknown keys knocked; forgotten when they t
 STAMPS_AHEAD_S = 60  # of TAI64N stamps reserved on disk; above them the engine counts by nanoseconds
 REVERIFY_WAIT_MAX_S = 5.0  # between looks at the clock: a document outlives its end no longer where somebody set it
 SERVER_ANSWER_MAX_S = 10.0  # a request within a session
+SESSION_HURRY_S = 3.0  # who signs and has no session waits so long for one: a server that restarts is back by then
 SILENCE_LOOK_S = 0.25  # between looks at the counters of peers that packets go to
 SILENCE_DOUBT_S = 0.5  # without a packet while ours go out: then a probe asks, long before TCP's fourth try at 1.4 s
 SILENCE_BUSY_MAX = 32  # of such peers, a look: 1 ms four times a second

@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 
 from warren.errors import Code, WarrenError
-from warren.limits import SERVER_ANSWER_MAX_S
+from warren.limits import SERVER_ANSWER_MAX_S, SESSION_HURRY_S
 from warren.model.ids import IDENTITY_MIN_DIGITS, Identity, short_identity, show_identity
 from warren.model.keys import SigningKeyPair
 from warren.model.names import parse_host_label, parse_network_name, parse_tag, printable
@@ -54,6 +54,8 @@ async def answer(scope: Scope, request: Request, reply: Reply) -> None:
     network = scope.roster.find(body.network)
     view = _view(network)
     errand = _Errand(network, body, view)
+    if body.act == "approve" or body.confirm:
+        await network.link.open_within(SESSION_HURRY_S)
     if body.act == "approve":
         errand.waiting = await network.link.waiting(SERVER_ANSWER_MAX_S)
     if body.act == "invite":
@@ -92,6 +94,7 @@ async def answer(scope: Scope, request: Request, reply: Reply) -> None:
 async def show_waiting(scope: Scope, request: Request, reply: Reply) -> None:
     """Who waits, with the words that each of them shows."""
     network = scope.roster.find(request.decode(WaitingRequest).network)
+    await network.link.open_within(SESSION_HURRY_S)
     joins = await network.link.waiting(SERVER_ANSWER_MAX_S)
     machines = await asyncio.to_thread(lambda: tuple(_shown(network, one) for one in joins))
     await reply.result(WaitingResult(network=network.name, machines=machines))
@@ -101,6 +104,7 @@ async def deny(scope: Scope, request: Request, reply: Reply) -> None:
     """Refuse a machine that waits."""
     body = request.decode(WaitingRequest)
     network = scope.roster.find(body.network)
+    await network.link.open_within(SESSION_HURRY_S)
     one = _waiting(await network.link.waiting(SERVER_ANSWER_MAX_S), body.who)
     await network.link.deny(Identity(one.identity), SERVER_ANSWER_MAX_S)
     machine = await asyncio.to_thread(_shown, network, one)

@@ -112,6 +112,7 @@ class Link:
         self._backoff = Backoff(rng)
         self._duplicates = Backoff(rng, first_s=DUPLICATE_WAIT_MIN_S, longest_s=DUPLICATE_WAIT_MAX_S)
         self._hurry = asyncio.Event()
+        self._told = asyncio.Event()
         self._answers: dict[int, asyncio.Future[Answered | WaitingShown]] = {}
         self._connection: Connection | None = None
         self.state = LinkState("connecting", time.time())
@@ -151,6 +152,19 @@ class Link:
             return
         self._backoff.reset()
         self._hurry.set()
+
+    async def open_within(self, within_s: float) -> None:
+        """Somebody waits for a session: where none is open try now, and again; returns once it is open or time is up."""
+        if self._connection is not None:
+            return
+        self.hurry()
+        try:
+            async with asyncio.timeout(within_s):
+                while self._connection is None and self.state.code is not Code.CONFLICT:
+                    self._told.clear()
+                    await self._told.wait()
+        except TimeoutError:
+            log.info("no session came in time for whoever waits", reason=self.state.reason)
 
     def handle_addresses(self, addresses: Sequence[IPv4Address | IPv6Address]) -> None:
         """This machine's addresses are these: a session from one that is gone is dead, whatever TCP still hopes."""
@@ -222,9 +236,10 @@ class Link:
 
     async def _request(self, send: Callable[[Connection], int], within_s: float) -> Answered | WaitingShown:
         if self._connection is None:
+            because = f": {self.state.reason}" if self.state.reason else ""
             raise WarrenError(
                 Code.SERVER_UNREACHABLE,
-                "there is no session with the server",
+                f"there is no session with the server{because}",
                 "try again in a few seconds; `warren status` says whether the server is reached",
             )
         number = send(self._connection)
@@ -336,6 +351,7 @@ class Link:
         if self.state.state == state.state and self.state.code == state.code:
             state = LinkState(state.state, self.state.since, state.reason, state.code)  # since it began
         self.state = state
+        self._told.set()
         self._owner.handle_link(state)
 
 

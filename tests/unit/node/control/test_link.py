@@ -225,6 +225,25 @@ async def test_a_busy_server_says_how_long_to_stay_away(network: Network, server
     await asyncio.wait((running,))
 
 
+async def test_who_waits_for_a_session_has_one_as_soon_as_the_server_is_back(
+    network: Network, server: SmallServer, owner: Owner
+) -> None:
+    server.http_status, server.http_headers = 503, {"Retry-After": "60"}
+    link = Link(server.place, network.id, network.key("me"), owner, lambda: AT_ONCE)
+    running = asyncio.create_task(link.run())
+    away = await owner.until("away")
+    await link.open_within(0.0)
+    with pytest.raises(WarrenError, match="no session with the server: .*" + away.reason) as refused:
+        await link.submit([b"a document"], 5.0)
+    assert refused.value.code is Code.SERVER_UNREACHABLE
+    server.http_status = None
+    await link.open_within(30.0)
+    await link.publish(b"record", 5.0)
+    assert server.published == [b"record"]
+    running.cancel()
+    await asyncio.wait((running,))
+
+
 async def test_a_server_sends_nobody_elsewhere(network: Network, server: SmallServer, owner: Owner) -> None:
     elsewhere = SmallServer(network)
     async with elsewhere.serving():
