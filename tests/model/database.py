@@ -39,7 +39,15 @@ class _Inline:
                 future.get_loop().call_soon(_settle, future, None, error)
         else:
             if future is not None:
-                future.get_loop().call_soon(_settle, future, result, None)
+                future.get_loop().call_soon(self._hand, future, result)
+
+    def _hand(self, future: asyncio.Future[Any], result: Any) -> None:
+        """What was asked for; a connection that opened in the moment before the power went was nobody's any more."""
+        if isinstance(result, sqlite3.Connection) and not self._power.alive:
+            result.close()
+            _settle(future, None, sqlite3.OperationalError("the power is gone"))
+        else:
+            _settle(future, result, None)
 
 
 def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
