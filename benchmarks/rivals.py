@@ -1,4 +1,4 @@
-"""Other people's userspace WireGuard, built from their public packages into the user's cache, each pinned here.
+"""Other people's tunnels in user space, built from their public packages into the user's cache, each pinned here.
 
 What cannot be built or fetched is left out, and the run says so: PERFORMANCE.md's figures stand in for it.
 """
@@ -17,7 +17,7 @@ _FOLDER = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wa
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """A program that `wg`'s protocol configures. `install` writes `program` into the folder that FOLDER stands for."""
+    """`install` writes `program` into the folder that FOLDER stands for."""
 
     name: str
     install: tuple[str, ...]
@@ -30,6 +30,20 @@ TAILSCALE = Rival(
     "bin/wireguard-go",
 )
 GOTATUN = Rival("gotatun", ("cargo", "install", "--locked", "--root", "FOLDER", "gotatun-cli@0.10.2"), "bin/gotatun")
+
+# 1.11 and 1.12 have offloads, and want a fork of a library that the registry does not give out.
+NEBULA = Rival(
+    "nebula 1.10",
+    (
+        "go",
+        "install",
+        "github.com/slackhq/nebula/cmd/nebula-cert@v1.10.3",
+        "github.com/slackhq/nebula/cmd/nebula@v1.10.3",
+    ),
+    "bin/nebula",
+)
+NEWER_NEBULA_SPEED, NEWER_NEBULA_CPU = 1.73, 0.49
+"""Of wireguard-go's in one TCP flow: a Nebula with offloads, as measured elsewhere (PERFORMANCE.md)."""
 
 
 def build(rival: Rival) -> Path:

@@ -17,7 +17,7 @@ from tests.netlab.host import Host
 from tests.netlab.lab import Lab
 
 from benchmarks import filtered, pump
-from benchmarks.rivals import GOTATUN, TAILSCALE
+from benchmarks.rivals import GOTATUN, NEBULA, NEWER_NEBULA_CPU, NEWER_NEBULA_SPEED, TAILSCALE
 from benchmarks.ways import AES, BASE, Way, Ways
 
 PORT = 5201
@@ -115,6 +115,16 @@ def report(rows: dict[str, list[Figures]]) -> None:
         if GOTATUN.name in medians:
             their_added = medians[GOTATUN.name].rtt_us - plain.rtt_us
             print(f"{name} / {GOTATUN.name}: added round trip {added / their_added:.2f} (must 1.0)")
+        if NEBULA.name in medians:
+            theirs = medians[NEBULA.name]
+            print(
+                f"{name} / {NEBULA.name}: speed {ours.gbit_s / theirs.gbit_s:.2f},"
+                f" CPU {ours.cpu_s_gb / theirs.cpu_s_gb:.2f}, loaded round trip"
+                f" {ours.loaded_rtt_us / theirs.loaded_rtt_us:.2f}; one with offloads was left out (not to be built"
+                f" here) and stands at {NEWER_NEBULA_SPEED} of wireguard-go's speed: speed"
+                f" {ours.gbit_s / base.gbit_s / NEWER_NEBULA_SPEED:.2f} of that, CPU"
+                f" {ours.cpu_s_gb / base.cpu_s_gb / NEWER_NEBULA_CPU:.2f}"
+            )
 
 
 def main() -> int:
@@ -130,7 +140,7 @@ def main() -> int:
             filtered.rows(Ways(lab), lambda way: one_flow(way, chosen.seconds), chosen.runs)
         return 0
     with Lab() as lab:
-        ways = Ways(lab, (TAILSCALE, GOTATUN) if chosen.rivals else ())
+        ways = Ways(lab, (TAILSCALE, GOTATUN, NEBULA) if chosen.rivals else ())
         rows: dict[str, list[Figures]] = {name: [] for name in ways.all}
         for _ in range(chosen.runs):
             for name, enter in ways.all.items():

@@ -1,5 +1,5 @@
 """The tunnels that take turns between two hosts of one lab: none, a stock wireguard-go, others that are configured like
-it, our engine with WireGuard's cipher, and with AES-256-GCM as between two nodes of ours. Inner MTU 1420.
+it, Nebula, our engine with WireGuard's cipher, and with AES-256-GCM as between two nodes of ours. Inner MTU 1420.
 
 A way is entered, measured and left; its processes are those of both hosts at that time, so that CPU seconds and memory
 are the tunnel's and not the load's.
@@ -7,6 +7,7 @@ are the tunnel's and not the load's.
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from tests.interop.wireguard_go import WireguardGo
 from tests.netlab.host import Host
 from tests.netlab.lab import Lab
 
-from benchmarks.rivals import Rival, build, stock
+from benchmarks import nebula
+from benchmarks.rivals import NEBULA, Rival, build, stock
 from warren.model.addresses import Endpoint
 from warren.model.keys import ExchangeKeyPair
 
@@ -73,7 +75,7 @@ class Ways:
             except (RuntimeError, subprocess.TimeoutExpired) as error:
                 print(f"left out: {rival.name}: {error}")
             else:
-                self.all[rival.name] = partial(self._stock, program)
+                self.all[rival.name] = partial(self._nebula if rival is NEBULA else self._stock, program)
         self.all |= {"warren": self.engine, AES: partial(self.engine, "chooses-aes")}
 
     def forge(self, sources: str) -> None:
@@ -105,6 +107,16 @@ class Ways:
         finally:
             self._left.end()
             self._right.end()
+
+    @contextmanager
+    def _nebula(self, program: Path) -> Iterator[Way]:
+        with tempfile.TemporaryDirectory() as folder:
+            nebula.start(program, Path(folder) / "nebula", [(self._left, LEFT), (self._right, RIGHT)])
+            try:
+                yield self._way(RIGHT.ip, LEFT.ip, nebula.PORT)
+            finally:
+                self._left.end()
+                self._right.end()
 
     @contextmanager
     def engine(self, transport: str = "wireguard", prepare: Callable[[Engine], None] | None = None) -> Iterator[Way]:
