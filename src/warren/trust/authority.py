@@ -65,11 +65,13 @@ class RemovalFact:
 
 @dataclass(frozen=True, slots=True)
 class Authorities:
-    """All who may sign something. `ended`: keys of which a delegation was removed at some time."""
+    """All who may sign something. `ended`: keys of which a delegation was removed at some time; `over`: the delegations
+    that were."""
 
     roots: Roots
     grants: Mapping[Identity, tuple[Grant, ...]]
     ended: frozenset[Identity]
+    over: Mapping[Identity, tuple[Grant, ...]] = field(default_factory=dict)
 
     @property
     def root(self) -> Identity:
@@ -144,7 +146,8 @@ def resolve(
     ended = {grant.key for many in grants.values() for grant in many if grant.removed}
     ended.update(Identity(fact.subject) for many in removals.values() for fact in many if fact.by_root)
     live = {key: tuple(grant for grant in many if not grant.removed) for key, many in grants.items()}
-    return Authorities(roots, {key: many for key, many in live.items() if many}, frozenset(ended))
+    over = {key: tuple(grant for grant in many if grant.removed) for key, many in grants.items()}
+    return Authorities(roots, {key: many for key, many in live.items() if many}, frozenset(ended), over)
 
 
 def removed_members(

@@ -53,20 +53,25 @@ def is_invite(delegation: Delegation) -> bool:
     return delegation.limits.count is not None
 
 
-def is_invites_key(given: Iterable[Delegation]) -> bool:
-    """Whether a key that was given these is an invite's: it has nothing else. Else any admin could make another's key
-    one, by a delegation that nobody asked for."""
-    counted = [is_invite(one) for one in given]
-    return bool(counted) and all(counted)
+def is_invites_key(standing: Iterable[Delegation], over: Iterable[Delegation] = ()) -> bool:
+    """Whether a key is an invite's by the delegations that nobody ended: it has nothing else. Else any admin could make
+    another's key one, by a delegation that nobody asked for. Or was one by those that are `over`, where nothing else
+    stands: nor does an admin who was put out make an invite into something else for good."""
+    counted = [is_invite(one) for one in standing]
+    return all(counted) if counted else any(map(is_invite, over))
 
 
 def invites(view: View) -> frozenset[Identity]:
     """The keys of invites, live or over."""
-    given: defaultdict[Identity, list[Delegation]] = defaultdict(list)
+    refused = {one.digest for one in view.refused}  # of what is kept: delegations that somebody ended
+    standing: defaultdict[Identity, list[Delegation]] = defaultdict(list)
+    over: defaultdict[Identity, list[Delegation]] = defaultdict(list)
     for document in view.documents:
         if isinstance(document.body, Delegation):
+            given = over if document.digest in refused else standing
             given[Identity(document.body.delegate)].append(document.body)
-    return frozenset(key for key, many in given.items() if is_invites_key(many)) - view.roots - {view.root}
+    found = (key for key in {*standing, *over} if is_invites_key(standing[key], over[key]))
+    return frozenset(found) - view.roots - {view.root}
 
 
 def newest(delegations: Iterable[Delegation]) -> Delegation:

@@ -8,7 +8,7 @@ wins whatever a head says. Dates that members write do not move the time: one of
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from ipaddress import IPv6Network
 from itertools import chain
 from types import MappingProxyType
@@ -18,14 +18,14 @@ from warren.errors import Code, WarrenError
 from warren.model.addresses import member_ipv6
 from warren.model.ids import Identity, NetworkId
 from warren.trust.authenticate import Authentic
-from warren.trust.authority import Authorities, removal_facts, removed_members, resolve
+from warren.trust.authority import Authorities, RemovalFact, removal_facts, removed_members, resolve
 from warren.trust.documents import Delegation, Genesis, Kind, NodeRecord, Policy, Right, Settings
 from warren.trust.electorate import Roots
 from warren.trust.epochs import reached
 from warren.trust.floors import Claim, Floors
 from warren.trust.heads import Freshness, judge_heads
 from warren.trust.ledger import Ledger, digest_order
-from warren.trust.lineage import trace
+from warren.trust.lineage import Lineage, trace
 from warren.trust.members import Admitted, admit
 from warren.trust.naming import Given, give_names
 from warren.trust.office import is_admins
@@ -52,15 +52,9 @@ def verify(
     """
     documents = tuple(documents)
     ledger = Ledger(floors, reached((one for one in documents if one.network == network), floors))
-    by_kind = _sort_out(network, documents, ledger)
-    begun = _root(by_kind[Kind.GENESIS], ledger)
-    shown_removals = ledger.in_order(by_kind[Kind.REMOVAL])
-    lineage = trace(begun, by_kind, shown_removals, ledger)
-    by_kind = _without_void(by_kind, lineage.roots, ledger)
-    removals = [one for one in shown_removals if not lineage.roots.is_void(one)]
-    facts = removal_facts(removals, lineage.roots, floors)
-    authorities = resolve(lineage.roots, by_kind[Kind.DELEGATION], facts, ledger)
-    removed = removed_members(removals, facts, authorities, ledger)
+    begun = _begin(network, documents, ledger)
+    lineage, authorities, by_kind = begun.lineage, begun.authorities, begun.by_kind
+    removed = removed_members(begun.removals, begun.facts, authorities, ledger)
     newest_date = _newest_date(now, by_kind, authorities)
     now = max(now, newest_date)
     settings = _settings(by_kind[Kind.SETTINGS], authorities, now, ledger)
@@ -102,6 +96,37 @@ def verify(
         proposals=lineage.pending,
         voters=lineage.voters,
     )
+
+
+def authorities_of(network: NetworkId, documents: Iterable[Authentic]) -> Authorities:
+    """Who may sign what by these documents alone, as `verify` judges it; of their kinds it looks at the genesis,
+    recoveries, changes of the root, delegations and removals. WarrenError as for `verify`."""
+    documents = tuple(documents)
+    ledger = Ledger(Floors(), reached((one for one in documents if one.network == network), Floors()))
+    return _begin(network, documents, ledger).authorities
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """Whose word counts: the part of `verify` that all else rests on. `by_kind`: without what is void."""
+
+    lineage: Lineage
+    authorities: Authorities
+    removals: Sequence[Authentic]
+    facts: Sequence[RemovalFact]
+    by_kind: Mapping[Kind, Sequence[Authentic]]
+
+
+def _begin(network: NetworkId, documents: Iterable[Authentic], ledger: Ledger) -> _Begun:
+    by_kind = _sort_out(network, documents, ledger)
+    first = _root(by_kind[Kind.GENESIS], ledger)
+    shown_removals = ledger.in_order(by_kind[Kind.REMOVAL])
+    lineage = trace(first, by_kind, shown_removals, ledger)
+    by_kind = _without_void(by_kind, lineage.roots, ledger)
+    removals = [one for one in shown_removals if not lineage.roots.is_void(one)]
+    facts = removal_facts(removals, lineage.roots, ledger.floors)
+    authorities = resolve(lineage.roots, by_kind[Kind.DELEGATION], facts, ledger)
+    return _Begun(lineage, authorities, removals, facts, by_kind)
 
 
 def _sort_out(network: NetworkId, documents: Iterable[Authentic], ledger: Ledger) -> Mapping[Kind, Sequence[Authentic]]:

@@ -18,12 +18,14 @@ from warren.policy.language import Policy, parse
 from warren.policy.verdict import Party, allows
 from warren.protocol.control.messages import Presence
 from warren.server.networks.founding import REGISTRAR_KINDS
+from warren.server.networks.grants import KINDS as RIGHTS_KINDS
 from warren.server.networks.grants import Grants
 from warren.server.networks.state import NetworkState
 from warren.server.networks.store import DocumentRow, NetworkRow
 from warren.trust.documents import (
     ADMIN_ROLE,
     PLAIN_ROLE,
+    REMOVED_MEMBER,
     Delegation,
     Genesis,
     Head,
@@ -31,9 +33,7 @@ from warren.trust.documents import (
     Kind,
     Membership,
     NodeRecord,
-    Removal,
     Right,
-    RootChange,
     Settings,
 )
 from warren.trust.documents import Policy as PolicyBody
@@ -50,7 +50,10 @@ Change = tuple[str, bytes, bytes | None]
 class LiveNetwork:
     """What this server knows of a network without asking the database."""
 
-    def __init__(self, row: NetworkRow, documents: Iterable[DocumentRow]) -> None:
+    def __init__(
+        self, row: NetworkRow, documents: Iterable[DocumentRow], clock: Callable[[], float] = lambda: 0.0
+    ) -> None:
+        """`clock`: Unix seconds, by which delegations run out; without one none does."""
         self.id: NetworkId = row.id
         self.row = row
         self.settings: Settings = Settings(version=0, counter=0, date=0, name="", prefix4="", prefix6="", suffix="")
@@ -60,8 +63,7 @@ class LiveNetwork:
         self._heads: dict[bytes, Head] = {}
         self._key_owners: dict[bytes, Identity] = {}
         self._removed: set[bytes] = set()
-        self._grants = Grants()
-        self._former_roots: set[bytes] = set()
+        self._grants = Grants(row.id, row.genesis, clock)
         self._keys_of: dict[Identity, tuple[bytes, ...]] = {}
         self._heads_since: dict[bytes, tuple[int, int]] = {}
         documents = list(documents)
@@ -163,44 +165,36 @@ class LiveNetwork:
         own = (head for subject, head in self._heads.items() if subject == head.authority)
         return [head for head in own if dates[head.authority] < before]
 
-    @property
-    def _roots(self) -> frozenset[bytes]:
-        return frozenset({self.first_root, self.row.root_key, *self._former_roots})
-
-    def _counting(self) -> Iterable[Delegation]:
-        return self._grants.counting(self._roots).values()
-
     def grant_of(self, key: bytes) -> Delegation | None:
         """The delegation that a key signs by; None where none counts."""
-        return self._grants.of(key, self._roots)
+        return self._grants.of(key)
 
     def is_invites(self, key: bytes) -> bool:
         """Whether a key is an invite's, or was."""
-        return self._grants.is_invites(key, self._roots)
+        return self._grants.is_invites(key)
 
     def invite_keys(self) -> frozenset[bytes]:
         """The keys of invites that nobody ended."""
-        return frozenset(one.delegate for one in self._counting() if is_invite(one))
+        return frozenset(one.delegate for one in self._grants.standing() if is_invite(one))
 
     def registrar_keys(self) -> frozenset[bytes]:
         """The keys that admit on their own, or did until a lock left them nothing but dates."""
         return frozenset(
-            one.delegate for one in self._counting() if is_registrar(one) or set(one.rights) == {Right.ATTEST}
+            one.delegate for one in self._grants.standing() if is_registrar(one) or set(one.rights) == {Right.ATTEST}
         )
 
     def may(self, key: bytes, right: Right) -> bool:
         """Whether a delegation gives the key this right."""
-        grant = self.grant_of(key)
-        return grant is not None and right in grant.rights
+        return self._grants.may(key, right)
 
     def is_admin(self, identity: Identity) -> bool:
         """Whether a member's key is a human admin's."""
-        return self.may(identity, Right.ADMIT) and self.may(identity, Right.READMIT)
+        return self._grants.is_admin(identity)
 
     @property
     def is_locked(self) -> bool:
         """Whether no registrar admits."""
-        return not any(map(is_registrar, self._counting()))
+        return self._grants.is_locked()
 
     def ended_keys(self, live: Collection[bytes]) -> list[bytes]:
         """The keys that a delegation names here, but for these."""
@@ -296,12 +290,12 @@ class LiveNetwork:
                 self._digests.pop((kind, subject), None)
             else:
                 self._digests[kind, subject] = hashlib.sha256(raw).digest()
-        if kind in {Kind.DELEGATION, Kind.REMOVAL}:
-            self._take_rights(kind, subject, raw)
+        if kind in RIGHTS_KINDS:
+            self._grants.take(kind, subject, raw)
+        if kind == Kind.REMOVAL and raw is not None and subject.startswith(REMOVED_MEMBER):
+            self._removed.add(subject[1 : 1 + ID_BYTES])
         elif kind == Kind.HEAD:
             self._take_head(subject, raw)
-        elif kind == Kind.ROOT_CHANGE and raw is not None:
-            self._former_roots.add(read_body(raw, RootChange).old)  # a proposal names the one in force
         elif kind == Kind.SETTINGS and raw is not None:
             self.settings = read_body(raw, Settings)
         elif kind == Kind.POLICY and raw is not None:
@@ -319,16 +313,6 @@ class LiveNetwork:
             return
         self._heads[subject] = head = read_body(raw, Head)
         self._heads_since.setdefault(subject, (head.epoch, head.counter))
-
-    def _take_rights(self, kind: str, subject: bytes, raw: bytes | None) -> None:
-        if kind == Kind.DELEGATION:
-            self._grants.put(subject, None if raw is None else read_body(raw, Delegation))
-        elif raw is not None:
-            removal = read_body(raw, Removal)
-            if removal.of == "membership":
-                self._removed.add(removal.subject)
-            else:
-                self._grants.end(removal.subject, subject[-ID_BYTES:], removal.epoch)
 
     def _take_record(self, identity: Identity, raw: bytes | None) -> None:
         for key in self._keys_of.pop(identity, ()):

@@ -91,7 +91,7 @@ class Networks:
             rows = await store.read_all(connection)
             found_documents = [await store.read_documents(connection, row.id) for row in rows]
         for row, documents in zip(rows, found_documents, strict=True):
-            self._live[row.id] = LiveNetwork(row, documents)
+            self._live[row.id] = LiveNetwork(row, documents, self._clock)
             self._check_keys(self._live[row.id])
             self._on_date(self._live[row.id].newest_date())
         if not self._live:
@@ -307,7 +307,7 @@ class Networks:
         keep: Keep[LiveNetwork] = keep_nothing,
     ) -> LiveNetwork:
         """A new network in the database and in memory. Raises WarrenError CONFLICT where its name is taken."""
-        network, now = LiveNetwork(row, documents), row.created_at
+        network, now = LiveNetwork(row, documents, self._clock), row.created_at
         head = await self.registrar_head(network, (), counter=1, now=now)
         try:
             async with self._database.write() as connection:
