@@ -39,8 +39,9 @@ class Registrar(Protocol):
         """The signed head of the registrar itself."""
         ...
 
-    async def redate(self, network: NetworkId, head: Head, now: int) -> bytes:
-        """Another authority's head with a later date: its owner sleeps, and there is no newer one."""
+    async def redate(self, network: NetworkId, head: Head, now: int, under: int) -> bytes:
+        """Another authority's head with a later date: its owner sleeps, and there is no newer one. `under`: the epoch
+        of the registrar's own delegation, by which it may say so."""
         ...
 
 
@@ -77,11 +78,11 @@ class LocalRegistrar:
             raise _refused("it dates its own head only")
         return sign(Kind.HEAD, network, body, self._key)
 
-    async def redate(self, network: NetworkId, head: Head, now: int) -> bytes:
+    async def redate(self, network: NetworkId, head: Head, now: int, under: int) -> bytes:
         """See Registrar."""
         if head.authority == self._key.public:
             raise _refused("its own head it signs anew")
-        return sign(Kind.HEAD, network, msgspec.structs.replace(head, date=max(now, head.date)), self._key)
+        return sign(Kind.HEAD, network, msgspec.structs.replace(head, date=max(now, head.date), under=under), self._key)
 
 
 def _refused(why: str) -> WarrenError:

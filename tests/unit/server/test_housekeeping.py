@@ -1,8 +1,11 @@
 """What the server does by the clock."""
 
 import asyncio
+import os
 
 from tests.unit.server.conftest import Ended, Features
+from tests.unit.server.test_approvals import sign, view_of
+from tests.unit.server.test_planted import admin
 
 from warren.errors import Code
 from warren.limits import EPHEMERAL_GRACE_S, EPHEMERAL_LIFETIME_S, EXPIRED_KEPT_S, HEAD_REDATE_S
@@ -13,6 +16,8 @@ from warren.server.metrics import Metrics
 from warren.server.networks.store import read_document
 from warren.server.relays.service import Relays
 from warren.server.sessions.admission import Admission
+from warren.trust import acts
+from warren.trust.batches import Draft, Pen
 
 
 def expires_of(features: Features, identity: Identity) -> int | None:
@@ -125,6 +130,22 @@ async def test_heads_are_dated_anew_before_anyone_has_to_worry(features: Feature
         assert head.date == int(features.clock[0])
         assert head.counter > before[authority].counter
         assert head.digest == before[authority].digest
+
+
+async def test_an_admins_head_is_dated_anew_however_often_the_network_was_locked(features: Features) -> None:
+    """By the delegation that the registrar has since then: else nobody new would know whom a sleeping admin let in."""
+    adm, who = await admin(features, "adm"), SigningKeyPair(os.urandom(32)).public
+    draft = Draft(await view_of(features), Pen(adm), now=int(features.clock[0]))
+    acts.approve(draft, who, hostname="new")
+    await features.approvals.submit(features.network, draft.batch().raws, actor="adm")
+    for act in (acts.lock, acts.unlock, acts.lock):
+        await features.approvals.submit(features.network, await sign(features, act), actor="owner")
+        features.clock[0] += 10 * 86_400
+        await features.networks.redate_heads()
+        view = await view_of(features)
+        assert view.health == ()
+        assert view.heads[adm.public].date == int(features.clock[0])
+        assert who in view.members
 
 
 async def test_last_seen_is_stored(features: Features) -> None:

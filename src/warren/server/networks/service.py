@@ -475,7 +475,7 @@ class Networks:
                 self.apply(network, row, [(head.kind, head.subject, head.raw) for head in heads])
 
     async def _redated(self, network: LiveNetwork, head: Head, now: int) -> DocumentRow:
-        raw = await self._registrar.redate(network.id, head, now)
+        raw = await self._registrar.redate(network.id, head, now, self.under(network))
         return DocumentRow(Kind.HEAD.value, head.authority + self._registrar.public, raw)
 
     async def _change_settings(
