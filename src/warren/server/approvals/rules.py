@@ -13,6 +13,7 @@ from warren.errors import Code, WarrenError
 from warren.limits import EPOCH_AHEAD_MAX, SUBMIT_DOCUMENTS_MAX
 from warren.model.ids import Identity, NetworkId, short_identity
 from warren.policy.language import is_readable
+from warren.server.networks.founding import SHARED_KINDS
 from warren.server.networks.live import Change
 from warren.trust.authenticate import Authentic, authenticate
 from warren.trust.documents import Delegation, Kind, Membership, Removal, RootChange
@@ -41,14 +42,15 @@ VANISHING = frozenset({Kind.MEMBERSHIP, Kind.RECORD, Kind.HEAD, Kind.ROOT_CHANGE
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a batch does: `changes` to what is stored, who comes and goes, the greatest counter in it, and its own
-    documents (`new`)."""
+    """What a batch does: `changes` to what is stored, who comes and goes, the greatest counter in it, that of what this
+    server may have to sign anew (`followed`), and its own documents (`new`)."""
 
     changes: tuple[Change, ...]
     came: tuple[Membership, ...]
     changed: tuple[Membership, ...]
     gone: tuple[Identity, ...]
     counter: int
+    followed: int
     view: View
     new: tuple[Authentic, ...]
 
@@ -99,10 +101,15 @@ def judge(
             if one in before.members and member.membership != before.members[one].membership
         ),
         gone=tuple(one for one in before.members if one not in view.members),
-        counter=max((getattr(one.body, "counter", 0) for one in new), default=0),
+        counter=max(map(_counter, new), default=0),
+        followed=max((_counter(one) for one in new if one.kind in SHARED_KINDS or one.signer in view.roots), default=0),
         view=view,
         new=tuple(new),
     )
+
+
+def _counter(document: Authentic) -> int:
+    return getattr(document.body, "counter", 0)
 
 
 def _check_root_stands(before: View, new: Iterable[Authentic]) -> None:

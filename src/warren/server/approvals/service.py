@@ -117,8 +117,9 @@ class Approvals:
             judged = await asyncio.to_thread(
                 judge, network.id, [network.row.genesis, *held], raws, now, is_joining=is_joining
             )
-            if judged.counter >= row.sequence:
-                row = await self._networks.advance(connection, network, beyond=judged.counter)
+            self._networks.check_number(network, judged.counter)
+            if judged.followed >= row.sequence:
+                row = await self._networks.advance(connection, network, beyond=judged.followed)
             changes = list(judged.changes)
             for identity in judged.gone:
                 await self._end(connection, network, identity, judged, errand=errand, now=now)

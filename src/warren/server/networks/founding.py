@@ -26,6 +26,10 @@ REGISTRAR_KINDS = frozenset({Kind.MEMBERSHIP, Kind.REMOVAL})
 """What counts into the registrar's head."""
 
 
+SHARED_KINDS = frozenset({Kind.SETTINGS, Kind.POLICY, Kind.MEMBERSHIP})
+"""What several signers say in one order; of all else each has an order of its own."""
+
+
 def adopted(genesis: bytes, raws: Sequence[bytes], now: int) -> tuple[NetworkId, list[DocumentRow], View]:
     """The documents of a network that was founded elsewhere, and what they make true. `now`: Unix seconds.
 

@@ -402,9 +402,14 @@ class Networks:
 
     def furthest(self, network: LiveNetwork) -> int:
         """The greatest number that a document of others may have here: what this server signs comes after it, and must
-        not be a jump to nodes. Where a leaver's stands at it, what people sign next is a few further still."""
+        not be a jump to nodes. Where an admin's stands at it, what people sign next is a few further still."""
         ahead = int(self._clock()) - SEQUENCE_BEGAN_AT + COUNTER_AHEAD_MAX
         return max(network.row.sequence + COUNTER_STEP_MAX, ahead)
+
+    def check_number(self, network: LiveNetwork, number: int) -> None:
+        """Raises OUT_OF_ORDER where a document's number is past `furthest`."""
+        if number > self.furthest(network):
+            raise WarrenError(Code.OUT_OF_ORDER, "a document's number is far ahead of all others of this network")
 
     async def advance(self, connection: AsyncConnection, network: LiveNetwork, *, beyond: int = 0) -> NetworkRow:
         """Within a transaction that took the network's turn: take the next sequence number, greater than `beyond`.
@@ -415,8 +420,7 @@ class Networks:
         """
         if not self._database.is_turn_of(connection, network.id):
             raise RuntimeError("a change of a network begins with write(of=network.id)")
-        if beyond > self.furthest(network):
-            raise WarrenError(Code.OUT_OF_ORDER, "a document's number is far ahead of all others of this network")
+        self.check_number(network, beyond)
         at_least = max(int(self._clock()) - SEQUENCE_BEGAN_AT, beyond + 1)
         row = await store.advance(connection, network.id, at_least)
         if row is None:

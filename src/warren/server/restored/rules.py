@@ -14,14 +14,12 @@ from ipaddress import IPv4Address
 from warren.model.ids import Identity, NetworkId
 from warren.policy.language import is_readable
 from warren.server.networks.live import Change, LiveNetwork
+from warren.server.networks.founding import SHARED_KINDS
 from warren.trust.authenticate import Authentic, authenticate
 from warren.trust.documents import INTEGER_MAX, Genesis, Head, Kind, Membership
 from warren.trust.floors import Floors
 from warren.trust.verify import verify
 from warren.trust.view import View
-
-_SHARED = frozenset({Kind.SETTINGS, Kind.POLICY, Kind.MEMBERSHIP})
-"""What several signers say in one order; of all else each has an order of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +84,7 @@ def learn(
     documents = [
         one
         for one in found
-        if isinstance(one, Authentic) and (one.raw in held or one.kind not in _SHARED or _counter(one) <= furthest)
+        if isinstance(one, Authentic) and (one.raw in held or one.kind not in SHARED_KINDS or _counter(one) <= furthest)
     ]
     return verify(network, documents, floors=Floors(), now=now, readable=is_readable)
 
