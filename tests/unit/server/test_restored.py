@@ -11,10 +11,10 @@ from warren.node.heads import own_heads
 from warren.policy.language import is_readable
 from warren.server.networks import store
 from warren.server.networks.live import LiveNetwork
-from warren.server.restored.rules import compare, learn, shows_more
+from warren.server.restored.rules import compare, learn, own_end, shows_more
 from warren.trust import acts
 from warren.trust.batches import Draft, Pen
-from warren.trust.documents import Delegation, Head, Kind, Membership
+from warren.trust.documents import Delegation, Head, Kind, Membership, Removal
 from warren.trust.signing import sign
 from warren.trust.successions import change_root
 
@@ -128,6 +128,41 @@ async def test_what_nodes_tell_brings_back_who_joined_and_ends_who_was_kicked(co
     assert learned.counter >= max(head.counter for head in copied.now.heads())
     assert (Kind.RECORD.value, copied.late) in {(kind, subject) for kind, subject, _ in learned.changes}
     assert compare(copied.now, in_force).changes == ()
+
+
+@pytest.mark.parametrize("knew", [True, False])
+async def test_who_left_a_locked_network_by_its_own_word_is_not_back(features: Features, *, knew: bool) -> None:
+    """Whether the copy is from before it left, or from before it came, and its machine shows what it kept."""
+    network, who = features.network, SigningKeyPair(os.urandom(32))
+    async with features.database.read() as connection:
+        rows = await store.read_documents(connection, network.id)
+    await features.devices.join(network, features.join_message(await features.key(), who, "gone"), bytes(range(32)))
+    membership = network.state.document(Kind.MEMBERSHIP, who.public)
+    assert membership is not None
+    if knew:
+        async with features.database.read() as connection:
+            rows = await store.read_documents(connection, network.id)
+    copy, now = LiveNetwork(network.row, rows), int(features.clock[0])
+    left = sign(Kind.REMOVAL, network.id, Removal(counter=5, date=now, of="membership", subject=who.public), who)
+    await features.approvals.submit(network, (left,), actor="gone")
+    told, held = network.state.difference(0), copy.state.difference(0)
+    assert told is not None
+    assert held is not None
+    shown = {membership, *own_end(copy.id, told.documents, who.public)}
+    known = [copy.row.genesis, *held.documents]
+    by_nodes = compare(copy, learn(copy.id, known, told.documents, now).documents)
+    by_itself = compare(copy, learn(copy.id, known, shown, now).documents)
+    for learned in (by_nodes, by_itself):
+        assert learned.removed == ((who.public,) if knew else ())
+        assert learned.returned == ()
+    copy.apply(copy.row, by_itself.changes)
+    assert copy.is_removed(who.public)
+    stranger = SigningKeyPair(os.urandom(32))
+    bare = sign(
+        Kind.REMOVAL, network.id, Removal(counter=5, date=now, of="membership", subject=stranger.public), stranger
+    )
+    view = learn(copy.id, known, {*told.documents, bare}, now)
+    assert bare not in {one.raw for one in view.documents}, "who was never a member fills no store"
 
 
 async def test_a_copy_from_before_a_change_of_the_root_learns_of_it_and_does_not_go_back(copied: Copied) -> None:

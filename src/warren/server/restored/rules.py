@@ -10,14 +10,16 @@ know the database or sessions.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
+from types import MappingProxyType
 
 from warren.model.ids import Identity, NetworkId
 from warren.policy.language import is_readable
-from warren.server.networks.live import Change, LiveNetwork
 from warren.server.networks.founding import SHARED_KINDS
+from warren.server.networks.live import Change, LiveNetwork
 from warren.trust.authenticate import Authentic, authenticate
-from warren.trust.documents import INTEGER_MAX, Genesis, Head, Kind, Membership
-from warren.trust.floors import Floors
+from warren.trust.documents import INTEGER_MAX, Genesis, Head, Kind, Membership, Removal
+from warren.trust.floors import FloorKey, Floors, Order
+from warren.trust.ledger import order_of
 from warren.trust.verify import verify
 from warren.trust.view import View
 
@@ -86,7 +88,23 @@ def learn(
         for one in found
         if isinstance(one, Authentic) and (one.raw in held or one.kind not in SHARED_KINDS or _counter(one) <= furthest)
     ]
-    return verify(network, documents, floors=Floors(), now=now, readable=is_readable)
+    view = verify(network, documents, floors=Floors(), now=now, readable=is_readable)
+    if not any(_is_own_end(one) for one in documents):
+        return view
+    # Who leaves by its own word is believed by those alone who saw it as a member, as whoever held both was.
+    members = {Identity(one.subject): order_of(one) for one in view.documents if one.kind == Kind.MEMBERSHIP}
+    seen: dict[FloorKey, Order] = {
+        (Kind.MEMBERSHIP.value, who): order for who, order in members.items() if who in view.members
+    }
+    return verify(network, documents, floors=Floors(MappingProxyType(seen)), now=now, readable=is_readable)
+
+
+def own_end(network: NetworkId, told: Iterable[bytes], identity: Identity) -> frozenset[bytes]:
+    """Of these documents those by which this machine left."""
+    found = ((raw, authenticate(network, raw)) for raw in told if raw.find(identity) >= 0)
+    return frozenset(
+        raw for raw, one in found if isinstance(one, Authentic) and one.signer == identity and _is_own_end(one)
+    )
 
 
 def compare(network: LiveNetwork, in_force: Iterable[Authentic], furthest: int = INTEGER_MAX) -> Learned:
@@ -127,6 +145,11 @@ def _counter(document: Authentic) -> int:
 
 def _ends_membership(document: Authentic) -> bool:
     return document.kind == Kind.REMOVAL and getattr(document.body, "of", "") == "membership"
+
+
+def _is_own_end(document: Authentic) -> bool:
+    body = document.body
+    return isinstance(body, Removal) and (body.of, body.subject) == ("membership", document.signer)
 
 
 def _offset(network: LiveNetwork, body: Membership) -> int:

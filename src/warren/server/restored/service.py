@@ -33,7 +33,7 @@ from warren.server.networks import store as network_store
 from warren.server.networks.live import LiveNetwork
 from warren.server.networks.service import Networks
 from warren.server.networks.store import DocumentRow
-from warren.server.restored.rules import Learned, compare, is_an_invites_word, learn, shows_more, without
+from warren.server.restored.rules import Learned, compare, is_an_invites_word, learn, own_end, shows_more, without
 from warren.trust.ephemeral import is_ephemeral
 
 log = Log("restored")
@@ -101,7 +101,7 @@ class Restored:
         elif one is None:
             return
         if membership and not network.state.is_member(identity) and not network.is_removed(identity):
-            await self._take(network, {membership})
+            await self._take(network, {membership, *own_end(network.id, one.told, identity)})
 
     def should_tell(self, network: NetworkId, identity: Identity) -> bool:
         """Whether this node, whose session is open, is to be asked what it holds; each is asked once."""
