@@ -255,6 +255,31 @@ async def test_nor_does_one_that_a_restored_server_is_told(features: Features) -
     assert await features.join(line, "late") in (await view_of(features)).members
 
 
+async def test_whose_last_admins_machine_is_demoted_is_an_admin_no_more_though_another_resigned(
+    features: Features,
+) -> None:
+    """What resigned cannot say its own membership again, which calls it an admin's still."""
+    network, now = features.network, int(features.clock[0])
+    machines = [SigningKeyPair(os.urandom(32)) for _ in range(2)]
+    async with features.database.write() as connection:
+        row = UserRow("u-boss", "", "u-boss", "u-boss", password=None, is_admin=False, created_at=now, disabled_at=None)
+        await account_store.add_user(connection, row)
+    for number, key in enumerate(machines):
+
+        def approve(draft: Draft, number: int = number, key: SigningKeyPair = key) -> None:
+            acts.approve(draft, key.public, hostname=f"desk{number}", user="u-boss")
+
+        for act in (approve, lambda draft, key=key: acts.promote(draft, key.public)):
+            await features.approvals.submit(network, await sign(features, act), actor="owner")
+    draft = Draft(await view_of(features), Pen(machines[0]), now=now, readable=is_readable)
+    acts.demote(draft, machines[0].public)
+    await features.approvals.submit(network, draft.batch().raws, actor="u-boss")
+    demoted = await sign(features, lambda draft: acts.demote(draft, machines[1].public))
+    await features.approvals.submit(network, demoted, actor="owner")
+    async with features.database.read() as connection:
+        assert (await account_store.read_roles(connection, "u-boss"))[network.id] == Role.MEMBER
+
+
 @pytest.mark.parametrize("whose", ["root", "admin"])
 async def test_no_admin_makes_an_invites_key_of_anothers(features: Features, whose: str) -> None:
     """By a delegation with a count, upon which neither the owner nor other admins let anybody in (review H1)."""

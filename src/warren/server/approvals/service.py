@@ -229,10 +229,10 @@ class Approvals:
         if before is None or before.role == body.role:
             return  # signed again, as renewals do: nobody said anything about the person
         is_promoted = body.role == "admin"
-        others = (one.membership for key, one in after.members.items() if key != body.identity)
+        others = (one for key, one in after.members.items() if key != body.identity)
         if not is_promoted and (
             network.id not in await account_store.read_roles(connection, body.user)
-            or any((one.user, one.role) == (body.user, "admin") for one in others)
+            or any((one.membership.user, one.role) == (body.user, "admin") for one in others)
         ):
             return
         if body.user and await account_store.read_user(connection, body.user) is not None:
