@@ -80,7 +80,7 @@ class Housekeeping:
     async def renew_tagged(self) -> None:
         """Renew the memberships of tagged machines that are here: nobody sits before them."""
         for network in self._networks.all():
-            if not network.is_locked:
+            if self._networks.admits(network):
                 for identity in network.ending():
                     if self._hub.is_online(network.id, identity):
                         await self._devices.renew(network, identity)
@@ -108,7 +108,7 @@ class Housekeeping:
     async def _renew_or_end(self, network: LiveNetwork, identity: Identity) -> None:
         if self._hub.is_online(network.id, identity):
             await self._devices.renew(network, identity)  # of a locked network its admins' machines
-        elif network.is_locked:  # nobody but itself may end it
+        elif not self._networks.admits(network):  # nobody but itself may end it
             await self._approvals.end_away(network, identity)
         else:
             await self._devices.remove(network, identity, actor="server", revoke_key=False, left=True)

@@ -11,9 +11,14 @@ from tests.unit.server.test_approvals import sign, view_of
 from tests.unit.server.test_liberties import Invite
 from tests.unit.server.test_restored import NOBODY, Copied
 
-from warren.model.ids import Identity
+from warren.errors import Code, WarrenError
+from warren.model.ids import Identity, show_identity
 from warren.model.keys import SigningKeyPair
+from warren.protocol.control.events import JoinWanted
+from warren.server.metrics import Metrics
+from warren.server.relays.service import Relays
 from warren.server.restored.rules import shows_more
+from warren.server.sessions.admission import Admission
 from warren.trust import acts, signing
 from warren.trust.batches import Draft
 from warren.trust.documents import AdmissionLimits, Delegation, Kind, Removal, Right
@@ -37,6 +42,20 @@ async def plant(features: Features, by: SigningKeyPair, target: bytes, **fields:
     body = Delegation(counter=2**20, date=int(features.clock[0]), delegate=target, **fields)  # type: ignore[arg-type]
     raw = signing.sign(Kind.DELEGATION, features.network.id, body, by)
     await features.approvals.submit(features.network, (raw,), actor="adm")
+
+
+def at_the_door(features: Features) -> Admission:
+    """Where a machine's session comes in."""
+    return Admission(
+        features.networks,
+        features.invites,
+        features.devices,
+        features.restored,
+        Metrics(),
+        certificate_sha256=b"",
+        relays=Relays(SigningKeyPair(bytes(32)), (), lambda: features.clock[0]),
+        approvals=features.approvals,
+    )
 
 
 PLANTED = {
@@ -70,6 +89,53 @@ async def test_the_registrar_goes_on_as_nodes_believe(features: Features, what: 
     assert await features.join(await features.key(), "later") in (await view_of(features)).members
 
 
+@pytest.mark.parametrize("ends_in_s", [None, 5])
+async def test_whom_another_key_may_let_in_this_server_does_not(features: Features, ends_in_s: int | None) -> None:
+    """Its own registrar sleeps: who is told by it that it is in would be in for nobody."""
+    network, adm = features.network, await admin(features, "adm")
+    await features.approvals.submit(network, await sign(features, acts.lock), actor="owner")
+    end = {} if ends_in_s is None else {"not_after": int(features.clock[0]) + ends_in_s}
+    await plant(features, adm, SigningKeyPair(os.urandom(32)).public, rights=(Right.ADMIT.value,), **end)
+    key = await features.key(reusable=False)
+    for _ in range(2):
+        assert network.is_locked is is_locked(await view_of(features))
+        who = SigningKeyPair(os.urandom(32))
+        join = features.join_message(key, who, "late")
+        with pytest.raises(WarrenError) as waits:
+            await at_the_door(features).join(network, JoinWanted(join, CHALLENGE))
+        assert waits.value.code is Code.WAITING
+        features.clock[0] += 10
+
+
+async def test_who_comes_while_the_network_is_being_locked_uses_up_nothing(features: Features) -> None:
+    """Its turn comes after the lock's."""
+    network, who, key = features.network, SigningKeyPair(os.urandom(32)), await features.key(reusable=False)
+    await features.approvals.submit(network, await sign(features, acts.lock), actor="owner")
+    join = features.join_message(key, who, "late")
+    with pytest.raises(WarrenError) as refused:
+        await features.devices.join(network, join, CHALLENGE)
+    assert refused.value.code is Code.BUSY
+    assert not network.state.is_member(who.public)
+    await features.approvals.submit(network, await sign(features, acts.unlock), actor="owner")
+    await features.devices.join(network, join, CHALLENGE)
+    assert who.public in (await view_of(features)).members
+
+
+@pytest.mark.parametrize("act", [acts.lock, None])
+async def test_a_renewal_whose_turn_comes_late_takes_nobodys_place(features: Features, act: object) -> None:
+    """The owner signed for the machine meanwhile; what the registrar would put there nobody believes, or is older."""
+    network, now = features.network, int(features.clock[0])
+    who = await features.join(await features.key(ephemeral=True), "late")
+    before = network.membership(who)
+    assert before is not None
+    promote = await sign(features, act or (lambda draft: acts.promote(draft, who)))
+    await features.approvals.submit(network, promote, actor="owner")
+    await features.devices._renew(network, who, before, now + 9000, now)
+    view = await view_of(features)
+    assert view.members[who].membership == network.membership(who) != before
+    assert view.members[who].signer == view.root
+
+
 async def test_a_copy_of_a_server_goes_on_seeing_that_it_is_one(features: Features) -> None:
     adm = await admin(features, "adm")
     await plant(features, adm, features.networks._registrar.public, **PLANTED["a count"])
@@ -95,6 +161,23 @@ async def test_a_network_that_was_unlocked_remembers_who_let_whom_in(features: F
     revoke = await sign(features, lambda draft: acts.revoke_invite(draft, invite.key.public))
     await features.approvals.submit(network, revoke, actor="owner")
     assert who.public not in (await view_of(features)).members
+
+
+async def test_leavers_do_not_carry_the_networks_number_on_however_many_there_are(features: Features) -> None:
+    """With one reusable key, step by step, until nodes that are new take all that this server signs for a jump."""
+    network = features.network
+    key = await features.key()
+    await features.join(key, "stays")
+    before = network.row.sequence
+    for number in range(2):
+        plain = SigningKeyPair(os.urandom(32))
+        await features.devices.join(network, features.join_message(key, plain, f"p{number}"), CHALLENGE)
+        furthest = features.networks.furthest(network)
+        body = Removal(counter=furthest, date=int(features.clock[0]), of="membership", subject=plain.public, epoch=0)
+        raw = signing.sign(Kind.REMOVAL, network.id, body, plain)
+        await features.approvals.submit(network, (raw,), actor=show_identity(plain.public))
+        assert not network.state.is_member(plain.public)
+    assert network.row.sequence < before + 100
 
 
 async def test_a_leaver_with_the_greatest_number_stops_nobody(features: Features) -> None:

@@ -161,15 +161,11 @@ class Devices:
         left: bool,
         keep: Keep[Removed],
     ) -> Removed:
-        if not network.may(self._registrar.public, Right.REMOVE):
-            raise WarrenError(
-                Code.FORBIDDEN,
-                "this network is locked: only its owner and admins end memberships, from their own machines",
-                "there: warren member kick NAME",
-            )
+        self._check_removes(network)
         now = int(self._clock())
         async with self._database.write(of=network.id) as connection:
             row = await self._networks.advance(connection, network)
+            self._check_removes(network)  # again: a lock may have come while we waited for our turn
             member = await store.mark_removed(connection, network.id, identity, now)
             if member is None:
                 raise WarrenError(Code.NOT_FOUND, "there is no such member", "warren member list shows who there is")
@@ -197,6 +193,14 @@ class Devices:
         self._on_removed(network.id, identity)
         return removed
 
+    def _check_removes(self, network: LiveNetwork) -> None:
+        if not network.may(self._registrar.public, Right.REMOVE):
+            raise WarrenError(
+                Code.FORBIDDEN,
+                "this network is locked: only its owner and admins end memberships, from their own machines",
+                "there: warren member kick NAME",
+            )
+
     async def remove_of_user(self, user: str, *, actor: str) -> tuple[str, ...]:
         """End the memberships of a person's machines in every network; names those that this server may not remove.
 
@@ -223,7 +227,7 @@ class Devices:
         now = int(self._clock())
         body = network.membership(identity)
         expires = None if body is None else rules.own_renewal(body, life_s=self._life_s, now=now)
-        if body is None or expires is None or not network.may(self._registrar.public, Right.ADMIT):
+        if body is None or expires is None or not self._networks.admits(network):
             return
         await self._completions.finish(self._renew(network, identity, body, expires, now))
 
@@ -245,7 +249,7 @@ class Devices:
             raise WarrenError(Code.NOT_A_MEMBER, "this machine is not a member of the network")
         if body.expires is None:
             raise WarrenError(Code.CONFLICT, "this machine's membership has no end")
-        if not network.may(self._registrar.public, Right.ADMIT) or body.role != "member" or body.epoch != FIRST_EPOCH:
+        if not self._networks.admits(network) or body.role != "member" or body.epoch != FIRST_EPOCH:
             raise WarrenError(Code.FORBIDDEN, "only the network's owner and admins renew this machine", "ask one")
         now = int(self._clock())
         expires = now + (self._life_s or MACHINE_LIFE_S)
@@ -268,6 +272,10 @@ class Devices:
                 if key_id is not None:
                     raise removed_error()
                 return body  # removed while we waited for our turn
+            if not self._networks.admits(network) or network.membership(identity) != body:
+                if key_id is not None:
+                    raise WarrenError(Code.BUSY, "this membership was changed at this moment", "try again")
+                return body  # locked, or signed anew, meanwhile: ours would take the place of what counts
             if key_id is not None:
                 await self._use_for(connection, network, member, key_id, now)
             later = msgspec.structs.replace(
@@ -338,6 +346,8 @@ class Devices:
             before = await store.read(connection, network.id, identity)
             if before is not None:
                 return await self._again(connection, before)
+            if not self._networks.admits(network):  # locked while we waited for our turn: nobody would believe it
+                raise WarrenError(Code.BUSY, "this network is locked, since this moment", "try again")
             key = await invites.consume(connection, network.id, join.key_id, now)
             reach("admission.consumed")
             groups = await hold_groups(connection, key.user)

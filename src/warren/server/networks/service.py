@@ -40,7 +40,7 @@ from warren.server.networks.store import DocumentRow, NetworkRow
 from warren.server.registrar import Registrar
 from warren.server.repeats.kept import AnsweredMeanwhileError, Keep, keep_nothing
 from warren.trust import root_key
-from warren.trust.documents import Head, Kind, Policy, ServerPlace, Settings
+from warren.trust.documents import Head, Kind, Policy, Right, ServerPlace, Settings
 from warren.trust.ed25519 import is_signed
 from warren.trust.founding import found, suffix_of
 
@@ -426,6 +426,10 @@ class Networks:
         if row is None:
             raise WarrenError(Code.NETWORK_UNKNOWN, "this network was deleted")
         return row
+
+    def admits(self, network: LiveNetwork) -> bool:
+        """Whether this server may let machines in: what counts is its own registrar, not whether another key admits."""
+        return network.may(self._registrar.public, Right.ADMIT)
 
     def under(self, network: LiveNetwork) -> int:
         """The epoch of the delegation under which the registrar signs."""

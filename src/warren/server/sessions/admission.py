@@ -56,7 +56,7 @@ class Admission:
         """The network that a node means, and how to challenge it. Raises NETWORK_UNKNOWN or KEY_UNKNOWN."""
         network, key = await self._meant(hello)
         nonce = os.urandom(NONCE_BYTES)
-        delegation = network.delegation_to(key) if key and network.is_locked else b""
+        delegation = network.delegation_to(key) if key and not self.networks.admits(network) else b""
 
         def challenge(machine: ServerSession, now: float) -> None:
             machine.challenge(
@@ -106,7 +106,7 @@ class Admission:
         self._still_here(network)
         began = time.monotonic()
         try:
-            if network.is_locked and not network.state.is_member(Identity(wanted.join.identity)):
+            if not self.networks.admits(network) and not network.state.is_member(Identity(wanted.join.identity)):
                 await self._ask(network, wanted)
             membership = await self.devices.join(network, wanted.join, wanted.key_challenge)
         except WarrenError as error:
@@ -169,7 +169,7 @@ class Admission:
 
     async def leave(self, network: LiveNetwork, identity: Identity, removal: bytes = b"") -> None:
         """End the node's own membership; the key that admitted it stays. In a locked network its own word does."""
-        if network.is_locked and removal:
+        if removal and not self.networks.admits(network):
             await self.approvals.submit(network, (removal,), actor=show_identity(identity))
             return
         await self.devices.remove(network, identity, actor=show_identity(identity), revoke_key=False, left=True)
