@@ -91,12 +91,23 @@ def test_a_descriptor_that_stays_open_is_found(tmp_path: Path) -> None:
 
 def test_a_figure_over_its_bound_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figures, "lines", [])
+    monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
     figures.note("something", 1.0, 1.0, "MiB")
     figures.note("something", figures.BESIDE_OTHERS, 1.0)
     with pytest.raises(AssertionError, match="bound 1"):
         figures.note("something", 1.1, 1.0, "MiB")
     with pytest.raises(AssertionError, match="bound 1"):
         figures.note("something", figures.BESIDE_OTHERS + 0.1, 1.0)
+
+
+def test_a_crowded_machine_has_more_time_and_one_case_alone_never(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("os.getloadavg", lambda: (12.0, 1.0, 1.0))
+    assert figures.beside_others() == (1.0 if figures.BESIDE_OTHERS == 1.0 else 9.0)
+    monkeypatch.setattr("os.getloadavg", lambda: (1000.0, 1.0, 1.0))
+    assert figures.beside_others() == (1.0 if figures.BESIDE_OTHERS == 1.0 else figures.CROWD_MAX)
+    monkeypatch.setattr(figures, "BESIDE_OTHERS", 1.0)
+    assert figures.beside_others() == 1.0
 
 
 def test_noise_never_asks_for_what_it_says_it_does_not_mean() -> None:
