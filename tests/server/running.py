@@ -1,5 +1,6 @@
 """A real server process on loopback with a real data folder, started and killed by its own pid."""
 
+import itertools
 import os
 import select
 import signal
@@ -16,16 +17,38 @@ from warren.protocol.rest.keys import KeyCreate, KeyCreated
 from warren.protocol.rest.members import Member, Members
 
 START_S = 90.0  # on a machine that builds and tests other things meanwhile
-STOP_S = 15.0
+STOP_S = 60.0
+FIRST_PORT, PORTS_A_WORKER, WORKERS_MAX = 12_000, 2_500, 8  # up to 32,000: the kernel gives away those from 32,768 on
+_ports = itertools.count(os.getpid())  # two runs at once begin elsewhere
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody had a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+    """A port that nobody has, TCP and UDP, and that nobody is given before it is used: below those that the kernel
+    hands out by itself, and of a part that belongs to this worker of the test run."""
+    while True:
+        port = FIRST_PORT + next(_ports) % PORTS_A_WORKER + PORTS_A_WORKER * (_worker() % WORKERS_MAX)
+        if _is_free(port):
+            return port
 
 
-def wait_until(condition: Callable[[], object], patience_s: float = 15.0) -> None:
+def _worker() -> int:
+    """The number of this process among those of a run (pytest-xdist names them gw0, gw1 and so on)."""
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+
+
+def _is_free(port: int) -> bool:
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            if kind == socket.SOCK_STREAM:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what merely lingers is no obstacle
+            try:
+                probe.bind(("0.0.0.0", port))  # noqa: S104 - whoever has it on any address
+            except OSError:
+                return False
+    return True
+
+
+def wait_until(condition: Callable[[], object], patience_s: float = 60.0) -> None:
     """Ask again and again until it holds."""
     deadline = time.monotonic() + patience_s
     while not condition():
