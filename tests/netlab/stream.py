@@ -11,6 +11,16 @@ INTERVAL_S = 0.05
 STEADY_S = 1.0  # answers for so long mean that it flows
 QUIET_S = 2.0  # after a change: what was under way does not count, nor what flows until the change is noticed
 _ANSWER = re.compile(r"^\[(\d+\.\d+)\].*icmp_seq=(\d+)", re.MULTILINE)
+_ANSWERED = re.compile(r"bytes from .*icmp_seq=(\d+)")
+
+
+def unanswered(output: str) -> int:
+    """How many requests of a `ping` that prints every answer have none, of those before the last that has one.
+
+    What was on its way when it was ended is neither lost nor answered: `ping` itself counts it as lost.
+    """
+    numbers = {int(number) for number in _ANSWERED.findall(output)}
+    return max(numbers, default=0) - len(numbers)
 
 
 class Stream:
