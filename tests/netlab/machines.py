@@ -5,6 +5,7 @@ Daemon, state and socket of every machine are named, because all hosts of a lab 
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 from tests.netlab.host import Host
 from tests.netlab.process import Process
+from tests.netlab.until import until
 
 from warren.client.local import LocalClient
 from warren.protocol.local.rights import STATUS
@@ -20,7 +22,7 @@ from warren.protocol.local.status import Path as PeerPath
 from warren.protocol.local.status import Status
 
 WARREN = Path(sys.executable).with_name("warren")
-LOOK_S = 5.0  # for an answer of a daemon that lives
+LOOK_S = 20.0  # for an answer of a daemon that lives
 READY_S = 60.0  # for a server's first start on a machine that builds and tests other things meanwhile
 
 
@@ -99,3 +101,26 @@ class Machine:
             if b"daemon" in words and str(self.socket).encode() in words:
                 return pid
         return None
+
+    def kill_daemon(self) -> None:
+        """SIGKILL to the daemon, which runs; returns when all that it held is let go."""
+        pid = self.daemon_pid()
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: has_ended(pid), "the killed daemon is gone, and its sockets with it")
+
+
+def stands_still(pid: int) -> bool:
+    """Whether SIGSTOP has taken hold: a thread that ran when it was sent goes on for a moment."""
+    return all("State:\tT" in (one / "status").read_text() for one in Path(f"/proc/{pid}/task").iterdir())
+
+
+def has_ended(pid: int) -> bool:
+    """Whether all that a process held is closed: a dying one has no command line any more, but its threads still hold
+    its sockets, its lock and its link."""
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return len(threads) <= 1 and state in {"Z", "X"}
