@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 from tests.server.running import RunningServer
+
+expect.set_options(timeout=60_000)  # the end of a wait, not a bound: pages are slow to come on a full machine
 
 
 @pytest.fixture

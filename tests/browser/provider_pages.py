@@ -11,6 +11,8 @@ import sys
 
 from playwright.async_api import Page, async_playwright, expect
 
+expect.set_options(timeout=60_000)  # as a program of its own it has no conftest
+
 
 async def sign_on_by(page: Page, url: str, provider: str, login: str, path: str) -> None:
     """Sign on to the server at `url` by a provider of `tests.provider`."""

@@ -34,7 +34,8 @@ async def sign_on(page: Page, server: RunningServer, name: str) -> None:
     await page.goto(f"{server.url}/sign-on")
     await page.get_by_label("Name").fill(name)
     await page.get_by_label("Password").fill(PASSWORD)
-    await page.get_by_role("button", name="Sign on", exact=True).click()
+    async with page.expect_navigation():  # whoever goes on elsewhere is signed on by then
+        await page.get_by_role("button", name="Sign on", exact=True).click()
 
 
 async def authenticator(page: Page) -> None:
@@ -51,15 +52,18 @@ async def authenticator(page: Page) -> None:
     await session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
 
 
-async def set_up_app(page: Page, server: RunningServer) -> tuple[pyotp.TOTP, list[str]]:
+async def set_up_app(page: Page, server: RunningServer) -> tuple[pyotp.TOTP, str, list[str]]:
+    """The app, the code of it that was shown, and the recovery codes."""
     await page.goto(f"{server.url}/factors")
     await page.get_by_role("button", name="Set up an app").click()
     await expect(page.get_by_role("img", name="QR code")).to_be_visible()
     app = pyotp.TOTP((await page.get_by_role("code").inner_text()).replace(" ", ""))
-    await page.get_by_label("The code that it shows").fill(app.now())
+    used = app.now()
+    await page.get_by_label("The code that it shows").fill(used)
     await page.get_by_role("button", name="Go on").click()
-    codes = await page.get_by_role("list", name="Recovery codes").get_by_role("listitem").all_inner_texts()
-    return app, codes
+    shown = page.get_by_role("list", name="Recovery codes").get_by_role("listitem")
+    await expect(shown).to_have_count(10)
+    return app, used, await shown.all_inner_texts()
 
 
 async def test_an_app_is_set_up_and_asked_for_each_of_its_codes_and_of_the_recovery_codes_works_once(
@@ -68,11 +72,10 @@ async def test_an_app_is_set_up_and_asked_for_each_of_its_codes_and_of_the_recov
     await page.set_viewport_size({"width": 320, "height": 640})
     name = person(named, "anna")
     await sign_on(page, named, name)
-    app, codes = await set_up_app(page, named)
+    app, used, codes = await set_up_app(page, named)
     assert len(set(codes)) == 10
     assert await page.evaluate("document.scripts.length") == 0
     assert await page.evaluate("document.documentElement.scrollWidth") <= 320
-    used = app.now()
 
     async def try_code(code: str) -> None:
         await page.context.clear_cookies()

@@ -19,7 +19,7 @@ from warren.model.keys import Secret
 from warren.protocol.rest.networks import Networks
 from warren.protocol.rest.users import Users
 
-DONE_S = 30.0
+DONE_S = 100.0
 VOUCHED = {"email_verified": True}
 CORP = {
     "anna": {"email": "anna@corp.example", **VOUCHED, "groups": ["ops", "dev"]},
