@@ -22,7 +22,7 @@ UPGRADE = (
     "Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
 )
-PATIENCE_S = 20.0  # no wait of a test is longer; the machine may be busy with other tests
+PATIENCE_S = 60.0  # no wait of a test is longer; the machine may be busy with other tests
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

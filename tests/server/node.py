@@ -34,7 +34,7 @@ from warren.trust.signing import sign
 from warren.trust.verify import verify
 from warren.trust.view import View
 
-PATIENCE_S = 15.0
+PATIENCE_S = 60.0  # the end of a wait, not a bound of anything
 EventT = TypeVar("EventT")
 
 

@@ -19,7 +19,7 @@ import pytest
 
 PROGRAMS = Path("/usr/lib/postgresql")
 NOBODY = 65534
-START_S = 30.0
+START_S = 90.0
 _numbers = itertools.count(1)
 
 

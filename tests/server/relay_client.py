@@ -4,6 +4,7 @@ Slow, synchronous, and without retries: a lost datagram fails the test that sent
 """
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import os
@@ -18,7 +19,8 @@ from warren.model.ids import NetworkId
 from warren.model.keys import ExchangeKeyPair, SigningKeyPair
 from warren.protocol.relay.certificates import sign_certificate
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
+SO_RCVBUFFORCE, BUFFER_BYTES = 33, 8 << 20
 NONE = bytes(12)
 REFUSALS = {1: "malformed", 2: "signer", 3: "signature", 4: "expired", 5: "other relay", 6: "revoked", 7: "full"}
 PING, PONG, OPEN, CLOSE, OPENED, ABSENT, CLOSED, DENIED, CHALLENGE, RESPONSE, FRESH, BYE = range(1, 13)
@@ -82,6 +84,8 @@ class Udp:
 
     def __init__(self, address: tuple[str, int]) -> None:
         self.socket = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET, socket.SOCK_DGRAM)
+        with contextlib.suppress(PermissionError):  # what comes while a test says something else is kept for it
+            self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES)
         self.socket.connect(address)
         self.socket.settimeout(PATIENCE_S)
 

@@ -103,7 +103,7 @@ def test_a_second_server_on_the_folder_is_refused_and_told_who_holds_it(own: Run
         [sys.executable, "-m", "warren", "server", "--data", str(own.data), "--url", "http://127.0.0.1:1"],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=90,
         check=False,
     )
     assert second.returncode == 1
@@ -148,7 +148,7 @@ def test_a_key_that_is_another_one_stops_the_start_and_signs_nothing(
         [sys.executable, "-m", "warren", "server", "--data", str(own.data), "--url", own.url],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=90,
         check=False,
     )
     assert (refused.returncode, path.name in refused.stderr, "Traceback" in refused.stderr) == (1, True, False)
@@ -177,7 +177,7 @@ def test_a_database_of_a_newer_program_is_refused_untouched(own: RunningServer) 
         [sys.executable, "-m", "warren", "server", "--data", str(own.data), "--url", own.url],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=90,
         check=False,
     )
     assert refused.returncode == 1

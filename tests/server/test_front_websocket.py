@@ -15,6 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from warren.server.front import FrontLimits
 
 SHORT_S = 0.4
+PROVEN_S = 2.0  # in which this program says which one is proven
 FLOOD_BYTES = 64 * 1024 * 1024
 KERNEL_BYTES = 24 * 1024 * 1024  # far above what the kernel keeps in four sockets, far below the flood
 
@@ -93,7 +94,7 @@ async def test_what_the_web_part_says_with_its_handshake_is_not_lost(tmp_path: P
 async def test_an_upgraded_connection_that_proves_nothing_is_closed_and_a_proven_one_stays(tmp_path: Path) -> None:
     async with (
         running_web(tmp_path / "web.sock", Web()),
-        running_front(tmp_path / "web.sock", FrontLimits(unproven_s=SHORT_S)) as rig,
+        running_front(tmp_path / "web.sock", FrontLimits(unproven_s=PROVEN_S)) as rig,
         node(rig) as stranger,
         node(rig) as member,
     ):
@@ -129,7 +130,7 @@ async def test_a_client_that_does_not_read_holds_up_the_web_part_and_loses_nothi
         assert (await wire.answer(bodiless=True)).status == 101
         assert await wire.reader.readexactly(5) == b"hello"
         digest, count = hashlib.sha256(), 0
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(100):
             while block := await wire.reader.read(1024 * 1024):
                 digest.update(block)
                 count += len(block)
@@ -166,7 +167,7 @@ async def test_a_web_part_that_does_not_read_holds_up_the_client_and_loses_nothi
         flooding = asyncio.create_task(flood())
         assert await settled(lambda: sent) < KERNEL_BYTES
         go_on.set()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(100):
             await flooding
             assert await wire.ended() == b"hello"
         assert count == FLOOD_BYTES

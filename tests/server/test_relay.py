@@ -215,7 +215,7 @@ async def test_a_removed_member_is_out_at_once_and_stays_out_after_a_restart(rig
     rig.front._child._signal_kill()
     restarts = rig.front.restarts
     await until(lambda: rig.front.restarts > restarts and rig.front._child is not None)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         try:
             await rig.front.stats()
@@ -267,13 +267,17 @@ async def test_a_grants_limit_holds_on_real_sockets(rig: Rig) -> None:
     sender, receiver = rig.over_udp(one), rig.over_udp(other)
     assert sender.rate_kbit_s == 1_000
     channel = sender.open(bytes(other.identity.public))
-    for _ in range(500):
-        sender.line.send(sender.seal(channel, bytes(1_000)))
+    frames = [sender.seal(channel, bytes(1_000)) for _ in range(500)]
+    began = time.monotonic()
+    for frame in frames:
+        sender.line.send(frame)
     sender.note(1, b"12345678")
     while not any(kind == PONG and body == b"12345678" for kind, body in sender.said):
         sender.turn()
+    allowed = 16 * 1024 / 1_000 + 125 * (time.monotonic() - began)  # the burst and the rate, of a thousand bytes each
     dropped = await rig.count("drop_client_limit")
-    assert dropped > 300
+    assert dropped > 0
+    assert dropped >= 500 - allowed - 1
     for _ in range(500 - dropped):
         receiver.wait_payload()
 
@@ -341,7 +345,7 @@ def standing_alone(
     finally:
         process.send_signal(end)
         try:
-            assert process.wait(15) == 0, process.communicate()
+            assert process.wait(60) == 0, process.communicate()
         finally:
             process.kill()
             process.wait()
@@ -361,7 +365,7 @@ def test_a_relay_stands_alone(tmp_path: Path) -> None:
         now = int(time.time())
         clients = Client(line, key, one, now), Client(web, key, other, now)
         exchange(*clients, (bytes(one.identity.public), bytes(other.identity.public)))
-        with socket.create_connection(("127.0.0.1", metrics), 5) as asking:
+        with socket.create_connection(("127.0.0.1", metrics), 30) as asking:
             asking.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
             text = b""
             while more := asking.recv(65_536):
@@ -391,7 +395,7 @@ def test_what_cannot_work_is_refused_in_words(tmp_path: Path, flags: list[str], 
         [sys.executable, "-m", "warren", "relay", *flags],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=90,
         cwd=tmp_path,
         check=False,
     )

@@ -35,12 +35,12 @@ class AdminConnection(http.client.HTTPConnection):
     """HTTP over the admin socket, without any logic of a client in between."""
 
     def __init__(self, server: RunningServer) -> None:
-        super().__init__("localhost", timeout=15)
+        super().__init__("localhost", timeout=60)
         self._path = str(server.data / "admin.sock")
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(15)
+        self.sock.settimeout(60)
         self.sock.connect(self._path)
 
 
@@ -55,7 +55,7 @@ def call(
 
 
 def public(server: RunningServer) -> http.client.HTTPConnection:
-    return http.client.HTTPConnection("127.0.0.1", server.port, timeout=15)
+    return http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
 
 
 def approved_routes() -> set[str]:

@@ -48,7 +48,7 @@ class UnixPool(HTTPConnectionPool):
         class Connection(HTTPConnection):
             def connect(self) -> None:
                 self.sock = socket.socket(socket.AF_UNIX)
-                self.sock.settimeout(15)
+                self.sock.settimeout(60)
                 self.sock.connect(str(path))
 
         connection = Connection("localhost")

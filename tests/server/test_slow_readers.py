@@ -6,6 +6,7 @@ import socket
 import time
 from urllib.parse import urlsplit
 
+from tests.faults import figures
 from tests.server.node import TestNode
 from tests.server.running import RunningServer, wait_until
 from websockets.asyncio.client import ClientConnection, connect
@@ -65,7 +66,7 @@ async def test_a_reader_that_takes_nothing_is_dropped_and_others_are_unharmed(se
             await well.until(lambda heard=heard: len(well.updates) > heard)  # type: ignore[misc]
             slowest = max(slowest, time.monotonic() - began)
             await asyncio.sleep(0.3)
-        assert slowest < 2.0
+        figures.note("F20: news beside a node that reads nothing", slowest, 2.0)
         assert memory_kib(server.pid) - before < 16 * 1024
         assert server.members()["well"].online
     wait_until(lambda: not any(member.online for member in server.members().values()))

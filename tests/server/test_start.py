@@ -69,7 +69,7 @@ async def test_a_node_that_saw_another_certificate_goes_away(secure: RunningServ
         assert node.membership == b""
 
 
-def warren_server(*words: str, timeout_s: float = 40) -> subprocess.CompletedProcess[str]:
+def warren_server(*words: str, timeout_s: float = 90) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "warren", "server", *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
 
@@ -96,7 +96,7 @@ def test_without_the_servers_packages_it_says_what_to_install(tmp_path: Path) ->
     without = "import sys; sys.modules['sqlalchemy'] = None; from warren.__main__ import main; sys.exit(main())"
     words = ["server", "--data", str(tmp_path / "d"), "--url", "http://127.0.0.1:1"]
     answer = subprocess.run(
-        [sys.executable, "-c", without, *words], capture_output=True, text=True, timeout=40, check=False
+        [sys.executable, "-c", without, *words], capture_output=True, text=True, timeout=90, check=False
     )
     assert answer.returncode == 1
     assert Code.UNSUPPORTED in answer.stderr
@@ -147,7 +147,7 @@ def test_plain_http_off_loopback_is_warned_of_and_metrics_have_their_own_port(tm
     try:
         assert "warning" in own.log.read_text()
         assert own.printed[-1] == f"ready {own.url}"
-        with urlopen(f"http://127.0.0.1:{metrics}/metrics", timeout=10) as answer:
+        with urlopen(f"http://127.0.0.1:{metrics}/metrics", timeout=60) as answer:
             assert b"warren_sessions" in answer.read()
         assert own.rest.get("networks", kind=Networks).networks[0].name == "default"
     finally:

