@@ -12,8 +12,8 @@ from typing import Any, Self
 from tests.netlab.host import Host
 from tests.netlab.tun import need_tun
 
-EVENT_S = 10.0
-END_S = 10.0
+EVENT_S = 30.0
+END_S = 30.0
 
 
 class EngineRefusal(Exception):  # noqa: N818 - carries an exception of the other process by name

@@ -17,7 +17,7 @@ class Flow:
 
     def __init__(
         self, source: Host, target: Host, address: IPv4Address | IPv6Address, count: int, bytes_per_s: float = 0,
-        *, patience_s: float = 30.0,
+        *, patience_s: float = 90.0,
     ) -> None:  # fmt: skip
         """Start it; both ends are connected, or soon will be. `patience_s`: beside the time that it takes by itself."""
         self._count = count

@@ -19,6 +19,7 @@ from tests.netlab.until import until
 pytestmark = pytest.mark.netlab
 
 SEED, COUNT = 7, 1500
+QUEUE_PACKETS = 20_000
 OURS = [[1, True, 6, 5000, 5001], [2, True, 17, 5001, 5001], [3, True, 1, 0, 0], [4, True, 58, 0, 0]]
 THEIRS = """
     tcp dport 5000-5001 accept
@@ -47,6 +48,8 @@ table inet judged {{
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoEngines]:
     with made(tmp_path_factory.mktemp("nftables"), user_namespace=None) as lab:
         both = TwoEngines(lab)
+        for host, engine in zip(both.hosts, (both.a, both.b), strict=True):
+            host.ip_batch(f"link set {engine.link} txqueuelen {QUEUE_PACKETS}")  # an engine that is late loses nothing
         ping = ["ping", "-c1", "-W1", B]
         until(lambda: both.hosts[0].run(ping, check=False).returncode == 0, "the session stands")
         yield both

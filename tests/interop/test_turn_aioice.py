@@ -9,7 +9,7 @@ from tests.interop.turn_server import TurnServer, serving
 
 pytestmark = pytest.mark.interop
 
-DEADLINE_S = 20.0
+DEADLINE_S = 50.0
 
 
 @pytest.fixture(name="server", scope="module")

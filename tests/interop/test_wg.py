@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.faults import figures
 from tests.interop import uapi
 from tests.interop.wireguard_go import WireguardGo
 from tests.netlab.host import Host
@@ -95,7 +96,7 @@ def test_wg_drives_a_device_that_speaks_with_a_stock_one(lab: Lab, wireguard_go:
         assert line in shown
     device.wg("syncconf", "wg0", "/dev/stdin", stdin=shown.replace("10.78.0.0/16", "10.79.0.0/16"))
     assert "10.79.0.0/16" in device.wg("show", "wg0", "allowed-ips")
-    assert device.reaches("10.77.0.2")
+    until(lambda: device.reaches("10.77.0.2"), "it still answers")
 
     device.set("peer", peer, "remove")
     assert len(device.dump()) == 1
@@ -150,7 +151,8 @@ def test_very_many_allowed_prefixes_are_loaded(lab: Lab) -> None:
     prefixes = [f"10.{number >> 8}.{number & 255}.0/25" for number in range(MANY)]
     config = f"[Interface]\nPrivateKey = {private}\n[Peer]\nPublicKey = {text(peer.public)}\n"
     config += "".join(f"AllowedIPs = {','.join(prefixes[at : at + 100])}\n" for at in range(0, MANY, 100))
-    device.host.run(["wg", "setconf", "wg0", "/dev/stdin"], stdin=config, timeout_s=MANY_S)
+    with figures.within(MANY_S, f"wg setconf with {MANY} prefixes"):
+        device.host.run(["wg", "setconf", "wg0", "/dev/stdin"], stdin=config, timeout_s=MANY_S * 10)
     shown = device.wg("show", "wg0", "allowed-ips")
     assert len(shown.split()) == MANY + 1
     assert shown.split()[-1] == prefixes[-1]
@@ -199,7 +201,7 @@ def test_what_cannot_be_is_refused_with_its_reason_and_changes_nothing(lab: Lab)
     assert device.wg("showconf", "wg0") == before
     assert taken
     device.host.ip_batch("link del wg0")
-    device.process.wait(5.0)
+    device.process.wait(30.0)
 
 
 def test_wg_shows_what_the_daemon_manages_and_changes_none_of_it(lab: Lab) -> None:

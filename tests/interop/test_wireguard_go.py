@@ -11,6 +11,7 @@ from tests.netlab.until import until
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(900)]
 
 REKEYS = 3  # during one transfer
+PATIENCE = 20  # times what it takes on an idle machine
 OWN_REKEY_S = 125.0  # wireguard-go replaces a session of its own after 120 s, on the next packet
 
 
@@ -53,8 +54,11 @@ def test_a_wrong_preshared_key_lets_nothing_through(lab: Lab, wireguard_go: Path
 def test_a_rekey_from_our_side_amid_a_transfer_loses_no_byte(lab: Lab, wireguard_go: Path, amount: int) -> None:
     with join(lab, wireguard_go) as joined:
         count = min(amount, 256 << 20)
-        flow = Flow(joined.our_host, joined.their_host, joined.their_address, count, bytes_per_s=count / 3)
-        back = Flow(joined.their_host, joined.our_host, joined.our_address, count, bytes_per_s=count / 3)
+        # so much that it does not end before the last rekey, wherever a core is to be had
+        ends = (joined.our_host, joined.our_address), (joined.their_host, joined.their_address)
+        flow, back = (
+            Flow(one[0], to[0], to[1], count * PATIENCE, bytes_per_s=count / 3) for one, to in (ends, ends[::-1])
+        )
         assert _initiated_by_us(joined)
         for _ in range(REKEYS):
             before = joined.stock.last_handshake_s()
@@ -63,8 +67,10 @@ def test_a_rekey_from_our_side_amid_a_transfer_loses_no_byte(lab: Lab, wireguard
             _wait_for_a_handshake_after(before, joined)
             assert flow.running
             assert back.running
-        flow.finish()
-        back.finish()
+        for one in (flow, back):
+            one.enough()
+        for one in (flow, back):
+            one.finish()
 
 
 @pytest.mark.usefixtures("long_run")
