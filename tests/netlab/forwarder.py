@@ -76,9 +76,13 @@ class Forwarder:
     def _deliver(self) -> None:
         now = time.monotonic()
         while self._heap and self._heap[0][0] <= now:
-            _, _, side, frame = heapq.heappop(self._heap)
+            first = heapq.heappop(self._heap)
+            _, _, side, frame = first
             try:
                 self._taps[side].send(frame)
+            except BlockingIOError:  # the kernel is late: not sent yet
+                heapq.heappush(self._heap, first)
+                return
             except OSError:
                 continue  # the link is down or full: a frame on it is lost
 

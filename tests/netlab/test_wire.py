@@ -7,6 +7,7 @@ from collections import Counter
 from random import Random  # noqa: TID251 - seeded
 
 import pytest
+from tests.faults import figures
 from tests.interop.flow import Flow
 from tests.netlab.behaviour import HEARD_S, arrivals, place_of
 from tests.netlab.host import Host
@@ -16,7 +17,8 @@ from tests.netlab.wire import Wire
 
 COUNT = 2_000
 GAP_S = 0.001
-LATE_MS = 25.0  # what a loaded machine may add to a median
+LATE_MS = 25.0  # what a loaded machine may add to the quickest tenth: all others wait for a core now and then too
+RATE_BYTES_S = 1e6
 
 
 def dues(impairment: Impairment, *, count: int = COUNT, seed: int = 1) -> list[tuple[float, ...]]:
@@ -89,18 +91,23 @@ def echo_loop(near: Host, far: Host, count: int) -> tuple[Counter[int], list[int
     return times, order, taken_ms
 
 
+def quickest_tenth(taken_ms: list[float]) -> float:
+    return statistics.quantiles(taken_ms, n=10)[0]
+
+
 def test_a_perfect_wire_carries_a_thousand_packets_a_second_each_way_without_loss(
     lab: Lab, near: Host, wire: Wire
 ) -> None:
     times, order, taken_ms = echo_loop(near, lab.hosts["far"], 3_000)
     assert (len(times), order) == (3_000, sorted(order))
-    assert statistics.median(taken_ms) < LATE_MS
+    assert quickest_tenth(taken_ms) < LATE_MS
 
 
 def test_a_bad_wire_delays_loses_doubles_and_turns(lab: Lab, near: Host, wire: Wire) -> None:
     wire.set(Impairment(delay_ms=40, loss=0.1, duplicate=0.1, reorder=0.1, reorder_ms=8))
     times, order, taken_ms = echo_loop(near, lab.hosts["far"], COUNT)
-    assert 80 <= statistics.median(taken_ms) < 80 + LATE_MS
+    assert min(taken_ms) >= 80
+    assert quickest_tenth(taken_ms) < 80 + LATE_MS
     assert len(times) / COUNT == pytest.approx(0.81, abs=0.05)
     assert statistics.mean(times.values()) == pytest.approx(1.2, abs=0.1)
     assert order != sorted(order)
@@ -108,9 +115,10 @@ def test_a_bad_wire_delays_loses_doubles_and_turns(lab: Lab, near: Host, wire: W
 
 def test_tcp_passes_a_wire_whole_at_its_rate(lab: Lab, near: Host, wire: Wire) -> None:
     far = lab.hosts["far"]
-    assert Flow(near, far, far.ip, 20_000_000).finish() > 1e6  # bytes a second, and every byte as it was sent
-    wire.set(Impairment(rate_bit_s=8e6, delay_ms=5))
-    assert Flow(near, far, far.ip, 2_000_000).finish() == pytest.approx(1e6, rel=0.2)
+    more = figures.beside_others()  # the wire is a program too
+    assert Flow(near, far, far.ip, 20_000_000).finish() > RATE_BYTES_S / more  # and every byte as it was sent
+    wire.set(Impairment(rate_bit_s=8 * RATE_BYTES_S, delay_ms=5))
+    assert 0.8 * RATE_BYTES_S / more < Flow(near, far, far.ip, 2_000_000).finish() < 1.2 * RATE_BYTES_S
 
 
 def test_a_cut_wire_carries_nothing_and_a_mended_one_all(lab: Lab, near: Host, wire: Wire) -> None:
