@@ -17,7 +17,6 @@ from tests.netlab.host import Host
 
 RATE_HZ = 1_000.0
 PORT = 7100
-END_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """A host of the lab: a network namespace with interfaces on switches, in which programs run."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -20,7 +21,8 @@ from tests.netlab.switch import Switch
 if TYPE_CHECKING:
     from tests.netlab.wire import Wire
 
-RUN_S = 30.0  # a command that takes longer is started, not run
+RUN_S = 60.0  # a command that takes longer is started, not run
+END_S = 5.0  # for what still runs at the lab's end: nobody asks any more how it ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,9 @@ class Host:
         for one in self._sockets:
             one.close()
         for process in self._processes:
-            process.stop()
+            process.signal(signal.SIGTERM)
+        for process in self._processes:
+            process.stop(END_S)
 
     # --- looking ---------------------------------------------------------------------------------------------------
 

@@ -13,8 +13,8 @@ import select
 import shutil
 import subprocess
 
-START_S = 10.0  # an unshare, a mount and three execs; far more than a loaded machine needs
-END_S = 20.0  # killing what runs in the hosts
+START_S = 60.0  # an unshare, a mount and three execs; far more than a loaded machine needs
+END_S = 60.0  # killing what runs in the hosts
 
 _SCRIPT = """
 mount -t tmpfs tmpfs /run || exit 1
@@ -65,7 +65,7 @@ class Keeper:
         user = ["-U", "--preserve-credentials"] if self._user else []
         return ["nsenter", "-t", str(self.pid), *user, "-m", "-n", "--"]
 
-    def run(self, *argv: str, stdin: str = "", timeout_s: float = 20.0) -> str:
+    def run(self, *argv: str, stdin: str = "", timeout_s: float = 60.0) -> str:
         """Run a short command beside the switches, give its output; RuntimeError with its words if it failed."""
         done = subprocess.run(
             [*self.enter(), *argv], input=stdin, capture_output=True, text=True, timeout=timeout_s, check=False

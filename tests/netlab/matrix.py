@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from tests.faults import figures
 from tests.netlab import site
 from tests.netlab.grid import Class, Grid
 from tests.netlab.host import Host
@@ -21,7 +22,8 @@ from tests.netlab.wire import Wire
 
 FIRST_PING_MAX_S = 1.0  # from the second `up`'s return (issue 5, shows 1)
 DIRECT_MEDIAN_MAX_S, DIRECT_95_MAX_S = 2.0, 5.0
-DIRECT_GIVE_UP_S = 12.0  # where a direct path can be; twice what the slowest may take
+DIRECT_GIVE_UP_S = 12.0  # where a direct path can be; twice what the slowest may take, more beside others
+SETTLED_S = 10.0
 RELAYED_WATCH_S = 6.0  # where none can be: it is looked for so long
 LOOK_EVERY_S = 0.05
 _FIRST_PING = ("-c", "1", "--timeout", "10s")
@@ -38,7 +40,7 @@ class Cell:
 
     @property
     def is_relayed(self) -> bool:
-        """Whether both ends say that a relay carries it."""
+        """Whether both ends say that a relay carries it, all the time that they were watched."""
         return self.direct_s is None and set(self.kinds_at_end) <= {"relay", "peer-relay"}
 
     def __str__(self) -> str:
@@ -108,14 +110,15 @@ class World:
         try:
             first = b.run("ping", a.name, *_FIRST_PING, check=False)
             first_ping_s = time.monotonic() - began if first.returncode == 0 else float("inf")
-            watch_s = RELAYED_WATCH_S if expected is Class.RELAYED else DIRECT_GIVE_UP_S
+            more = figures.beside_others() if expected is Class.DIRECT else 1.0
+            watch_s = RELAYED_WATCH_S if expected is Class.RELAYED else DIRECT_GIVE_UP_S * more
             direct_s = _direct(a, b, began, watch_s)
-            ends = a.path_to(b.name).kind, b.path_to(a.name).kind
+            ends = _settled(a, b)
             return Cell(first_ping_s, (first.stdout or first.stderr).strip(), direct_s, ends)
         finally:
             leaving = [machine.start("leave", "--yes") for machine in (a, b)]
             for one in leaving:
-                one.wait(20.0)
+                one.wait(60.0)
 
 
 def _direct(a: Machine, b: Machine, began: float, watch_s: float) -> float | None:
@@ -127,16 +130,27 @@ def _direct(a: Machine, b: Machine, began: float, watch_s: float) -> float | Non
     return None
 
 
+def _settled(a: Machine, b: Machine) -> tuple[str, str]:
+    """How both send, once they do so alike: a cell that moves just when its time is over is neither."""
+    end_at = time.monotonic() + SETTLED_S
+    while True:
+        kinds = a.path_to(b.name).kind, b.path_to(a.name).kind
+        if len({kinds[0].removeprefix("peer-"), kinds[1].removeprefix("peer-")}) == 1 or time.monotonic() > end_at:
+            return kinds
+        time.sleep(LOOK_EVERY_S)
+
+
 def wrong(cells: dict[tuple[str, str], Cell], table: Grid) -> list[str]:
     """What is not as the file says, a line each."""
     found = []
     for pair, cell in cells.items():
         expected = table[pair]
-        if cell.direct_s is None and not cell.is_relayed:
+        is_late = expected is Class.OFTEN and set(cell.kinds_at_end) == {"direct"}
+        if cell.direct_s is None and not cell.is_relayed and not is_late:
             found.append(f"{pair}: no path at all, but {cell.kinds_at_end}")
         elif expected is not Class.OFTEN and (cell.direct_s is not None) != (expected is Class.DIRECT):
             found.append(f"{pair}: {cell}, but {expected.name.lower()} is expected")
-        if cell.first_ping_s > FIRST_PING_MAX_S:
+        if cell.first_ping_s > FIRST_PING_MAX_S * figures.beside_others():
             found.append(f"{pair}: the first ping took {cell.first_ping_s:.2f} s: {cell.first_words}")
     return found + slow([c.direct_s for p, c in cells.items() if table[p] is Class.DIRECT and c.direct_s is not None])
 
@@ -147,8 +161,9 @@ def slow(direct_s: Iterable[float]) -> list[str]:
     if not times:
         return ["no cell became direct"]
     median, late = statistics.median(times), times[max(-(-len(times) * 95 // 100) - 1, 0)]
-    found = [f"median to direct is {median:.2f} s"] if median > DIRECT_MEDIAN_MAX_S else []
-    return found + ([f"95 % are direct only after {late:.2f} s"] if late > DIRECT_95_MAX_S else [])
+    more = figures.beside_others()
+    found = [f"median to direct is {median:.2f} s"] if median > DIRECT_MEDIAN_MAX_S * more else []
+    return found + ([f"95 % are direct only after {late:.2f} s"] if late > DIRECT_95_MAX_S * more else [])
 
 
 def report(cells: dict[tuple[str, str], Cell], table: Grid) -> str:

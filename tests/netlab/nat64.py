@@ -46,7 +46,7 @@ def only_v6(host: "Host", router: "Router") -> None:
     """A host that has no IPv4, and asks this router for names; for programs that it starts from here on."""
     host.ip_batch("addr flush dev eth0 to 0.0.0.0/0")
     file = host.folder / f"{host.name}-resolv.conf"
-    file.write_text(f"nameserver {router.interfaces['eth1'].v6.ip}\noptions timeout:1 attempts:2\n")
+    file.write_text(f"nameserver {router.interfaces['eth1'].v6.ip}\noptions timeout:5 attempts:3\n")
     host.resolver = file
 
 

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 POLL_S = 0.01  # between looks at a log; a log has no event that all systems offer
-END_S = 5.0  # between SIGTERM and SIGKILL
+PATIENCE_S = 30.0  # for a line: a program's start on a machine at six times its load takes seconds
+END_S = 30.0  # between SIGTERM and SIGKILL, where the end itself is waited for
 
 
 class Process:
@@ -49,15 +50,17 @@ class Process:
         except subprocess.TimeoutExpired:
             raise TimeoutError(f"{self.title} still runs after {timeout_s} s; its log:\n{self.output()}") from None
 
-    def wait_for(self, text: str, timeout_s: float = 10.0, *, times: int = 1) -> str:
-        """The first line of the log that contains `text` (or the one with which there are so many of them).
+    def wait_for(self, text: str, timeout_s: float = PATIENCE_S, *, times: int = 1) -> str:
+        """The first whole line of the log that contains `text` (or the one with which there are so many of them).
 
         TimeoutError or, if the program has ended, RuntimeError, with the log, if it does not come.
         """
         deadline = time.monotonic() + timeout_s
         while True:
             ended = not self.running
-            found = [line for line in self.output().splitlines() if text in line]
+            said = self.output()
+            whole = said if ended else said[: said.rfind("\n") + 1]  # the rest of a line may be on its way
+            found = [line for line in whole.splitlines() if text in line]
             if len(found) >= times:
                 return found[times - 1]
             if ended:
@@ -76,11 +79,11 @@ class Process:
         self.signal(signal.SIGKILL)
         self.wait(END_S)
 
-    def stop(self) -> int:
-        """SIGTERM, SIGKILL after `END_S`; the exit status."""
+    def stop(self, within_s: float = END_S) -> int:
+        """SIGTERM, SIGKILL after so many seconds; the exit status."""
         self.signal(signal.SIGTERM)
         try:
-            return self.wait(END_S)
+            return self.wait(within_s)
         except TimeoutError:
             self.kill()
             return self.wait(END_S)

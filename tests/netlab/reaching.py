@@ -1,11 +1,11 @@
 """A program for tests: try to reach somebody, or be reached, and say what came of it.
 
     python -m tests.netlab.reaching serve PORT           TCP and UDP: gives back what comes
-    python -m tests.netlab.reaching try tcp|udp HOST PORT [BYTES]
+    python -m tests.netlab.reaching try tcp|udp HOST PORT [BYTES [SECONDS]]
     python -m tests.netlab.reaching hold HOST PORT       a TCP connection: at each SIGUSR1 `back` or `silence`
     python -m tests.netlab.reaching flood HOST COUNT     a UDP datagram to each of so many ports
 
-`try` ends 0 where all of it came back within TRY_S, else 1.
+`try` ends 0 where all of it came back, else 1; it waits so many seconds for each part of it.
 """
 
 # ruff: noqa: T201 - it answers by printing
@@ -48,10 +48,10 @@ async def serve(port: int) -> None:
     await server.serve_forever()
 
 
-def attempt(kind: str, host: str, port: int, size: int) -> bool:
+def attempt(kind: str, host: str, port: int, size: int, patience_s: float = TRY_S) -> bool:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM) as sock:
-        sock.settimeout(TRY_S)
+        sock.settimeout(patience_s)
         try:
             sock.connect((host, port))
             sock.sendall(bytes(size))
@@ -89,7 +89,8 @@ if __name__ == "__main__":
     if what == "serve":
         asyncio.run(serve(int(words[0])))
     elif what == "try":
-        sys.exit(0 if attempt(words[0], words[1], int(words[2]), int((words[3:] or ["5"])[0])) else 1)
+        size, patience_s = [*words[3:5], *("5", str(TRY_S))[len(words[3:5]) :]]
+        sys.exit(0 if attempt(words[0], words[1], int(words[2]), int(size), float(patience_s)) else 1)
     elif what == "hold":
         hold(words[0], int(words[1]))
     else:

@@ -30,7 +30,7 @@ _PCAP_NANOSECONDS = 0xA1B23C4D  # the magic of pcap with nanoseconds
 _LINKTYPE_ETHERNET = 1
 _BUFFER_BYTES = 64 << 20  # a second of a full 500 Mbit/s link while we are not scheduled
 _FRAME_BYTES = 65536 + 64  # one GSO frame
-_SILENCE_S = 0.05  # a veth hands over in a softirq: what was sent before is here after this
+_SILENCE_S = 0.15  # a veth hands over in a softirq, on a full machine in a thread: what was sent is here by then
 _DRAIN_S = 2.0  # where traffic never falls silent
 
 

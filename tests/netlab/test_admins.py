@@ -19,7 +19,8 @@ def test_an_admin_without_a_login_acts_by_its_own_key_and_hears_what_stays(lab: 
     server.start()
     key = server.key("--reusable")
     joining = [one.start("up", "--server", server.url, "--auth-key", key, "--hostname", one.name) for one in (a, b, c)]
-    assert [one.wait(30) for one in joining] == [0, 0, 0]
+    assert [one.wait(60) for one in joining] == [0, 0, 0]
+    until(lambda: all(len(peers(one)) == 2 for one in (a, b, c)), "they joined at once, and know each other")
     a.run("network", "take-over", "--server", str(server.data), "--yes")
 
     plain = c.run("member", "kick", "b", "--yes", check=False)

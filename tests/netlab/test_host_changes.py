@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 from tests.faults import clock as clocks
+from tests.faults import figures
 from tests.netlab import nat
 from tests.netlab.lab import Lab
-from tests.netlab.machines import Machine, Server
+from tests.netlab.machines import Machine, Server, stands_still
 from tests.netlab.stream import Stream
 from tests.netlab.until import until
 
@@ -27,6 +28,7 @@ PORTAL_S = (
     10.0  # to be told of a sign-in page, and to be back after the sign-in: one look in 2 s, and the session's wait
 )
 SLEPT_S, NAP_S = 600, 30  # simulated
+ROUNDS_MAX = 6  # the family that is back may be preferred at once: then it is the one that is lost again
 
 HOTEL = """
 import socket
@@ -62,7 +64,7 @@ class Place:
         key = self.server.key("--reusable")
         self.laptop.up(self.server, key)
         self.desktop.up(self.server, key)
-        assert "pong" in self.laptop.run("ping", "desktop", "-c", "1", "--timeout", "10s").stdout
+        assert "pong" in self.laptop.run("ping", "desktop", "-c", "1", "--timeout", "20s").stdout
         stream = Stream(self.laptop.host, self.desktop.status()["self"]["addresses"][0])
         stream.flows()
         return stream
@@ -94,8 +96,8 @@ class TwoWaysOut(Place):
         return [f"default via {ip} dev eth{number} metric {100 + 100 * number}" for number, ip in enumerate(inside)]
 
 
-def measured(name: str, resumed_s: float) -> None:
-    print(f"{name}: {resumed_s:.2f} s")  # noqa: T201 - the figure is what the test is for
+def measured(name: str, resumed_s: float, bound_s: float) -> None:
+    figures.note(f"F5 to F7: traffic flows again after: {name}", resumed_s, bound_s)
 
 
 def test_another_interface(lab: Lab) -> None:
@@ -104,8 +106,7 @@ def test_another_interface(lab: Lab) -> None:
     since = time.time()
     place.laptop.host.ip_batch("link set eth0 down")
     resumed_s = stream.resumed_s(since)
-    measured("interface", resumed_s)
-    assert resumed_s < RESUMED_S
+    measured("interface", resumed_s, RESUMED_S)
 
 
 def test_another_address(lab: Lab) -> None:
@@ -119,8 +120,7 @@ def test_another_address(lab: Lab) -> None:
         f"route add {place.ways()[0]}",
     )
     resumed_s = stream.resumed_s(since)
-    measured("address", resumed_s)
-    assert resumed_s < RESUMED_S
+    measured("address", resumed_s, RESUMED_S)
 
 
 def test_another_default_route_while_the_old_interface_stays(lab: Lab) -> None:
@@ -130,10 +130,9 @@ def test_another_default_route_while_the_old_interface_stays(lab: Lab) -> None:
     since = time.time()
     place.laptop.host.ip_batch(f"route del {place.ways()[0]}")
     resumed_s = stream.resumed_s(since)
-    measured("default route", resumed_s)
-    assert resumed_s < RESUMED_S
-    assert place.path() != before
-    until(lambda: place.laptop.status()["networks"][0]["server"]["state"] == "connected", "the session is renewed", 5.0)
+    measured("default route", resumed_s, RESUMED_S)
+    until(lambda: place.path() != before, "the desktop follows: the old way would still carry its answers")
+    until(lambda: place.laptop.status()["networks"][0]["server"]["state"] == "connected", "the session is renewed")
 
 
 class BothFamilies(Place):
@@ -173,19 +172,18 @@ def test_one_family_goes_and_the_other_carries_and_back(lab: Lab) -> None:
     place = BothFamilies(lab)
     stream = place.join()
     until(lambda: place.desktop.path_to("laptop").kind == "direct", "a direct path")
-    lost = []
-    for _ in range(2):
+    lost: list[int] = []
+    while set(lost) != {4, 6}:
+        assert len(lost) < ROUNDS_MAX, "one of the families never carried"
         lost.append(place.family())
         since = time.time()
         place.lose(lost[-1])
         resumed_s = stream.resumed_s(since)
-        measured(f"family, IPv{lost[-1]} lost", resumed_s)
-        assert resumed_s < RESUMED_S
-        assert place.family() != lost[-1]
+        measured(f"family, IPv{lost[-1]} lost", resumed_s, RESUMED_S)
+        until(lambda: place.family() != lost[-1], "the desktop sends by the other family")
         since = time.time()
         place.restore(lost[-1])
-        assert stream.resumed_s(since) < RESUMED_S
-    assert sorted(lost) == [4, 6]
+        measured(f"family, IPv{lost[-1]} back", stream.resumed_s(since), RESUMED_S)
 
 
 def test_a_nat_that_forgets_and_takes_another_port(lab: Lab) -> None:
@@ -196,8 +194,7 @@ def test_a_nat_that_forgets_and_takes_another_port(lab: Lab) -> None:
     place.routers[0].load(lambda sides: nat.port_not_kept(sides, 2))
     place.routers[0].forget()
     resumed_s = stream.resumed_s(since)
-    measured("NAT port", resumed_s)
-    assert resumed_s < RESUMED_S
+    measured("NAT port", resumed_s, RESUMED_S)
 
 
 class Sleeper(TwoWaysOut):
@@ -216,6 +213,7 @@ class Sleeper(TwoWaysOut):
         pid = self.laptop.daemon_pid()
         assert pid is not None
         os.kill(pid, signal.SIGSTOP)
+        until(lambda: stands_still(pid), "it stands still, and all its threads")
         self._awake.live(slept_s)
         self.routers[0].load(lambda sides: nat.port_not_kept(sides, 2))
         self.routers[0].forget()
@@ -238,9 +236,8 @@ def test_ten_minutes_of_sleep(lab: Lab, tmp_path: Path) -> None:
     until(lambda: time.time() > stopped_at + 1.0, "packets are lost meanwhile")
     since = place.wake(pid, SLEPT_S)
     resumed_s = stream.resumed_s(since)
-    measured("sleep of 10 minutes", resumed_s)
-    assert resumed_s < WOKEN_S
-    assert f"slept for {SLEPT_S} s" in (place.laptop.state / "daemon.log").read_text()
+    measured("sleep of 10 minutes", resumed_s, WOKEN_S)
+    until(lambda: f"slept for {SLEPT_S} s" in (place.laptop.state / "daemon.log").read_text(), "its log says so")
 
 
 def test_a_short_sleep_in_which_the_peer_restarted(lab: Lab, tmp_path: Path) -> None:
@@ -248,16 +245,12 @@ def test_a_short_sleep_in_which_the_peer_restarted(lab: Lab, tmp_path: Path) -> 
     place = Sleeper(lab, tmp_path)
     stream = place.join()
     pid = place.sleep(NAP_S)
-    peer = place.desktop.daemon_pid()
-    assert peer is not None
-    os.kill(peer, signal.SIGKILL)
-    until(lambda: place.desktop.daemon_pid() is None, "the peer's daemon is gone")
+    place.desktop.kill_daemon()
     place.desktop.env = {}  # a start under a moved monotonic clock waits as long as it was moved
     place.desktop.run("up")
     since = place.wake(pid, NAP_S)
     resumed_s = stream.resumed_s(since)
-    measured("nap, and the peer restarted", resumed_s)
-    assert resumed_s < WOKEN_S
+    measured("nap, and the peer restarted", resumed_s, WOKEN_S)
 
 
 def test_a_sign_in_page_is_named_and_its_end_noticed(lab: Lab) -> None:
@@ -269,15 +262,17 @@ def test_a_sign_in_page_is_named_and_its_end_noticed(lab: Lab) -> None:
     hotel.wait_for("ready")
     router.put(CAPTIVE)
     router.forget()
-    until(lambda: "captive-portal" in codes(place.laptop), "the page is named", PORTAL_S)
+    since = time.time()
+    until(lambda: "captive-portal" in codes(place.laptop), "the page is named")
+    measured("a sign-in page that is to be named", time.time() - since, PORTAL_S)
     assert json.loads(place.laptop.run("netcheck", "--json", check=False).stdout)["captive_portal"] is True
     router.remove(CAPTIVE)
     router.forget()
     since = time.time()
-    until(lambda: "captive-portal" not in codes(place.laptop), "its end is noticed", PORTAL_S)
-    stream.flows(PORTAL_S)
-    measured("sign-in page", time.time() - since)
-    until(lambda: is_connected(place.laptop), "the session is back", PORTAL_S)
+    until(lambda: "captive-portal" not in codes(place.laptop), "its end is noticed")
+    stream.flows()
+    measured("sign-in page", time.time() - since, PORTAL_S)
+    until(lambda: is_connected(place.laptop), "the session is back")
 
 
 def codes(machine: Machine) -> set[str]:

@@ -147,8 +147,10 @@ def test_a_started_program_has_its_own_pid_and_dies_by_it(lab: Lab) -> None:
 
 def test_a_program_that_never_says_the_word_is_told_with_its_log(lab: Lab) -> None:
     a = lab.host("a", lab.switch())
+    program = a.start(["sh", "-c", "echo it said this; sleep 600"])
+    program.wait_for("it said this")
     with pytest.raises(TimeoutError, match="it said this"):
-        a.start(["sh", "-c", "echo it said this; sleep 600"]).wait_for("something else", timeout_s=0.5)
+        program.wait_for("something else", timeout_s=0.5)
     with pytest.raises(RuntimeError, match=r"ended \(3\)"):
         a.start(["sh", "-c", "exit 3"]).wait_for("anything")
 

@@ -25,7 +25,11 @@ def test_two_of_three_admins_recover_a_lost_root(lab: Lab) -> None:
     joining = [
         one.start("up", "--server", server.url, "--auth-key", key, "--hostname", one.name) for one in (owner, anna, ben)
     ]
-    assert [one.wait(30) for one in joining] == [0, 0, 0]
+    assert [one.wait(60) for one in joining] == [0, 0, 0]
+    until(
+        lambda: all(len(one.look().peers) == 2 for one in (owner, anna, ben)),
+        "they joined at once, and know each other",
+    )
     owner.run("network", "take-over", "--server", str(server.data), "--yes")
     owner.run("network", "lock", "--yes")  # makes the owner's machine an admin's
     for name in ("anna", "ben"):
@@ -56,5 +60,5 @@ def test_two_of_three_admins_recover_a_lost_root(lab: Lab) -> None:
     until(lambda: not ben.look().networks[0].locked, "ben sees that the new root unlocked")
     anna.run("network", "root", "change", "--yes")
     until(lambda: recovery(owner)["changes"] == 2, "the owner's machine has the third root")
-    assert {peer.name for peer in owner.look().peers} == {"anna", "ben"}
+    until(lambda: {peer.name for peer in owner.look().peers} == {"anna", "ben"}, "whom it has still")
     owner.run("ping", "ben", "-c", "1")

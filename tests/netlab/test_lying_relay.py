@@ -10,6 +10,7 @@ from tests.netlab.conftest import Tell
 from tests.netlab.lab import Lab
 from tests.netlab.matrix import World
 from tests.netlab.pair import RELAY_S, Pair
+from tests.netlab.until import until
 
 pytestmark = pytest.mark.netlab
 
@@ -26,7 +27,7 @@ def test_what_a_relay_records_is_no_plaintext_and_what_it_alters_arrives_nowhere
     pair = Pair(world, "symmetric random", "symmetric random")
     pair.until("relay", RELAY_S)
     pair.answered()
-    assert pair.a.path_to("b").relay is not None
+    until(lambda: pair.a.path_to("b").relay is not None, "a knows by which relay it sends")
     flow = Flow(pair.a.host, pair.b.host, ip_address(pair.b_address), FILE_BYTES, patience_s=60.0)
     flow.finish()  # every byte as it was sent
     pair.answered()

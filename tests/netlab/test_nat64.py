@@ -31,12 +31,12 @@ def test_an_ipv6_only_host_reaches_ipv4_by_its_translator(lab: Lab) -> None:
     assert sender[0] == str(router.outside)
     outside.sendto(b"an answer", sender)
     assert arrivals([inside], HEARD_S)[inside][0] == str(synthesized(server.ip))
-    phone.run(["ping", "-6", "-c1", "-W2", str(synthesized(server.ip))])
+    phone.run(["ping", "-6", "-c1", "-W15", str(synthesized(server.ip))])
     serve = (
         "import socket; s=socket.create_server(('',7000)); print('ready',flush=True)\n"
         "c,_=s.accept(); print(sum(iter(lambda: len(c.recv(65536)), 0)), flush=True)"
     )
-    send = "import socket,sys; socket.create_connection((sys.argv[1],7000),5).sendall(bytes(1_000_000))"
+    send = "import socket,sys; socket.create_connection((sys.argv[1],7000),30).sendall(bytes(1_000_000))"
     sink = server.start([sys.executable, "-c", serve])
     sink.wait_for("ready")
     phone.run([sys.executable, "-W", "ignore", "-c", send, str(synthesized(server.ip))])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.faults import figures
 from tests.netlab import nat
 from tests.netlab.lab import Lab
 from tests.netlab.machines import WARREN, Machine, Server
@@ -42,7 +43,7 @@ def test_behind_a_home_router_that_maps_ports_all_is_well(lab: Lab) -> None:
     assert gateways[4]["external"].startswith(f"{home.router.outside}:")
     assert gateways[6]["external"].startswith(f"[{machine.host.ip6}]:")
     assert [one["home"] for one in found["relays"]] == [True]
-    assert found["relays"][0]["latency_ms"] < 500
+    assert found["relays"][0]["latency_ms"] < 500 * figures.beside_others()
     text = machine.run("netcheck").stdout
     assert text.splitlines()[-1].startswith("All is well: the router maps a port")
 
@@ -108,7 +109,7 @@ def test_without_a_daemon_the_server_is_asked_by_the_command(lab: Lab) -> None:
     laptop = lab.host("laptop", flat)
     server.start([sys.executable, "-c", STUN]).wait_for("ready")
     env = {**os.environ, "WARREN_STATE": str(lab.folder / "none")}
-    words: list[str | Path] = [WARREN, "netcheck", "--json", "--timeout", "1s", "--server", f"http://{server.ip}:8443"]
+    words: list[str | Path] = [WARREN, "netcheck", "--json", "--timeout", "5s", "--server", f"http://{server.ip}:8443"]
     found = json.loads(laptop.run(words, env=env).stdout)
     assert found["asked_by"] == "command"
     assert found["udp"] is True

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.faults import figures
 from tests.interop.two_engines import A6, B6, A, B, TwoEngines
 from tests.netlab.host import Host
 from tests.netlab.lab import Lab, LabUnavailable
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.netlab
 ANY_IN, ANY_OUT = [1, True, None, 0, 0], [2, False, None, 0, 0]
 PORT, OTHER = 5001, 5002
 CUT_S = 2.0  # FAULTS, F38
+PATIENCE_S, SILENT_S = 20, 1  # for what is to come, and for what is not
 PEER_FLOWS = 32_768  # engine/proto/src/limits.rs
 
 
@@ -31,12 +33,27 @@ def reaching(host: Host, *words: str) -> Process:
 
 
 def reaches(host: Host, kind: str, address: str, port: int, size: int = 5) -> bool:
-    argv = [sys.executable, "-m", "tests.netlab.reaching", "try", kind, address, str(port), str(size)]
-    return host.run(argv, check=False).returncode == 0
+    """Whether it comes about, to which it has time."""
+    return _attempt(host, kind, address, port, size, PATIENCE_S)
 
 
-def pings(host: Host, address: str, size: int = 56) -> bool:
-    return host.run(["ping", "-c1", "-W1", f"-s{size}", address], check=False).returncode == 0
+def is_kept_out(host: Host, kind: str, address: str, port: int) -> bool:
+    """Whether nothing came back for a second."""
+    return not _attempt(host, kind, address, port, 5, SILENT_S)
+
+
+def _attempt(host: Host, kind: str, address: str, port: int, size: int, patience_s: int) -> bool:  # noqa: PLR0917
+    program = [sys.executable, "-m", "tests.netlab.reaching", "try", kind, address, str(port), str(size)]
+    return host.run([*program, str(patience_s)], check=False).returncode == 0
+
+
+def pings(host: Host, address: str, size: int = 56, patience_s: int = PATIENCE_S) -> bool:
+    return host.run(["ping", "-c1", f"-W{patience_s}", f"-s{size}", address], check=False).returncode == 0
+
+
+def is_silent(host: Host, address: str) -> bool:
+    """Whether a ping has no answer for a second."""
+    return not pings(host, address, patience_s=SILENT_S)
 
 
 class Ends(TwoEngines):
@@ -45,8 +62,8 @@ class Ends(TwoEngines):
     def __init__(self, lab: Lab) -> None:
         super().__init__(lab)
         for host, port in ((self.hosts[1], PORT), (self.hosts[1], OTHER), (self.hosts[0], PORT)):
-            reaching(host, "serve", str(port)).wait_for("serving", 10)
-        assert pings(self.hosts[0], B), "the session stands"
+            reaching(host, "serve", str(port)).wait_for("serving")
+        until(lambda: pings(self.hosts[0], B, patience_s=1), "the session stands")
 
     def set(self, a: list[list[Any]] | None, b: list[list[Any]] | None) -> None:
         """The filters' rules; None: no filter."""
@@ -72,9 +89,9 @@ def ends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ends]:
 def test_without_rules_nothing_passes_and_with_all_of_them_everything(ends: Ends) -> None:
     a, b = ends.hosts
     ends.set(None, [])
-    assert not pings(a, B)
-    assert not reaches(a, "tcp", B6, PORT)
-    assert not reaches(b, "udp", A, PORT)
+    assert is_silent(a, B)
+    assert is_kept_out(a, "tcp", B6, PORT)
+    assert is_kept_out(b, "udp", A, PORT)
     ends.set([ANY_IN, ANY_OUT], [ANY_IN, ANY_OUT])
     for address in (B, B6):
         assert pings(a, address)
@@ -88,8 +105,8 @@ def test_what_is_not_allowed_is_refused_by_each_end_alone_with_the_reason(ends: 
     ends.set(None, inward)
     before = ends.b.ask("counters")
     assert reaches(a, "tcp", B, PORT)
-    assert not reaches(a, "tcp", B, OTHER)
-    assert not reaches(a, "udp", B, PORT)
+    assert is_kept_out(a, "tcp", B, OTHER)
+    assert is_kept_out(a, "udp", B, PORT)
     after = ends.b.ask("counters")
     assert after["drop_filter_no_rule_in"] >= before["drop_filter_no_rule_in"] + 2
     drops = ends.b.ask("drops")
@@ -97,7 +114,7 @@ def test_what_is_not_allowed_is_refused_by_each_end_alone_with_the_reason(ends: 
     ends.set([[4, False, 6, PORT, PORT]], None)
     before = ends.a.ask("counters")
     assert reaches(a, "tcp", B6, PORT)
-    assert not reaches(a, "tcp", B6, OTHER)
+    assert is_kept_out(a, "tcp", B6, OTHER)
     assert ends.a.ask("counters")["drop_filter_no_rule_out"] > before["drop_filter_no_rule_out"]
 
 
@@ -107,9 +124,9 @@ def test_answers_pass_only_to_who_asked(ends: Ends) -> None:
     assert pings(a, B)
     assert reaches(a, "udp", B, PORT)
     assert reaches(a, "tcp", B, PORT)
-    assert not pings(b, A)
-    assert not reaches(b, "tcp", A, PORT)
-    assert not reaches(b, "udp", A6, PORT)
+    assert is_silent(b, A)
+    assert is_kept_out(b, "tcp", A, PORT)
+    assert is_kept_out(b, "udp", A6, PORT)
 
 
 def test_fragments_pass_with_their_first_one_and_port_unreachable_with_its_flow(ends: Ends) -> None:
@@ -128,15 +145,15 @@ def test_a_flood_of_flows_is_bounded_and_leaves_a_connection(ends: Ends) -> None
     a, b = ends.hosts
     ends.set(None, [ANY_IN, ANY_OUT])
     held = reaching(b, "hold", A, str(PORT))
-    held.wait_for("connected", 5)
+    held.wait_for("connected")
     held.signal(signal.SIGUSR1)
-    held.wait_for("back", 5)
+    held.wait_for("back")
     flood = reaching(a, "flood", B, "10000000")  # a loaded machine loses many of them: until it is enough
     until(lambda: ends.b.ask("counters")["flows_evicted"] > 0, "flows made room for others", 30)
     flood.stop()
     assert ends.b.ask("counters")["flows"] <= PEER_FLOWS
     held.signal(signal.SIGUSR1)
-    held.wait_for("back", 5, times=2)
+    held.wait_for("back", times=2)
     held.stop()
 
 
@@ -160,10 +177,10 @@ class Ruled:
         self.a.up(self.server, key)
         self.b.up(self.server, key)
         for machine, port in ((self.a, PORT), (self.b, PORT), (self.b, OTHER)):
-            reaching(machine.host, "serve", str(port)).wait_for("serving", 10)
+            reaching(machine.host, "serve", str(port)).wait_for("serving")
         self.addresses = [one.look().networks[0].me.addresses[0] for one in (self.a, self.b)]
         self._file = lab.folder / "policy.json"
-        self.a.run("ping", "b", "-c", "1", "--timeout", "10s")
+        self.a.run("ping", "b", "-c", "1", "--timeout", "30s")
 
     def set(self, *rules: dict[str, Any]) -> float:
         """Set a policy of these rules, a line each from line 2; how long until both nodes have it."""
@@ -179,9 +196,7 @@ class Ruled:
         return done.returncode, json.loads(done.stdout)
 
     def until_ruled(self, machine: Machine, source: str, target: str, *, reachable: bool) -> None:
-        until(
-            lambda: (self.why(machine, source, target)[0] == 0) is reachable, f"{source} to {target}: {reachable}", 10
-        )
+        until(lambda: (self.why(machine, source, target)[0] == 0) is reachable, f"{source} to {target}: {reachable}")
 
 
 @pytest.fixture
@@ -196,20 +211,20 @@ def test_a_policy_opens_what_it_says_and_why_knows_it(ruled: Ruled) -> None:
     assert (code, found["reachable"]) == (0, True), found
     assert {"rule", "route", "key", "path", "firewall", "name"} <= {step["name"] for step in found["steps"]}
     held = reaching(a.host, "hold", to_b, str(OTHER))
-    held.wait_for("connected", 5)
+    held.wait_for("connected")
 
     ruled.set(rule("host:a", "host:b", str(PORT)), rule("*", "host:b", protocol="icmp"))
     for machine in (a, b):
         ruled.until_ruled(machine, "a", f"b:{OTHER}", reachable=False)
     held.signal(signal.SIGUSR1)
-    held.wait_for("silence", 5)
+    held.wait_for("silence")
     held.stop()
     assert reaches(a.host, "tcp", to_b, PORT, 100_000)
     assert pings(a.host, to_b, 3000)
-    assert not reaches(a.host, "tcp", to_b, OTHER)
-    assert not reaches(a.host, "udp", to_b, PORT)
-    assert not reaches(b.host, "tcp", to_a, PORT)
-    assert not pings(b.host, to_a)
+    assert is_kept_out(a.host, "tcp", to_b, OTHER)
+    assert is_kept_out(a.host, "udp", to_b, PORT)
+    assert is_kept_out(b.host, "tcp", to_a, PORT)
+    assert is_silent(b.host, to_a)
 
     code, found = ruled.why(a, "a", f"b:{OTHER}")
     assert (code, found["reachable"]) == (1, False)
@@ -217,18 +232,20 @@ def test_a_policy_opens_what_it_says_and_why_knows_it(ruled: Ruled) -> None:
     assert set(failed) == {"rule", "firewall"}
     assert "line 2" in failed["rule"]
     assert "rule from a to b" in found["advice"]
-    reasons = {drop["reason"] for drop in found["drops"]}
-    assert {"its rule was withdrawn", "no rule lets it in or out"} <= reasons, found["drops"]
-    assert ruled.why(b, "a", f"b:{PORT}")[0] == 0
+    until(
+        lambda: (
+            {"its rule was withdrawn", "no rule lets it in or out"}
+            <= {drop["reason"] for drop in ruled.why(a, "a", f"b:{OTHER}")[1]["drops"]}
+        ),
+        "`why` tells of what was dropped, and for which reasons",
+    )
+    until(lambda: ruled.why(b, "a", f"b:{PORT}")[0] == 0, "b too says that a reaches it")
     text = a.run("why", "b", f"a:{PORT}", check=False)
     assert text.returncode == 1
     assert "NO: " in text.stdout
     assert "b cannot reach a" in text.stdout
-    counters = a.status()["networks"][0]["filter"]
-    assert counters["drop_filter_no_rule_out"] > 0
-    assert counters["drop_filter_withdrawn"] > 0
-    assert counters["flows_opened"] > 0
-    assert counters["flows_ended"] > 0
+    counted = ("drop_filter_no_rule_out", "drop_filter_withdrawn", "flows_opened", "flows_ended")
+    until(lambda: all(a.status()["networks"][0]["filter"][name] > 0 for name in counted), f"each counts: {counted}")
     (cut,) = [flow for flow in ruled.why(a, "a", f"b:{OTHER}")[1]["flows"] if flow["end"] == "withdrawn"]
     assert (cut["protocol"], cut["port"], cut["inward"]) == ("tcp", OTHER, False)
     assert cut["tx_packets"] > 0
@@ -240,11 +257,11 @@ def test_a_flow_is_cut_within_two_seconds_of_the_policy(ruled: Ruled) -> None:
     ruled.set(everything)
     ruled.until_ruled(ruled.a, "a", f"b:{OTHER + 1}", reachable=False)
     held = reaching(ruled.a.host, "hold", ruled.addresses[1], str(OTHER))
-    held.wait_for("connected", 5)
+    held.wait_for("connected")
     began = ruled.set(rule("*", "*", str(PORT)))
-    until(lambda: ruled.why(ruled.a, "a", f"b:{OTHER}")[0] == 1, "the new policy is in force", 10)
+    until(lambda: ruled.why(ruled.a, "a", f"b:{OTHER}")[0] == 1, "the new policy is in force")
     took_s = time.monotonic() - began
     held.signal(signal.SIGUSR1)
-    held.wait_for("silence", 5)
+    held.wait_for("silence")
     held.stop()
-    assert took_s < CUT_S + 2.0, f"{took_s:.1f} s with the command's own start and the asking"
+    figures.note("F38: a flow is cut, with the command's own start and the asking", took_s, CUT_S + 2.0)

@@ -1,8 +1,6 @@
 """Port mapping on real machines: Debian's miniupnpd gives all three protocols, and a gateway lies (fault F37)."""
 
 import json
-import os
-import signal
 import sys
 import time
 from collections.abc import Mapping
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.faults import figures
 from tests.netlab import nat
 from tests.netlab.lab import Lab
 from tests.netlab.machines import Machine, Server
@@ -65,7 +64,8 @@ class Place:
 
     def mapped(self, family: str = "4") -> Mapping[str, Any]:
         """Wait for the mapping."""
-        until(lambda: family in self.kept(), f"a mapping by IPv{family}", MAPPED_S)
+        with figures.within(MAPPED_S, f"from `up` to a mapping by IPv{family}"):
+            until(lambda: family in self.kept(), f"a mapping by IPv{family}")
         found: Mapping[str, Any] = self.kept()[family]
         return found
 
@@ -90,10 +90,9 @@ def test_the_tunnels_port_is_mapped_reached_from_outside_and_given_back_at_down(
     assert mapping["method"] == method
     assert mapping["external"].startswith(f"{place.home.router.outside}:")
     assert place.reaches(place.home.router.outside, outer_port(mapping))
-    began = time.monotonic()
-    place.machine.run("down")
-    assert time.monotonic() - began < DOWN_S
-    assert str(outer_port(mapping)) not in place.home.rules()
+    with figures.within(DOWN_S, f"`down` with a mapping by {method}"):
+        place.machine.run("down")
+    until(lambda: str(outer_port(mapping)) not in place.home.rules(), "the gateway has it back")
     assert not place.reaches(place.home.router.outside, outer_port(mapping))
     assert place.kept() == {}
 
@@ -121,8 +120,8 @@ def test_a_peer_behind_a_symmetric_nat_comes_in_by_the_mapping(lab: Lab) -> None
     # IPv6 would lead there too, by the pinhole
     peer.host.ip_batch("route del ::/0")
     assert "pong from a" in peer.run("ping", "a", "--timeout", "10s").stdout
-    path = peer.status()["peers"][0]["path"]
-    assert (path["kind"], path["endpoint"]) == ("direct", place.mapped()["external"])
+    until(lambda: peer.path_to("a").kind == "direct", "a direct path: a first answer may come by the relay")
+    until(lambda: peer.path_to("a").endpoint == place.mapped()["external"], "it leads by the mapping")
 
 
 def test_a_short_lease_is_renewed_before_it_ends(lab: Lab) -> None:
@@ -130,8 +129,8 @@ def test_a_short_lease_is_renewed_before_it_ends(lab: Lab) -> None:
     place.up()
     first = place.mapped()
     assert first["until"] - time.time() <= 30
-    until(lambda: place.kept()["4"]["until"] > first["until"] + 1, "the lease is renewed", 20.0)
-    assert place.kept()["4"]["external"] == first["external"]
+    until(lambda: place.kept().get("4", {}).get("until", 0) > first["until"] + 1, "the lease is renewed", 40.0)
+    assert place.mapped()["external"] == first["external"]
     assert place.reaches(place.home.router.outside, outer_port(first))
 
 
@@ -142,15 +141,9 @@ def test_a_gateway_that_restarted_has_the_mapping_again(lab: Lab) -> None:
     old_at = time.monotonic() + EPOCH_S
     until(lambda: time.monotonic() > old_at, "the gateway is old enough for its restart to show", EPOCH_S + 1.0)
     place.home.restart()
-    until(lambda: f"dport {port}" in place.home.rules(), "it is mapped again", HEALED_S)
+    with figures.within(HEALED_S, "a gateway restarted: until it has the mapping again"):
+        until(lambda: f"dport {port}" in place.home.rules(), "it is mapped again")
     assert place.reaches(place.home.router.outside, int(port))
-
-
-def kill(machine: Machine) -> None:
-    pid = machine.daemon_pid()
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
-    until(lambda: machine.daemon_pid() is None, "it is gone")
 
 
 def test_a_killed_daemon_takes_its_mapping_up_again_and_gives_it_back(lab: Lab) -> None:
@@ -162,25 +155,25 @@ def test_a_killed_daemon_takes_its_mapping_up_again_and_gives_it_back(lab: Lab) 
         lambda: any(f'"port":{before["port"]}' in one.read_text() for one in networks.glob("*/endpoints.json")),
         "the port is on disk",
     )
-    kill(place.machine)
+    place.machine.kill_daemon()
     place.machine.run("up")
-    until(lambda: place.kept()["4"]["until"] > before["until"], "the mapping is renewed")
+    until(lambda: place.kept().get("4", {}).get("until", 0) > before["until"], "the mapping is renewed")
     assert place.mapped()["external"] == before["external"]
     assert place.home.rules().count(f"dnat ip to {place.machine.host.ip}") == 1
     place.machine.run("down")
     # of IPv6 nothing is asked here: miniupnpd 2.3.1 refuses to shut a pinhole that it has renewed ("Unauthorized")
-    assert f"dnat ip to {place.machine.host.ip}" not in place.home.rules()
+    until(lambda: f"dnat ip to {place.machine.host.ip}" not in place.home.rules(), "the gateway has it back")
 
 
 def test_a_killed_daemon_that_has_another_port_gives_the_mapping_of_the_first_back(lab: Lab) -> None:
     place = Place(lab)
     place.up()
     before = place.mapped()
-    kill(place.machine)
+    place.machine.kill_daemon()
     for book in (place.machine.state / "networks").glob("*/endpoints.json*"):
         book.unlink()
     place.machine.run("up")
-    until(lambda: place.kept()["4"]["port"] != before["port"], "another port is mapped")
+    until(lambda: place.kept().get("4", before)["port"] != before["port"], "another port is mapped")
     until(lambda: f"dport {before['port']} " not in place.home.rules(), "the first is given back")
     assert place.home.rules().count(f"dnat ip to {place.machine.host.ip}") == 1
 
@@ -198,7 +191,7 @@ def test_another_lease_on_the_lan_moves_the_mapping_with_the_address(lab: Lab) -
     )  # fmt: skip
     until(lambda: place.kept().get("4", {}).get("source") == str(moved), "the mapping leads to the new address")
     assert f"dnat ip to {moved}" in place.home.rules()
-    assert place.reaches(place.home.router.outside, outer_port(place.kept()["4"]))
+    assert place.reaches(place.home.router.outside, outer_port(place.mapped()))
 
 
 def test_a_lying_gateway_points_nobody_at_a_victim(lab: Lab) -> None:
@@ -216,9 +209,8 @@ def test_a_lying_gateway_points_nobody_at_a_victim(lab: Lab) -> None:
     with victim.capture() as capture:
         for machine in machines:
             machine.up(server, server.key())
-        liar.wait_for("claimed the victim")
-        for lie in ("redirected", "sent 10 MB", "pointed elsewhere"):
-            liar.wait_for(lie, 15.0)
+        for lie in ("claimed the victim", "redirected", "sent 10 MB", "pointed elsewhere"):
+            liar.wait_for(lie)
         assert "pong from b" in a.run("ping", "b", "-c", "1").stdout
         assert "pong from c" in b.run("ping", "c", "-c", "1").stdout
     at_victim = [one for one in capture.packets if one.destination == victim.ip and one.source == router.outside]

@@ -88,6 +88,7 @@ def test_who_renames_their_network_takes_no_names_from_one_that_was_there_before
     renaming = servers["fun"]
     renaming.host.run([WARREN, "network", "rename", "fun", "work", "--server", renaming.data])
     until(lambda: {one["name"] for one in a.status()["networks"]} == {"work", "work-2"}, "a has a name for both")
+    until(lambda: {one["name"] for one in machines["fun"].status()["networks"]} == {"work"}, "so it is told elsewhere")
     assert stays in a.run("ping", "db.work", "-c", "1").stdout
     a.run("up")
     assert stays in a.run("ping", "db.work", "-c", "1").stdout

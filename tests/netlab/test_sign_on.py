@@ -54,7 +54,7 @@ def test_a_machine_joins_when_its_person_approves_the_code_that_it_shows(lab: La
     server.start()
     person = [sys.executable, "-m", "tests.netlab.person", server.url, "alice", PASSWORD, code[1], "default"]
     pressed_at = float(desk.host.run(person, env=trusting).stdout)
-    assert joining.wait(30) == 0, joining.output()
+    assert joining.wait(90) == 0, joining.output()
     b.run("ping", "a", "-c", "1")
     took_s = time.monotonic() - pressed_at
     figures.note("from pressing 'approve' in the browser to the first answered ping", took_s, APPROVED_TO_PING_S)
@@ -71,7 +71,7 @@ def test_a_machine_joins_when_its_person_approves_the_code_that_it_shows(lab: La
     assert code is not None
     person[-2] = code[1]
     desk.host.run(person, env=trusting)
-    assert renewing.wait(30) == 0, renewing.output()
+    assert renewing.wait(90) == 0, renewing.output()
     until(lambda: ends() > first, "the later end comes with the map")
 
 
@@ -96,7 +96,7 @@ def test_a_machine_joins_by_a_provider_and_goes_with_its_person(lab: Lab) -> Non
     # the provider is on this host's loopback, as it has no TLS; so is the browser
     person = [sys.executable, "-m", "tests.browser.provider_pages", server.url, "Corp", "anna", code[1], "corp-example"]
     server.host.run(person, timeout_s=90)
-    assert joining.wait(30) == 0, joining.output()
+    assert joining.wait(90) == 0, joining.output()
 
     a = Machine(lab.host("a", lan), lab.folder)
     a.up(server, server.key("--network", "corp-example"))
@@ -105,9 +105,8 @@ def test_a_machine_joins_by_a_provider_and_goes_with_its_person(lab: Lab) -> Non
     (anna,) = users
     assert (anna["issuer"], anna["subject"], anna["groups"]) == (provider.issuer, "anna", ["ops"])
     server.host.run([WARREN, "user", "disable", anna["id"], "--server", server.data])
-    disabled_at = time.monotonic()
-    while a.look().peers:
-        assert time.monotonic() - disabled_at < DISABLED_TO_CUT_S
+    with figures.within(DISABLED_TO_CUT_S, "from disabling a person until a machine of theirs is cut off"):
+        until(lambda: not a.look().peers, "a has no peer any more")
     assert b.run("ping", "a", "-c", "1", check=False).returncode == 1
 
 

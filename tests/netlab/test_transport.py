@@ -27,7 +27,7 @@ def test_two_machines_take_aes_and_one_that_wants_wireguard_only_changes_both_at
     a.up(server, key)
     b.up(server, key)
     a.run("ping", "b")
-    assert (ciphers(a), ciphers(b)) == ([AES], [AES])
+    until(lambda: (ciphers(a), ciphers(b)) == ([AES], [AES]), "the session with AES, on both sides")
     b.run("up", "--transport", "wireguard")
     assert b.status()["networks"][0]["transport"] == "wireguard"
     until(lambda: (ciphers(a), ciphers(b)) == ([CHACHA], [CHACHA]), "the session with WireGuard's cipher")
@@ -46,6 +46,7 @@ def test_a_machine_that_joins_with_wireguard_only_never_takes_aes(lab: Lab) -> N
     a.up(server, key)
     b.run("up", "--server", server.url, "--auth-key", key, "--hostname", "b", "--transport", "wireguard")
     a.run("ping", "b")
+    until(lambda: all(ciphers(a)) and all(ciphers(b)), "a session on both sides")
     assert (ciphers(a), ciphers(b)) == ([CHACHA], [CHACHA])
     refused = b.run("up", "--transport", "rot13", check=False)
     assert (refused.returncode, "auto or wireguard" in refused.stderr) == (2, True)

@@ -1,9 +1,7 @@
 """The walking skeleton on real hosts: two machines and a server, driven as a user drives them."""
 
 import json
-import os
 import re
-import signal
 import sys
 import time
 from pathlib import Path
@@ -17,7 +15,7 @@ from tests.netlab.until import until
 pytestmark = pytest.mark.netlab
 
 RESTORED_S = 3.0  # from the start of both killed daemons, with the server away, to an answer (issue 3, shows 5)
-ROAMED_S = 4.0  # 2 s of DESIGN's aim, and as much again for a loaded machine
+ROAMED_S = 4.0  # 2 s of DESIGN's aim, and as much again for the start of the command
 MEGABYTE = 1_000_000
 
 SEND = """
@@ -70,25 +68,8 @@ def two(lab: Lab) -> Two:
     return Two(lab)
 
 
-def ping(machine: Machine, host: str, *, timeout: str = "5s") -> str:
+def ping(machine: Machine, host: str, *, timeout: str = "20s") -> str:
     return machine.run("ping", host, "-c", "1", "--timeout", timeout).stdout
-
-
-def kill(machine: Machine) -> None:
-    """Kill -9 the daemon and wait until it is gone."""
-    pid = machine.daemon_pid()
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
-    until(lambda: has_ended(pid), "the killed daemon is gone, and its socket with it")
-
-
-def has_ended(pid: int) -> bool:
-    """Whether all that a process held is closed: a dying one has no command line any more, but still its sockets."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-    return state in {"Z", "X"}
 
 
 def is_connected(machine: Machine) -> bool:
@@ -101,18 +82,18 @@ def codes(machine: Machine) -> set[str]:
 
 def test_two_machines_reach_each_other_by_name_and_carry_tcp(two: Two) -> None:
     two.join()
-    assert re.search(r"pong from a \(100\.[\d.]+\) via direct \S+ in [\d.]+ ms", ping(two.b, "a"))
+    direct = re.compile(r"pong from a \(100\.[\d.]+\) via direct \S+ in [\d.]+ ms")
+    until(lambda: direct.search(ping(two.b, "a")), "a direct path: a first answer may come by the relay")
     assert "pong from b" in ping(two.a, "b.default")
     receiver = two.b.host.start([sys.executable, "-c", COUNT])
     receiver.wait_for("listening")
     address = two.b.status()["self"]["addresses"][0]
     done = two.a.host.run([sys.executable, "-c", SEND, address, "20"])
     assert done.stdout.strip() == str(20 * MEGABYTE)
-    peer = two.a.status()["peers"][0]
-    assert peer["path"]["kind"] == "direct"
-    assert peer["path"]["latency_ms"] is not None
-    assert peer["tx_bytes"] > 20 * MEGABYTE
-    assert two.a.status()["health"] == []
+    until(lambda: two.a.path_to("b").kind == "direct", "a's own path is direct too")
+    until(lambda: two.a.path_to("b").latency_ms is not None, "and measured")
+    assert two.a.status()["peers"][0]["tx_bytes"] > 20 * MEGABYTE
+    until(lambda: two.a.status()["health"] == [], "nothing is wrong")
 
 
 TAKES = """
@@ -153,15 +134,15 @@ def test_traffic_survives_the_server_and_both_daemons_come_back_without_it(two: 
     address = two.a.status()["self"]["addresses"][0]
     assert "1 received" in two.b.host.run(["ping", "-c", "1", "-W", "5", address]).stdout
 
-    kill(two.a)
-    kill(two.b)
+    two.a.kill_daemon()
+    two.b.kill_daemon()
     with figures.within(RESTORED_S, "both daemons killed, server away: from `up` to an answer"):
         ups = [two.a.start("up"), two.b.start("up")]
-        assert [up.wait(20.0) for up in ups] == [0, 0]
+        assert [up.wait(60.0) for up in ups] == [0, 0]
         assert "pong from a" in ping(two.b, "a")
     assert "pong from b" in ping(two.a, "b")
     assert all("server away, using state of" in up.output() for up in ups)
-    assert "E_SERVER_UNREACHABLE" in codes(two.a)
+    until(lambda: "E_SERVER_UNREACHABLE" in codes(two.a), "status says that the server is away")
 
     two.server.start()
     for machine in (two.a, two.b):
@@ -175,7 +156,7 @@ def test_a_daemon_that_was_killed_comes_back_as_it_was(two: Two) -> None:
     two.join()
     ping(two.b, "a")
     before = two.a.status()["self"]
-    kill(two.a)
+    two.a.kill_daemon()
     two.a.run("up")
     assert two.a.status()["self"] == before
     assert "pong from a" in ping(two.b, "a")
@@ -195,7 +176,7 @@ def test_a_link_that_somebody_deleted_comes_back(two: Two) -> None:
     two.join()
     ping(two.b, "a")
     two.a.host.run(["ip", "link", "delete", "warren0"])
-    until(lambda: "warren0" in two.a.host.run(["ip", "-o", "link"]).stdout, "the link is there again", 5.0)
+    until(lambda: "warren0" in two.a.host.run(["ip", "-o", "link"]).stdout, "the link is there again")
     assert "pong from a" in ping(two.b, "a")
 
 
@@ -203,17 +184,16 @@ def test_a_machine_that_loses_its_address_is_followed_to_the_other(two: Two) -> 
     two.join()
     ping(two.b, "a")
     two.a.host.run(["ip", "-4", "address", "flush", "dev", "eth0"])
-    began = time.monotonic()
-    assert "pong from a" in ping(two.b, "a")
-    assert time.monotonic() - began < ROAMED_S
-    assert two.b.status()["peers"][0]["path"]["endpoint"].startswith(f"[{two.a.host.ip6}]")
+    with figures.within(ROAMED_S, "a machine lost its IPv4: from the loss to an answer"):
+        assert "pong from a" in ping(two.b, "a")
+    until(lambda: (two.b.path_to("a").endpoint or "").startswith(f"[{two.a.host.ip6}]"), "b sends to its IPv6 address")
 
 
 def test_two_that_say_down_at_once_are_both_told_that_it_is_off(two: Two) -> None:
     two.join()
     for _ in range(3):
         ending = [two.a.start("down") for _ in range(4)]
-        assert [one.wait(30) for one in ending] == [0] * 4
+        assert [one.wait(60) for one in ending] == [0] * 4
         two.a.run("up")
 
 
@@ -270,9 +250,9 @@ def test_a_kicked_machine_says_so_and_passes_no_packet(two: Two) -> None:
     ping(two.b, "a")
     address = two.a.status()["self"]["addresses"][0]
     two.server.host.run([WARREN, "member", "kick", "b", "--server", two.server.data, "--yes"])
-    until(lambda: two.a.status()["peers"] == [], "a forgets b", 5.0)
-    until(lambda: "E_REMOVED" in codes(two.b), "b says that it was removed", 5.0)
-    assert two.a.status()["health"] == [], "to the others it is the course of things"
+    until(lambda: two.a.status()["peers"] == [], "a forgets b")
+    until(lambda: "E_REMOVED" in codes(two.b), "b says that it was removed")
+    until(lambda: two.a.status()["health"] == [], "to the others it is the course of things")
     assert "removed from the network: `warren leave`" in two.b.run("up").stderr
     assert "1 received" not in two.b.host.run(["ping", "-c", "1", "-W", "1", address], check=False).stdout
     assert "member kick" not in two.b.run("leave", "--yes").stderr, "the server knows already"
