@@ -57,10 +57,11 @@ into.setsockopt(socket.SOL_SOCKET, 33, 1 << 24)  # SO_RCVBUFFORCE: what this pro
 into.bind(("", 5002))
 print("counting", flush=True)
 count = 0
-into.settimeout(float(__import__("sys").argv[1]))
+into.settimeout(60)  # a full machine starts the sender late
 try:
     while into.recv(2048):
         count += 1
+        into.settimeout(5)
 except TimeoutError:
     print("counted", count, flush=True)
 """
@@ -101,8 +102,8 @@ class Field:
         key = self.server.key("--reusable")
         for machine in (self.a, self.b, self.far):
             machine.up(self.server, key)
-        self.b.run("ping", "a", "-c", "1", "--timeout", "10s")
-        self.far.run("ping", "a", "-c", "1", "--timeout", "10s")
+        self.b.run("ping", "a", "-c", "1", "--timeout", "30s")
+        self.far.run("ping", "a", "-c", "1", "--timeout", "30s")
         assert self.server.process is not None
         self.logs = [self.server.process.log, self.a.state / "daemon.log"]
         children = Path(f"/proc/{self.server.process.pid}/task/{self.server.process.pid}/children")
@@ -118,13 +119,13 @@ class Field:
 
     def flow(self, sender: Machine) -> float:
         """The part of a flow to `a` that arrives, as long as the noise lasts (less a second)."""
-        counting = self.a.host.start([sys.executable, "-c", FLOW_COUNT, "2"])
-        counting.wait_for("counting")
         target = self.a.status()["self"]["addresses"][0]
+        counting = self.a.host.start([sys.executable, "-c", FLOW_COUNT])
+        counting.wait_for("counting")
         words = [sys.executable, "-c", FLOW_SEND, target, str(FLOW), str(SECONDS - 1)]
-        sent = int(sender.host.run(words, timeout_s=SECONDS + 20).stdout)
-        arrived = int(counting.wait_for("counted", SECONDS + 20).split()[1])
-        counting.wait(SECONDS)
+        sent = int(sender.host.run(words, timeout_s=SECONDS + 60).stdout)
+        arrived = int(counting.wait_for("counted", SECONDS + 60).split()[1])
+        counting.wait(60.0)
         return arrived / sent
 
 
@@ -161,7 +162,7 @@ def flat(field: Field, what: str, *, sources: int = 1) -> Iterator[None]:
     note(f"F19: log lines for bad input on {what}", written, bound, "lines")
     assert field.a.status()["self"] == shown
     assert field.a.daemon_pid() == field.programs["the daemon"]
-    assert field.a.status()["networks"][0]["server"]["state"] == "connected"
+    until(lambda: field.a.status()["networks"][0]["server"]["state"] == "connected", "its session stands")
     with within(ANSWER_S, f"F19: after bad input on {what} the server makes a key and machines reach each other"):
         assert field.server.key().startswith("wk.")
         assert field.b.run("ping", "a", "-c", "1").returncode == 0
@@ -182,7 +183,7 @@ def flood(field: Field, sender: Machine, what: str, *words: str) -> None:
     with flat(field, what):
         sending = field.start(field.noise, *words)
         arrived = field.flow(sender)
-        sending.wait(SECONDS + 30.0)
+        sending.wait(SECONDS + 60.0)
     took_s, sent = float(sending.output().split()[-2]), int(sending.output().split()[-1])
     note(f"F19: lost of a flow beside bad datagrams on {what}", 1 - arrived, 1 - ARRIVE, "of all")
     tell(f"F19: bad datagrams a second on {what}: {sent / took_s:.0f}")
@@ -200,13 +201,12 @@ def test_ten_thousand_bad_datagrams_a_second_leave_the_tunnel_its_traffic(field:
 def test_ten_thousand_bad_datagrams_a_second_leave_the_relay_its_traffic(field: Field) -> None:
     until(lambda: field.far.path_to("a").kind == "relay", "the far machine goes by the relay")
     flood(field, field.far, "the relay's port", "udp", str(field.server.host.ip), str(RELAY_PORT))
-    assert field.far.path_to("a").kind == "relay"
+    until(lambda: field.far.path_to("a").kind == "relay", "it still goes by the relay")
 
 
 def test_a_gateway_that_floods_the_sockets_for_port_mappings_leaves_the_tunnel_its_traffic(field: Field) -> None:
     asks = ["ss", "--udp", "--numeric", "--no-header", "dst", f"{field.noise.ip}:{pcp.SERVER_PORT}"]
-    until(lambda: field.a.host.run(asks).stdout, "the gateway is asked")
-    port = field.a.host.run(asks).stdout.split()[3].rpartition(":")[2]
+    port = until(lambda: field.a.host.run(asks).stdout, "the gateway is asked").split()[3].rpartition(":")[2]
     flood(field, field.b, "the sockets for port mappings", "gateway", str(field.a.host.ip), port)
     assert field.a.host.run(asks).stdout.split()[3].endswith(f":{port}"), "the socket was another one meanwhile"
 
@@ -226,7 +226,7 @@ def test_bad_connections_to_all_ports_and_sockets_change_nothing(field: Field) -
             ),
         }
         for noise in noises.values():
-            noise.wait(SECONDS + 30.0)
+            noise.wait(SECONDS + 60.0)
     for name, noise in noises.items():
         made_so_many = int(noise.output().split()[-1])
         tell(f"F19: bad connections to {name}: {made_so_many}")

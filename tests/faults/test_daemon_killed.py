@@ -16,7 +16,7 @@ import pytest
 from tests.faults import figures
 from tests.faults.invariants import Held
 from tests.netlab.lab import Lab
-from tests.netlab.machines import WARREN, Machine, Server
+from tests.netlab.machines import WARREN, Machine, Server, has_ended, stands_still
 from tests.netlab.snapshot import Snapshot
 from tests.netlab.until import until
 
@@ -53,11 +53,11 @@ class Pair:
     def heal(self) -> None:
         """`warren up` again, until the peer answers."""
         self.a.run("up")
-        self.a.host.run(["sh", "-c", f"until ping -n -q -c 1 -W 0.2 {self.peer} >/dev/null; do :; done"], timeout_s=10)
+        self.a.host.run(["sh", "-c", f"until ping -n -q -c 1 -W 0.2 {self.peer} >/dev/null; do :; done"])
 
     def is_as_before(self) -> None:
         """`a` is down: the host is what it was before the first `up`, and nothing runs on it."""
-        until(lambda: self.a.host.pids() == set(), "no process of ours is left", 5.0)
+        until(lambda: self.a.host.pids() == set(), "no process of ours is left")
         assert self.before.difference(self.a.host.snapshot()) == []
         assert not self.a.socket.exists()
 
@@ -74,7 +74,7 @@ def kill(machine: Machine) -> bool:
         return False
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    until(lambda: machine.daemon_pid() is None, "the killed daemon is gone")
+    until(lambda: has_ended(pid), "the killed daemon is gone")
     return True
 
 
@@ -83,7 +83,7 @@ def during_up(pair: Pair, rng: random.Random) -> None:
     up = pair.a.start("up")
     _wait(rng.uniform(0.0, UP_TAKES_S))
     kill(pair.a)
-    up.wait(30.0)
+    up.wait(60.0)
     kill(pair.a)  # where the moment was before the daemon's first
 
 
@@ -98,12 +98,12 @@ def during_down(pair: Pair, rng: random.Random) -> None:
     down = pair.a.start("down")
     _wait(rng.uniform(0.0, DOWN_TAKES_S))
     kill(pair.a)
-    down.wait(30.0)
+    down.wait(60.0)
 
 
 def _wait(seconds: float) -> None:
     at = time.monotonic() + seconds
-    until(lambda: time.monotonic() >= at, "the moment", seconds + 5.0)
+    until(lambda: time.monotonic() >= at, "the moment", seconds + 30.0)
 
 
 MOMENTS: tuple[Callable[[Pair, random.Random], None], ...] = (during_up, during_traffic, during_down)
@@ -126,7 +126,7 @@ def test_a_daemon_killed_at_any_moment_heals_and_goes_without_a_trace(pair: Pair
             pair.is_as_before()
             pair.heal()
     assert pair.a.status()["self"]["identity"] == identity
-    assert pair.a.status()["health"] == []
+    until(lambda: pair.a.status()["health"] == [], "nothing is wrong")
     pair.a.run("down")
     pair.is_as_before()
     figures.tell(f"F13: {kills} kills of the daemon during up, traffic and down; no trace after down")
@@ -216,7 +216,7 @@ def test_a_join_that_was_cut_anywhere_is_finished_by_the_same_words(lab: Lab) ->
             done = machine.run(*words, check=False)
         assert done.returncode == 0, (step, done.stdout, done.stderr)
         assert machine.status()["self"]["name"] == machine.name, step
-        assert machine.status()["health"] == [], step
+        until(lambda one=machine: one.status()["health"] == [], f"nothing is wrong after {step}")  # type: ignore[misc]
         machine.run("down")
     figures.tell(f"F13: {len(chosen)} of {len(steps)} failpoints of a first join")
     slowest.close()
@@ -229,6 +229,7 @@ def test_a_second_daemon_is_refused_names_the_first_and_changes_nothing(pair: Pa
     first = pair.a.daemon_pid()
     assert first is not None
     os.kill(first, signal.SIGSTOP)  # what changes from here on the second one changed: the first writes files too
+    until(lambda: stands_still(first), "it stands still, and all its threads")
     before, held = pair.a.host.snapshot(), Held.by(first)
     files = {path: path.read_bytes() for path in pair.a.state.rglob("*") if path.is_file() and path.suffix != ".log"}
     second: list[str | Path] = [WARREN, "daemon", "--state", pair.a.state, "--socket", pair.a.socket]

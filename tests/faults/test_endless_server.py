@@ -39,7 +39,7 @@ def small_and_awake(field: Field, what: str) -> Iterator[None]:
     began = time.monotonic()
     assert field.a.status()["networks"]
     note(f"status while the server sends {what}", time.monotonic() - began, STATUS_S)
-    assert field.reaches_now()
+    until(field.reaches_now, f"packets pass while the server sends {what}")
     assert field.a.daemon_pid() == pid
     note(f"memory after {what}", max(memory_kib(pid) - before, 0) / 1024, MEMORY_MIB, "MiB")
 
@@ -67,7 +67,7 @@ def test_a_million_peers_of_nobody_are_refused_frame_by_frame(field: Field, liar
         assert len(frame) < SESSION_FROM_SERVER_MAX_BYTES
         with small_and_awake(field, "a million peers"):
             liar.frames([frame], to=field.identity(field.a))
-            field.until_said(field.a, "E_BAD_SIGNATURE", f"refused a membership of {whose.hex()}", within_s=30)
+            field.until_said(field.a, "E_BAD_SIGNATURE", f"refused a membership of {whose.hex()}", within_s=90)
     assert field.peers(field.a) == ["b"]
     note("memory after all of them", max(memory_kib(pid) - before, 0) / 1024, MEMORY_MIB, "MiB")
 

@@ -7,6 +7,7 @@ asked for in vain is done when it is asked for again. A machine goes off with a 
 import http.client
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -64,7 +65,9 @@ async def refused_and_then_admitted(server: RunningServer, begin: Any, end: Any)
             closed = await joiner.join(key, "joiner")
             assert closed is not None
             assert closed.code is Code.STORE_UNAVAILABLE
-            red = until(lambda: is_red(server), "health is red", RED_S)
+            began = time.monotonic()
+            red = until(lambda: is_red(server), "health is red", RED_S * 4)
+            figures.note("F2: health is red once writes fail", time.monotonic() - began, RED_S)
             assert red is not None
             _, retry, problem = red
             assert (bool(retry), problem["code"]) == (True, "E_STORE_UNAVAILABLE")
@@ -73,7 +76,7 @@ async def refused_and_then_admitted(server: RunningServer, begin: Any, end: Any)
         finally:
             end()
         with figures.within(BACK_S, "F2: green and admitting again after writes work"):
-            until(lambda: health(server)[0] == 200, "health is green", BACK_S * 2)
+            until(lambda: health(server)[0] == 200, "health is green", BACK_S * 10)
             await joiner.disconnect()
             assert await joiner.join(key, "joiner") is None
         await member.until(lambda: "joiner" in member.peers(), "the member is told")
@@ -112,15 +115,16 @@ def test_a_machine_with_a_full_disk_goes_off_and_says_that_it_is_not_remembered(
     identity = machine.status()["self"]["identity"]
     disk.fill()
     for _ in range(2):  # a wish that could not be written is not one that is kept already
+        disk.fill()  # what the daemon was just writing may have left room
         assert "E_STORE_UNAVAILABLE" in machine.run("up", "--force-relay", check=False).stderr
     done = machine.run("down")
     assert "off could not be remembered" in done.stderr
     assert before.difference(machine.host.snapshot()) == []
-    until(lambda: machine.host.pids() == set(), "no process is left", 5.0)
+    until(lambda: machine.host.pids() == set(), "no process is left")
     disk.free()
     machine.run("up")
     assert machine.status()["self"]["identity"] == identity
-    assert machine.status()["health"] == []
+    until(lambda: machine.status()["health"] == [], "nothing is wrong")
     assert machine.run("down").stderr == ""
 
 
@@ -157,8 +161,11 @@ def test_a_machine_whose_disk_is_full_lets_in_no_more_who_was_kicked(disk: Small
     disk.fill()
     server.host.run([WARREN, "member", "kick", "a", "--server", server.data, "--yes"])
     with figures.within(KICKED_S, "F30 with F3: a full disk drops whom the server kicked"):
-        until(lambda: machine.status()["peers"] == [], "it is gone")
+        until(lambda: not machine.look().peers, "it is gone")
     assert kicked.host.run(ping, check=False).returncode == 1
-    assert any(entry["code"] == Code.STORE_UNAVAILABLE for entry in machine.status()["health"])
+    until(
+        lambda: any(entry["code"] == Code.STORE_UNAVAILABLE for entry in machine.status()["health"]),
+        "status says that it could not be written",
+    )
     disk.free()
-    until(lambda: machine.status()["health"] == [], "it is written after all", 20.0)
+    until(lambda: machine.status()["health"] == [], "it is written after all", 60.0)

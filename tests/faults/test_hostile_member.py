@@ -36,8 +36,10 @@ import socket, sys, time
 to = (sys.argv[1], int(sys.argv[2]))
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
     out.bind(("", int(sys.argv[3])))
-    for line in sys.stdin:
+    for number, line in enumerate(sys.stdin):
         out.sendto(bytes.fromhex(line.strip()), to)
+        if number % 20 == 0:
+            time.sleep(0.005)  # the rate of a generator, no wait: more at once than a kernel keeps shows nothing
 """
 
 LISTEN = """
@@ -68,7 +70,7 @@ def mallory(field: Field) -> Stranger:
 
 def test_inner_sources_that_are_not_the_members_own_are_dropped(field: Field, mallory: Stranger) -> None:
     own = mallory.membership.ipv4
-    assert field.attempt(mallory.key.public, own) > 0
+    until(lambda: field.attempt(mallory.key.public, own) > 0, "a packet of mallory's own gets in", 60.0)
     b = field.identity(field.b)
     for source4, source6 in (
         (field.membership(field.b).ipv4, field.inner(b)),
@@ -111,7 +113,7 @@ def test_a_hundred_thousand_candidates_hit_a_victim_with_few_datagrams(
     before = memory_kib(pid)
     with victim.capture() as captured:
         liar.frames(told, to=field.identity(field.a))
-        until(field.reaches_now, "the daemon has gone through them", 30.0)
+        until(field.reaches_now, "the daemon has gone through them", 60.0)
         assert field.a.status()["peers"]
         ended = time.monotonic() + 2.5  # longer than one round of probes (agent.TRY_AT)
         until(lambda: time.monotonic() > ended, "what was told has led to all that it leads to")
@@ -141,7 +143,7 @@ def test_signals_that_nobody_sealed_or_that_come_twice_teach_nothing(
         liar.frames([fresh], to=field.identity(field.a))
         listening.wait_for(f"probed at {port}")
     liar.frames([late, late, first, newest, *forged], to=field.identity(field.a))
-    until(lambda: field.refused(field.a, "drop_signal_forged") - before[0] == FORGED, "each forged one counts", 10.0)
+    until(lambda: field.refused(field.a, "drop_signal_forged") - before[0] == FORGED, "each forged one counts")
     field.a.run("ping", "b", "-c", "2")
     listening.stop()
     assert "probed at 7777" not in listening.output(), "what is older than what was told is believed"

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.netlab
 
 KILLED_MAX_S, DEAF_MAX_S = 5.0, 10.0
 RATE_HZ = 100.0
-MOVED_S = 20.0
+MOVED_S = 60.0
 
 
 @pytest.mark.timeout(180)
@@ -51,4 +51,4 @@ def test_direct_paths_lose_nothing_when_every_relay_dies(lab: Lab) -> None:
         until(lambda: any("no session with a relay" in log.read_text() for log in logs), "it is noticed", 60.0)
         pair.answered()
     assert [one.lost + one.cut_off for one in (there.stop(), back.stop())] == [0, 0]
-    assert pair.kinds() == ("direct", "direct")
+    until(lambda: pair.kinds() == ("direct", "direct"), "both send directly, as before")

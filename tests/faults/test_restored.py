@@ -10,6 +10,7 @@ import shutil
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -48,8 +49,9 @@ class Lan:
         """In order, so that the copy is whole."""
         assert self.server.process is not None
         for pid in self.server.host.pids():  # `ip netns exec` execs, so this is the server (and its front)
-            os.kill(pid, signal.SIGTERM)
-        self.server.process.wait(15.0)
+            with suppress(ProcessLookupError):  # the front goes with the server
+                os.kill(pid, signal.SIGTERM)
+        self.server.process.wait(60.0)
 
 
 @pytest.fixture
@@ -97,7 +99,7 @@ def test_a_machine_brought_back_from_a_copy_learns_its_newest_record_first(lan: 
     with figures.within(LEARNED_S, "F35: a machine brought back from a copy is reached again"):
         a.run("up")
         until(lambda: reaches(b, a), "b reaches a")
-    assert a.status()["health"] == []
+    until(lambda: a.status()["health"] == [], "nothing is wrong")
     a.run("down")
     assert newest_record(a.state) == LATER + 1
 
@@ -114,10 +116,10 @@ def test_a_server_brought_back_from_a_copy_learns_from_its_machines_before_it_se
     lan.stop_server()
     shutil.copytree(lan.server.data, tmp_path / "copy")
     lan.server.start()
-    until(lambda: server_state(a) == "connected", "a is back", 30.0)
+    until(lambda: server_state(a) == "connected", "a is back", 60.0)
     lan.server.host.run([WARREN, "member", "kick", "b", "--keep-key", "--server", lan.server.data, "--yes"])
     c.up(lan.server, single)
-    until(lambda: peers(a) == {"c"}, "a knows c and forgot b", LEARNED_S)
+    until(lambda: peers(a) == {"c"}, "a knows c and forgot b", LEARNED_S * 6)
     until(lambda: reaches(a, c), "a reaches c")
 
     lan.stop_server()
@@ -125,10 +127,10 @@ def test_a_server_brought_back_from_a_copy_learns_from_its_machines_before_it_se
     shutil.copytree(tmp_path / "copy", lan.server.data)
     lan.server.start()
     with figures.within(LEARNED_S, "F35: a server brought back from a copy knows what its machines know"):
-        until(lambda: lan.members() == {"a", "c"}, "the server knows c again and that b was kicked", 30.0)
+        until(lambda: lan.members() == {"a", "c"}, "the server knows c again and that b was kicked", 90.0)
     assert peers(a) == {"c"}, "what a has seen does not go back: b stays out, c stays in"
-    assert reaches(a, c)
-    until(lambda: server_state(c) == "connected", "c has its session", 30.0)
+    until(lambda: reaches(a, c), "a reaches c")
+    until(lambda: server_state(c) == "connected", "c has its session", 60.0)
     for used in (single, unused):
         done = d.run("up", "--server", lan.server.url, "--auth-key", used, "--hostname", "d", check=False)
         assert (done.returncode, "E_KEY_" in done.stderr) == (1, True), "who used it meanwhile, the copy cannot say"
@@ -136,6 +138,7 @@ def test_a_server_brought_back_from_a_copy_learns_from_its_machines_before_it_se
         d.up(lan.server, lan.key)
         until(lambda: peers(a) == {"c", "d"}, "a takes the new member")
         until(lambda: reaches(a, d), "a reaches d")
-    assert reaches(c, d)
-    assert peers(d) == {"a", "c"}
-    assert [one.status()["health"] for one in (a, c, d)] == [[], [], []]
+    until(lambda: reaches(c, d), "c reaches d")
+    until(lambda: peers(d) == {"a", "c"}, "d knows both")
+    for one in (a, c, d):
+        until(lambda one=one: one.status()["health"] == [], f"nothing is wrong with {one.name}")  # type: ignore[misc]

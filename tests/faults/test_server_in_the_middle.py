@@ -19,7 +19,7 @@ from warren.trust.sealing import open_sealed
 
 pytestmark = pytest.mark.netlab
 
-FOUND_S = 10.0
+FOUND_S = 60.0
 MOVED_TO = "192.0.2.99/32"
 LIED_S = 3.0  # more than two rounds of an agent without a path
 LIED_TO_MIN = 1  # signals that a machine refused meanwhile
@@ -97,8 +97,7 @@ def test_an_altered_signal_and_one_in_anothers_name_lead_nowhere_and_are_counted
 ) -> None:
     liar.signals(how, mallory.key.public)
     find_anew(field, liar)
-    stay_apart(field)
-    counted = refused(field, "drop_signal_forged")
+    counted = stay_apart(field)
     tell(
         f"server in the middle, {how}: {len(liar.signals('carry'))} signals, refused {counted}, no path in {LIED_S:g} s"
     )
@@ -120,10 +119,13 @@ def test_old_signals_lead_nobody_to_old_places(field: Field, liar: HostilePlace)
     until(lambda: is_direct(field), "they stay together", 30.0)
 
 
-def stay_apart(field: Field) -> None:
-    """For a while, neither has a path to the other."""
-    end_at = time.monotonic() + LIED_S
-    while time.monotonic() < end_at:
+def stay_apart(field: Field) -> dict[str, int]:
+    """For a while, and until each refused what it was told, neither has a path to the other; how much they refused."""
+    began = time.monotonic()
+    while True:
         assert not is_direct(field)
         assert {field.a.path_to("b").kind, field.b.path_to("a").kind} == {"none"}
+        passed, counted = time.monotonic() - began, refused(field, "drop_signal_forged")
+        if passed > LIED_S and (min(counted.values()) >= LIED_TO_MIN or passed > FOUND_S):
+            return counted
         time.sleep(0.1)

@@ -81,7 +81,7 @@ def idle_daemon(tmp_path: Path) -> Iterator[Path]:
         until(LocalClient(socket).is_answering, "the daemon answers")
         yield socket
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 async def test_slow_strangers_and_callers_are_cut_and_others_are_served_as_before(

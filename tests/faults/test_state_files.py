@@ -17,6 +17,7 @@ import pytest
 from tests.faults import figures
 from tests.netlab.lab import Lab
 from tests.netlab.machines import WARREN, Machine, Server
+from tests.netlab.until import until
 
 from warren.errors import Code, WarrenError
 from warren.failpoints import SWITCH, VARIABLE
@@ -320,5 +321,5 @@ def test_a_full_disk_is_said_so_and_cuts_no_file(joined: Machine) -> None:
     for path in good:
         assert path.stat().st_size > 0
     joined.run("up")
-    assert joined.status()["health"] == []
+    until(lambda: joined.status()["health"] == [], "nothing is wrong")
     joined.run("down")
