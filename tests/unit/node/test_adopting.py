@@ -80,7 +80,7 @@ async def _run(world: World, who: str, monkeypatch: pytest.MonkeyPatch, *, signs
     task = asyncio.create_task(Adopting(world, world.network.key(who)).run())
     try:
         if signs:
-            await asyncio.wait_for(world.has_signed.wait(), 5.0)
+            await asyncio.wait_for(world.has_signed.wait(), 60.0)
         for _ in range(20):
             await asyncio.sleep(0)
         if task.done():

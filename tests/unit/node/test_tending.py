@@ -103,7 +103,7 @@ async def _run(world: World, task: Tending | Farewell, *, acts_: bool) -> None:
     running = asyncio.create_task(task.run())
     try:
         if acts_:
-            await asyncio.wait_for(world.acted.wait(), 5.0)
+            await asyncio.wait_for(world.acted.wait(), 60.0)
         for _ in range(20):
             await asyncio.sleep(0)
         if running.done():

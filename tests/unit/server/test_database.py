@@ -179,6 +179,6 @@ async def test_a_request_that_is_cancelled_leaves_no_half_done_change_and_no_hel
         request.cancel()
         with pytest.raises(asyncio.CancelledError):
             await request
-    async with asyncio.timeout(5), database.write() as connection:
+    async with asyncio.timeout(60), database.write() as connection:
         assert (await connection.execute(text("SELECT count(*) FROM kept"))).scalar() == 0
     await database.close()

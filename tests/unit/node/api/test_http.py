@@ -82,7 +82,7 @@ async def api(tmp_path: Path, service: Service) -> AsyncIterator[LocalApi]:
 
 async def exchange(api: LocalApi, raw: bytes) -> tuple[int, bytes]:
     reader, writer = await asyncio.open_unix_connection(api.path)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         writer.write(raw)
         answer = await reader.read()
     writer.close()
@@ -154,7 +154,7 @@ async def test_a_refusal_before_the_stream_is_a_problem_and_within_it_the_last_l
 async def test_a_bug_ends_one_call_and_not_the_daemon(api: LocalApi) -> None:
     reader, writer = await asyncio.open_unix_connection(api.path)
     writer.write(b"GET /v1/config HTTP/1.0\r\nhost: localhost\r\n\r\n")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert await is_cut(reader)
     writer.close()
     assert (await call(api, "GET", "/v1/status"))[0] == 200
@@ -181,7 +181,7 @@ async def test_a_caller_that_sends_one_byte_at_a_time_is_cut(api: LocalApi, monk
     monkeypatch.setattr(http, "LOCAL_REQUEST_MAX_S", 0.05)
     reader, writer = await asyncio.open_unix_connection(api.path)
     writer.write(b"G")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert await is_cut(reader)
     writer.close()
 
@@ -191,7 +191,7 @@ async def test_a_call_ends_when_its_caller_goes_away(api: LocalApi, service: Ser
     writer.write(b"POST /v1/down HTTP/1.0\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n")
     await writer.drain()
     writer.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await service.cancelled.wait()
 
 
@@ -201,7 +201,7 @@ async def test_calls_that_are_ended_end_quietly(api: LocalApi, service: Service)
     silent, writer = await asyncio.open_unix_connection(api.path)
     _, hanging = await asyncio.open_unix_connection(api.path)
     hanging.write(b"POST /v1/down HTTP/1.0\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await service.hanging.wait()
         api.end_calls(but=None)
         await service.cancelled.wait()
@@ -214,12 +214,12 @@ async def test_calls_that_are_ended_end_quietly(api: LocalApi, service: Service)
 async def test_too_many_callers_are_turned_away_and_the_rest_served(api: LocalApi) -> None:
     waiting = [await asyncio.open_unix_connection(api.path) for _ in range(LOCAL_CONNECTIONS_MAX)]
     reader, writer = await asyncio.open_unix_connection(api.path)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert await is_cut(reader)
     for _, one in (*waiting, (reader, writer)):
         one.close()
         await one.wait_closed()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while True:
             try:
                 assert (await call(api, "GET", "/v1/status"))[0] == 200
@@ -236,7 +236,7 @@ async def test_users_who_may_only_read_shut_nobody_out(tmp_path: Path, monkeypat
     api = LocalApi(tmp_path / "s", service.routes(), lambda caller: Right.READER if caller.uid else Right.ROOT)
     await api.open()
     held = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         for user in range(LOCAL_READERS_MAX // LOCAL_READERS_A_USER_MAX):
             uid = 1000 + user
             for _ in range(LOCAL_READERS_A_USER_MAX):

@@ -66,7 +66,7 @@ class Owner:
         self.changed.set()
 
     async def until(self, state: str) -> LinkState:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not self.states or self.states[-1].state != state:
                 self.changed.clear()
                 await self.changed.wait()
@@ -103,7 +103,7 @@ async def test_a_member_resumes_and_gets_its_map(network: Network, server: Small
     link = Link(server.place, network.id, network.key("me"), owner, lambda: AT_ONCE)
     running = asyncio.create_task(link.run())
     await owner.until("connected")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not owner.maps:
             owner.changed.clear()
             await owner.changed.wait()
