@@ -3,16 +3,21 @@
 Decides nothing. Peers have numbers there; a number is never used twice, so that a late event of a removed peer is told
 from one of a peer that came back. The engine's queue is bounded; it wakes us by its descriptor, and one wake-up takes a
 bounded number of events.
+
+An engine may end by itself, when its link is deleted. Until that is heard (`TunnelFailed`), what is told to it is told
+to nobody, and who asks it something hears that it is closed.
 """
 
 import asyncio
 import contextlib
 import errno
+import functools
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from ipaddress import IPv4Address, IPv6Address
+from typing import Concatenate, ParamSpec, TypeVar
 
-from warren.engine.errors import EngineError, InvalidError, PortError, TunError
+from warren.engine.errors import ClosedError, EngineError, InvalidError, PortError, TunError
 from warren.engine.events import PeerNumber
 from warren.engine.filter import Direction
 from warren.engine.tunnel import Mode, has_fast_aes
@@ -60,6 +65,38 @@ class UserspaceDataplane:
         )  # fmt: skip
 
 
+_Said = ParamSpec("_Said")
+_Answer = TypeVar("_Answer")
+
+
+def _told(
+    method: "Callable[Concatenate[UserspaceTunnel, _Said], None]",
+) -> "Callable[Concatenate[UserspaceTunnel, _Said], None]":
+    """What an engine that ended by itself need not hear: the tunnel that is made in its place gets it all anew."""
+
+    @functools.wraps(method)
+    def tell(self: "UserspaceTunnel", /, *args: _Said.args, **kwargs: _Said.kwargs) -> None:
+        with contextlib.suppress(ClosedError):
+            method(self, *args, **kwargs)
+
+    return tell
+
+
+def _asked(
+    method: "Callable[Concatenate[UserspaceTunnel, _Said], _Answer]",
+) -> "Callable[Concatenate[UserspaceTunnel, _Said], _Answer]":
+    """What an engine that ended by itself cannot answer: the same error as of a tunnel that we closed."""
+
+    @functools.wraps(method)
+    def ask(self: "UserspaceTunnel", /, *args: _Said.args, **kwargs: _Said.kwargs) -> _Answer:
+        try:
+            return method(self, *args, **kwargs)
+        except ClosedError as error:
+            raise WarrenError(Code.NOT_UP, f"the tunnel of {self.link} is closed") from error
+
+    return ask
+
+
 class UserspaceTunnel:
     """`interface.Tunnel` over one device of the engine."""
 
@@ -85,14 +122,17 @@ class UserspaceTunnel:
         """The UDP port, IPv4 and IPv6."""
         return self._port
 
+    @_told
     def set_keys(self, keys: tuple[ExchangeKeyPair, ...]) -> None:
         """Change the private keys: in use, then the next one."""
         self._open().set_keys(keys)
 
+    @_told
     def set_stamps(self, stamps: StampWindow) -> None:
         """Move the window; a floor below the last stamp has no effect."""
         self._open().set_stamp_window(stamps.floor_s, stamps.ceiling_s)
 
+    @_asked
     def set_peer(self, peer: PeerPlan) -> None:
         """Add or change a peer and its gate; live sessions of keys that stay go on."""
         engine = self._open()
@@ -108,6 +148,7 @@ class UserspaceTunnel:
         engine.set_gate(number, is_open=peer.gate_open)
         self._plans[peer.identity] = peer
 
+    @_asked
     def remove_peer(self, identity: Identity) -> None:
         """Forget a peer, its sessions and probe keys; nothing happens if it is not there."""
         number = self._numbers.get(identity)
@@ -121,6 +162,7 @@ class UserspaceTunnel:
         """What is in force, as it was set."""
         return dict(self._plans)
 
+    @_asked
     def set_filter(self, wanted: FilterPlan) -> None:
         """Replace what passes behind the gates; flows that it no longer accepts are cut."""
         try:
@@ -133,6 +175,7 @@ class UserspaceTunnel:
         """What is in force, as it was set."""
         return self._filter
 
+    @_asked
     def find_rule(
         self,
         local: IPv4Address | IPv6Address,
@@ -146,37 +189,45 @@ class UserspaceTunnel:
         direction = Direction.IN if inward else Direction.OUT
         return self._open().find_rule(direction, protocol, local, remote, port)
 
+    @_asked
     def drops(self, identity: Identity) -> list[Flow]:
         """What was dropped of a peer lately, the newest first."""
         number = self._numbers.get(identity)
         records = self._open().filter_drops(number) if number is not None else []
         return [translate_flow(record, self._identities) for record in records]
 
+    @_asked
     def take_flows(self, most: int) -> tuple[list[Flow], int]:
         """Flows that ended or were refused since the last call, the oldest first, and how many were lost."""
         records, lost = self._open().take_flow_records(most)
         return [translate_flow(record, self._identities) for record in records], lost
 
+    @_told
     def set_endpoint(self, identity: Identity, endpoint: Hop | None) -> None:
         """Where to send; None: nowhere."""
         self._open().set_endpoint(self._number(identity), endpoint)
 
+    @_told
     def initiate(self, identity: Identity) -> None:
         """Begin a handshake now, also to replace a living session."""
         self._open().initiate(self._number(identity))
 
+    @_asked
     def ping(self, identity: Identity, token: int) -> None:
         """Send a ping inside the session; `PongReceived` carries the token (64 bits) back."""
         self._open().ping(self._number(identity), token)
 
+    @_told
     def set_probe_key(self, identity: Identity, hint: bytes, key: bytes) -> None:
         """Let probes with this hint (8 bytes) and a valid tag under this key (32 bytes) through, as this peer's."""
         self._open().set_probe_key(hint, key, self._number(identity))
 
+    @_told
     def remove_probe_key(self, hint: bytes) -> None:
         """Probes with this hint are dropped from here on."""
         self._open().remove_probe_key(hint)
 
+    @_told
     def expect_stun(self, transaction: bytes, for_s: float) -> None:
         """Let one answer to this STUN transaction (12 bytes) through, for so long."""
         self._open().expect_stun(transaction, for_s)
@@ -186,34 +237,42 @@ class UserspaceTunnel:
         with contextlib.suppress(EngineError):
             self._open().send(endpoint, datagram)
 
+    @_asked
     def set_relay(self, session: RelaySession) -> None:
         """Connect to a relay and stay connected, or take new papers and addresses."""
         self._open().set_relay(session)
 
+    @_asked
     def remove_relay(self, relay: int) -> None:
         """Forget a relay with its channels; nothing happens if it is not known."""
         self._open().remove_relay(relay)
 
+    @_asked
     def open_channel(self, relay: int, peer: Identity) -> None:
         """Want a channel to this peer at a relay that was set."""
         self._open().open_channel(relay, peer)
 
+    @_asked
     def close_channel(self, relay: int, peer: Identity) -> None:
         """The channel is not wanted any more."""
         self._open().close_channel(relay, peer)
 
+    @_asked
     def relay_stats(self, relay: int) -> RelayStats:
         """How the session with a relay is."""
         return self._open().relay_stats(relay)
 
+    @_asked
     def stats(self, identity: Identity) -> PeerStats:
         """Counters of one peer."""
         return translate_stats(self._open().peer_stats(self._number(identity)))
 
+    @_asked
     def counters(self) -> dict[str, int]:
         """Every counter of the device by name: packets, bytes, and one for each reason of a drop."""
         return self._open().counters()
 
+    @_asked
     def offloads(self) -> dict[str, str]:
         """What the operating system does for our packets by name: `on`, or why not."""
         return self._open().offloads()
