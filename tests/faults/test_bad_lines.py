@@ -49,7 +49,7 @@ LINES = {
 HOLES = [(where, back) for back in (False, True) for where in ("on the direct path", "on every path")]
 
 
-@pytest.mark.timeout(1800 if FULL else 300)
+@pytest.mark.timeout(1800 if FULL else 400)
 @pytest.mark.parametrize("name", LINES if FULL else ["1 Mbit/s with a 2 s buffer"])
 def test_a_bad_line_costs_no_session_no_flapping_and_no_byte(lab: Lab, name: str) -> None:
     line, file_bytes = LINES[name]
@@ -72,7 +72,7 @@ def test_a_bad_line_costs_no_session_no_flapping_and_no_byte(lab: Lab, name: str
     pair.answered()
 
 
-@pytest.mark.timeout(1800 if FULL else 300)
+@pytest.mark.timeout(1800 if FULL else 400)
 def test_of_a_line_that_loses_a_third_as_much_arrives_as_without_a_tunnel(lab: Lab) -> None:
     pair = Pair(World.start(lab, 4), "home", "home", wire=lab.wire("dsl"))
     pair.until("direct")
@@ -123,7 +123,7 @@ def as_on_a_cable(*hosts: Host) -> None:
         host.run([sys.executable, "-I", "-S", str(offloads.__file__), "eth0"])
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize(("where", "back"), HOLES if FULL else HOLES[1:3])
 def test_an_mtu_hole_that_opens_under_a_flow_stops_it_shortly(lab: Lab, where: str, *, back: bool) -> None:
     pair = Pair(World.start(lab, 4), "home", "home")
@@ -143,7 +143,7 @@ def test_an_mtu_hole_that_opens_under_a_flow_stops_it_shortly(lab: Lab, where: s
         until(lambda: sender.path_to(peer).kind == "relay", "it is sent by the relay")
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_who_joins_behind_an_mtu_hole_is_reached_and_gets_its_files(lab: Lab) -> None:
     world = World.start(lab, 4)
     site, host = world.place("home", "l")

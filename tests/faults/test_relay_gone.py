@@ -20,7 +20,7 @@ RATE_HZ = 100.0
 MOVED_S = 60.0
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize(("how", "bound_s"), [("killed", KILLED_MAX_S), ("deaf", DEAF_MAX_S)])
 def test_a_relay_that_fails_moves_its_users_to_another_in_time(lab: Lab, how: str, bound_s: float) -> None:
     world = World.start(lab, 4, liars=["honest", "honest"])

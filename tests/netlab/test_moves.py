@@ -29,7 +29,7 @@ def pair(lab: Lab) -> Pair:
     return made
 
 
-@pytest.mark.timeout(60 + 60 * MOVES)
+@pytest.mark.timeout(280 + 60 * MOVES)
 def test_no_packet_is_lost_and_no_connection_reset_in_moves_from_relay_to_direct(pair: Pair, tell: Tell) -> None:
     flow = Flow(pair.a.host, pair.b.host, ip_address(pair.b_address), MOVES_BYTES, MOVES_BYTES_PER_S)
     ends, took_s = [], []
@@ -51,7 +51,7 @@ def test_no_packet_is_lost_and_no_connection_reset_in_moves_from_relay_to_direct
     flow.finish()  # every byte as it was sent, over one connection
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_a_direct_path_that_is_cut_gives_way_to_the_relay_within_3_s_and_comes_back(pair: Pair, tell: Tell) -> None:
     flow = Flow(pair.a.host, pair.b.host, ip_address(pair.b_address), 1_000_000, 100_000.0)
     with pair.stream() as there, pair.stream(back=True) as back, pair.cut_for():

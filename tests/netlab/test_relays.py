@@ -206,7 +206,7 @@ def test_where_udp_is_blocked_the_relay_is_reached_over_the_servers_port(lab: La
 
 
 @pytest.mark.skipif(not FULL, reason="half a minute of waiting: run by `make matrix`")
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_where_udp_passes_again_the_relay_is_reached_by_it_again_and_the_flow_goes_on(lab: Lab, tell: Tell) -> None:
     apart = Apart(lab, tls=True)
     apart.block_each_other()
