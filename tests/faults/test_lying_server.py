@@ -343,7 +343,7 @@ def test_a_machine_that_is_shown_no_policy_lets_nobody_in_and_says_so(field: Fie
         until(lambda: not field.said("no-policy"), "with the policy nothing is wrong")
 
 
-@pytest.mark.timeout(RUNS * 120)
+@pytest.mark.timeout(RUNS * 300)
 def test_machines_that_are_shown_different_views_find_out(field: Field, liar: HostilePlace) -> None:
     """The registrar signs two heads with one number: `a` hears of one, `b` of the other."""
     a, b = field.identity(field.a), field.identity(field.b)
