@@ -83,23 +83,22 @@ def filtering_of(inside: socket.socket, outside: Outside) -> Depends:
     place = mapped(inside, a1)
 
     def passes(one: socket.socket) -> bool:
-        sender = place_of(one)
         for _ in range(ASKED):
             one.sendto(b"may I come in", place)
-            answered()  # came after it, by the same way: what was let in is here by now, or just behind
-            if sender in came:
+            if answered():  # came after it, by the same way: what was let in is here by now, or just behind
                 return True
-        return sender in arrivals([inside], SILENT_S).values()
+        return bool(arrivals([inside], SILENT_S))
 
-    def answered() -> None:
-        """Wait for a packet that is let in, and note who else's came until then."""
+    def answered() -> bool:
+        """Wait for a packet that is let in; whether another came before it (a hairpin changes whose it seems)."""
+        others = False
         a1.sendto(b"an answer", place)
-        while place_of(a1) not in (found := list(arrivals([inside], HEARD_S).values())):
+        while place_of(a1) not in (found := arrivals([inside], HEARD_S).values()):
             if not found:
                 raise TimeoutError("not even an answer comes in")
-            came.extend(found)
+            others = True
+        return others
 
-    came: list[Place] = []
     answered()
     if passes(b1):
         return Depends.NOTHING

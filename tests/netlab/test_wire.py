@@ -100,14 +100,14 @@ def test_a_perfect_wire_carries_a_thousand_packets_a_second_each_way_without_los
 ) -> None:
     times, order, taken_ms = echo_loop(near, lab.hosts["far"], 3_000)
     assert (len(times), order) == (3_000, sorted(order))
-    assert quickest_tenth(taken_ms) < LATE_MS
+    assert quickest_tenth(taken_ms) < LATE_MS * figures.beside_others()
 
 
 def test_a_bad_wire_delays_loses_doubles_and_turns(lab: Lab, near: Host, wire: Wire) -> None:
     wire.set(Impairment(delay_ms=40, loss=0.1, duplicate=0.1, reorder=0.1, reorder_ms=8))
     times, order, taken_ms = echo_loop(near, lab.hosts["far"], COUNT)
     assert min(taken_ms) >= 80
-    assert quickest_tenth(taken_ms) < 80 + LATE_MS
+    assert quickest_tenth(taken_ms) < 80 + LATE_MS * figures.beside_others()
     assert len(times) / COUNT == pytest.approx(0.81, abs=0.05)
     assert statistics.mean(times.values()) == pytest.approx(1.2, abs=0.1)
     assert order != sorted(order)
