@@ -101,6 +101,11 @@ class Home:
         self.router.forget()
         self.start(**options)
 
+    def said(self) -> str:
+        """What miniupnpd told of itself since its last start."""
+        assert self.process is not None
+        return self.process.output()
+
     def rules(self) -> str:
         """What is let in now."""
         words = ["nft", "list", "table", "inet", "gate"]
