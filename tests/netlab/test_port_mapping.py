@@ -70,6 +70,10 @@ class Place:
         found: Mapping[str, Any] = self.kept()[family]
         return found
 
+    def is_reached(self, address: IPv4Address | IPv6Address, port: int) -> None:
+        """Wait until it does: while miniupnpd renews a mapping it is away for a moment."""
+        until(lambda: self.reaches(address, port), "a stranger's datagram arrives")
+
     def reaches(self, address: IPv4Address | IPv6Address, port: int) -> bool:
         """Whether a stranger's datagram to that outer endpoint arrives at the machine."""
         with self.machine.host.capture() as capture:
@@ -90,7 +94,7 @@ def test_the_tunnels_port_is_mapped_reached_from_outside_and_given_back_at_down(
     mapping = place.mapped()
     assert mapping["method"] == method
     assert mapping["external"].startswith(f"{place.home.router.outside}:")
-    assert place.reaches(place.home.router.outside, outer_port(mapping))
+    place.is_reached(place.home.router.outside, outer_port(mapping))
     with figures.within(DOWN_S, f"`down` with a mapping by {method}"):
         place.machine.run("down")
     until(lambda: f"dnat ip to {place.machine.host.ip}" not in place.home.rules(), "the gateway has it back")
@@ -105,9 +109,9 @@ def test_ipv6_gets_a_pinhole_which_is_shut_at_down(lab: Lab, method: str) -> Non
     mapping = place.mapped("6")
     assert mapping["method"] == method
     host = place.machine.host
-    assert place.reaches(host.ip6, outer_port(mapping))
+    place.is_reached(host.ip6, outer_port(mapping))
     place.machine.run("down")
-    # asked twice for one mapping, as on a full machine, miniupnpd 2.3.1 takes the second for a renewal, and refuses then
+    # asked twice for one mapping, as by a full machine, miniupnpd 2.3.1 takes that for a renewal, and refuses then
     assert not place.reaches(host.ip6, outer_port(mapping)) or REFUSES in place.home.said()
 
 
@@ -133,7 +137,7 @@ def test_a_short_lease_is_renewed_before_it_ends(lab: Lab) -> None:
     assert first["until"] - time.time() <= 30
     until(lambda: place.kept().get("4", {}).get("until", 0) > first["until"] + 1, "the lease is renewed", 40.0)
     assert place.mapped()["external"] == first["external"]
-    assert place.reaches(place.home.router.outside, outer_port(first))
+    place.is_reached(place.home.router.outside, outer_port(first))
 
 
 def test_a_gateway_that_restarted_has_the_mapping_again(lab: Lab) -> None:
@@ -145,7 +149,7 @@ def test_a_gateway_that_restarted_has_the_mapping_again(lab: Lab) -> None:
     place.home.restart()
     with figures.within(HEALED_S, "a gateway restarted: until it has the mapping again"):
         until(lambda: f"dport {port}" in place.home.rules(), "it is mapped again")
-    assert place.reaches(place.home.router.outside, int(port))
+    place.is_reached(place.home.router.outside, int(port))
 
 
 def test_a_killed_daemon_takes_its_mapping_up_again_and_gives_it_back(lab: Lab) -> None:
@@ -193,7 +197,7 @@ def test_another_lease_on_the_lan_moves_the_mapping_with_the_address(lab: Lab) -
     )  # fmt: skip
     until(lambda: place.kept().get("4", {}).get("source") == str(moved), "the mapping leads to the new address")
     assert f"dnat ip to {moved}" in place.home.rules()
-    assert place.reaches(place.home.router.outside, outer_port(place.mapped()))
+    place.is_reached(place.home.router.outside, outer_port(place.mapped()))
 
 
 def test_a_lying_gateway_points_nobody_at_a_victim(lab: Lab) -> None:
