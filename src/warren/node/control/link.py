@@ -154,7 +154,7 @@ class Link:
         self._hurry.set()
 
     async def open_within(self, within_s: float) -> None:
-        """Somebody waits for a session: where none is open try now, and again; returns once it is open or time is up."""
+        """Somebody waits for a session: where none is open try now, and again; returns once it is, or time is up."""
         if self._connection is not None:
             return
         self.hurry()
