@@ -126,8 +126,8 @@ def test_a_peer_behind_a_symmetric_nat_comes_in_by_the_mapping(lab: Lab) -> None
     # IPv6 would lead there too, by the pinhole
     peer.host.ip_batch("route del ::/0")
     assert "pong from a" in peer.run("ping", "a", "--timeout", "10s").stdout
-    until(lambda: peer.path_to("a").kind == "direct", "a direct path: a first answer may come by the relay")
-    until(lambda: peer.path_to("a").endpoint == place.mapped()["external"], "it leads by the mapping")
+    until(lambda: peer.path_to("a").kind == "direct", "a direct path: a first answer may come by the relay", 90.0)
+    until(lambda: peer.path_to("a").endpoint == place.mapped()["external"], "it leads by the mapping", 90.0)
 
 
 def test_a_short_lease_is_renewed_before_it_ends(lab: Lab) -> None:
