@@ -7,9 +7,8 @@ and hear its announcements (one that lies is in `tests/netlab/test_port_mapping.
 """
 
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -140,10 +139,13 @@ def field(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
 
 def grown_mib(pid: int, before_kib: int) -> float:
     """How much more it holds when it has let go, or cannot: a busy machine still has the last connections open."""
-    deadline = time.monotonic() + LET_GO_S
-    while (grown := max(memory_kib(pid) - before_kib, 0) / 1024) > MEMORY_MIB and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return grown
+
+    def grown() -> float:
+        return max(memory_kib(pid) - before_kib, 0) / 1024
+
+    with suppress(TimeoutError):  # then what it holds is the answer
+        until(lambda: grown() <= MEMORY_MIB, "it lets go of what it held", LET_GO_S)
+    return grown()
 
 
 @contextmanager
