@@ -24,11 +24,14 @@ from warren.server.domains.service import DomainProofs
 from warren.server.files import Folder
 from warren.server.housekeeping import Housekeeping
 from warren.server.invites.service import Invites
+from warren.server.metrics import Metrics
 from warren.server.networks.live import LiveNetwork
 from warren.server.networks.service import Networks
 from warren.server.registrar import LocalRegistrar
+from warren.server.relays.service import Relays
 from warren.server.repeats.service import Repeats
 from warren.server.restored.service import Restored
+from warren.server.sessions.admission import Admission
 from warren.server.sessions.hub import Hub
 from warren.trust import admission_key
 from warren.trust.documents import NodeRecord, ServerPlace
@@ -180,3 +183,18 @@ async def features(tmp_path: Path, url: str | URL) -> AsyncIterator[Features]:
         )
         yield Features(database, networks, invites, devices, restored, hub, housekeeping, clock, approvals)
     await database.close()
+
+
+@pytest.fixture
+def admission(features: Features) -> Admission:
+    """The door of their sessions."""
+    return Admission(
+        features.networks,
+        features.invites,
+        features.devices,
+        features.restored,
+        Metrics(),
+        certificate_sha256=b"",
+        relays=Relays(SigningKeyPair(bytes(32)), (), lambda: features.clock[0]),
+        approvals=features.approvals,
+    )

@@ -12,9 +12,7 @@ from warren.limits import EPHEMERAL_GRACE_S, EPHEMERAL_LIFETIME_S, EXPIRED_KEPT_
 from warren.model.ids import Identity
 from warren.model.keys import SigningKeyPair
 from warren.protocol.control.events import ResumeWanted
-from warren.server.metrics import Metrics
 from warren.server.networks.store import read_document
-from warren.server.relays.service import Relays
 from warren.server.sessions.admission import Admission
 from warren.trust import acts
 from warren.trust.batches import Draft, Pen
@@ -58,21 +56,12 @@ async def test_an_ephemeral_member_that_is_here_is_renewed_at_half_its_time(feat
     assert expires_of(features, here) == int(features.clock[0]) + EPHEMERAL_LIFETIME_S
 
 
-async def test_a_member_that_comes_back_after_its_time_is_renewed_before_it_is_in(features: Features) -> None:
+async def test_a_member_that_comes_back_after_its_time_is_renewed_before_it_is_in(
+    features: Features, admission: Admission
+) -> None:
     """Found by tests/model, seed 10: a clock that was ahead let a membership run out, and the next round was far."""
     late = await features.join(await features.key(ephemeral=True), "late")
     features.clock[0] += EPHEMERAL_LIFETIME_S + 1
-    relays = Relays(SigningKeyPair(bytes(32)), (), lambda: features.clock[0])
-    admission = Admission(
-        features.networks,
-        features.invites,
-        features.devices,
-        features.restored,
-        Metrics(),
-        certificate_sha256=b"",
-        relays=relays,
-        approvals=features.approvals,
-    )
     membership = await admission.resume(features.network, ResumeWanted(late))
     assert expires_of(features, late) == int(features.clock[0]) + EPHEMERAL_LIFETIME_S
     assert membership == features.network.state.document("membership", late)

@@ -14,26 +14,11 @@ from warren.protocol.control.events import Greeted, JoinWanted
 from warren.protocol.control.server_role import ServerSession
 from warren.server.metrics import Metrics
 from warren.server.networks.live import LiveNetwork
-from warren.server.relays.service import Relays
 from warren.server.sessions.admission import WRONG_BATCHES_MAX, Admission
 from warren.server.sessions.connection import Connection, Line
 from warren.server.signon.rules import FAILURES_WITHIN_S
 from warren.trust import acts
 from warren.trust.batches import Draft, Pen
-
-
-@pytest.fixture
-def admission(features: Features) -> Admission:
-    return Admission(
-        features.networks,
-        features.invites,
-        features.devices,
-        features.restored,
-        Metrics(),
-        certificate_sha256=b"",
-        relays=Relays(SigningKeyPair(bytes(32)), (), lambda: features.clock[0]),
-        approvals=features.approvals,
-    )
 
 
 async def test_a_hello_that_names_a_key_in_text_that_no_database_takes_is_refused(admission: Admission) -> None:
