@@ -28,7 +28,8 @@ async def lets_in(connection: AsyncConnection, domain: str, network: NetworkId, 
     """Whether people come into this network by its domain: not by a proof that was not seen of late."""
     if not await provider_store.stands_by_proof(connection, domain):
         return True
-    return any(rules.is_in_force(one.seen_at, one.missed, now) for one in await _claims(connection, domain, network))
+    known = await store.read(connection, network, domain=domain)
+    return any(rules.is_in_force(one.seen_at, one.missed, now) for one in known)
 
 
 async def note_missed(connection: AsyncConnection, claim: ClaimRow, now: int) -> None:
@@ -48,7 +49,7 @@ async def give_way(connection: AsyncConnection, domain: str, texts: Iterable[str
     network = await provider_store.network_of_domain(connection, domain)
     if network is None or await lets_in(connection, domain, network, now):
         return False
-    live = [one for one in await _claims(connection, domain, network) if _is_live(one)]
+    live = [one for one in await store.read(connection, network, domain=domain) if _is_live(one)]
     if any(rules.proof_of(one.token) in texts for one in live):
         return False
     for claim in live:
@@ -62,7 +63,7 @@ async def _lapsed(connection: AsyncConnection, claim: ClaimRow, now: int) -> Non
     await record(
         connection, Action.DOMAIN_LAPSED, actor="server", at=now, network=claim.network, subject=claim.domain
     )  # fmt: skip
-    if any(_is_live(one) for one in await _claims(connection, claim.domain, claim.network)):
+    if any(_is_live(one) for one in await store.read(connection, claim.network, domain=claim.domain)):
         return
     if await provider_store.stands_by_proof(connection, claim.domain):
         await provider_store.drop_domain(connection, claim.domain, claim.network)
@@ -70,7 +71,3 @@ async def _lapsed(connection: AsyncConnection, claim: ClaimRow, now: int) -> Non
 
 def _is_live(claim: ClaimRow) -> bool:
     return claim.seen_at is not None and not rules.is_lapsed(claim.missed)
-
-
-async def _claims(connection: AsyncConnection, domain: str, network: NetworkId) -> list[ClaimRow]:
-    return await store.read(connection, network, domain=domain)

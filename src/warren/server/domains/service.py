@@ -107,9 +107,8 @@ class DomainProofs:
                 texts = await self._lookup.texts(rules.record_name(claim.domain))
             except WarrenError:  # the DNS is away, and says nothing of the record
                 continue
-            with contextlib.suppress(
-                IntegrityError
-            ):  # somebody whom a provider vouches for opened its network meanwhile
+            # somebody whom a provider vouches for may have opened its network meanwhile
+            with contextlib.suppress(IntegrityError):
                 await self._note_look(claim, texts, now)
 
     async def _note_look(self, claim: ClaimRow, texts: Sequence[str], now: int) -> None:

@@ -70,29 +70,17 @@ async def read(
 
 async def note_seen(connection: AsyncConnection, row: ClaimRow, seen_at: int) -> None:
     """When a claim's text was seen; looks in vain are counted anew."""
-    await connection.execute(
-        update(claims)
-        .where(claims.c.network == row.network, claims.c.domain == row.domain, claims.c.user == row.user)
-        .values(seen_at=seen_at, missed=0, missed_at=None)
-    )
+    await _change(connection, row, seen_at=seen_at, missed=0, missed_at=None)
 
 
 async def note_missed(connection: AsyncConnection, row: ClaimRow, missed: int, missed_at: int) -> None:
     """How many looks for a claim's text were in vain, and when the last one was."""
-    await connection.execute(
-        update(claims)
-        .where(claims.c.network == row.network, claims.c.domain == row.domain, claims.c.user == row.user)
-        .values(missed=missed, missed_at=missed_at)
-    )
+    await _change(connection, row, missed=missed, missed_at=missed_at)
 
 
 async def set_issuer(connection: AsyncConnection, row: ClaimRow, issuer: str) -> None:
     """Whose word counts for a claim."""
-    await connection.execute(
-        update(claims)
-        .where(claims.c.network == row.network, claims.c.domain == row.domain, claims.c.user == row.user)
-        .values(issuer=issuer)
-    )
+    await _change(connection, row, issuer=issuer)
 
 
 async def drop(connection: AsyncConnection, network: NetworkId, domain: str) -> bool:
@@ -112,3 +100,9 @@ async def set_approves_each(connection: AsyncConnection, network: NetworkId, *, 
     await connection.execute(delete(approved_each).where(approved_each.c.network == network))
     if each:
         await connection.execute(insert(approved_each).values(network=network, since=now))
+
+
+async def _change(connection: AsyncConnection, row: ClaimRow, **values: str | int | None) -> None:
+    """Of the claim of this account, network and domain."""
+    claim = (claims.c.network == row.network, claims.c.domain == row.domain, claims.c.user == row.user)
+    await connection.execute(update(claims).where(*claim).values(**values))
