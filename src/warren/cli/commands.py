@@ -378,7 +378,7 @@ _MEMBERS = (
         "let a machine in that waits, or one that was removed",
         "member:approve",
         flags=(
-            Flag("hostname", "what it is called; as it asked if not given", Kind.TEXT, "NAME"),
+            Flag("hostname", "what it is called; as it asked if not given", Kind.TEXT, "NAME", whose="member"),
             Flag("code", "the words that the machine shows: refused where they differ", Kind.TEXT, "WORDS"),
         ),
         arguments=(Argument("machine", "its name, or its identity (6 hex digits or more)"),),
@@ -425,7 +425,7 @@ _MEMBERS = (
         "make an invite, signed by this machine; its link, and nothing else, goes to standard output",
         "invite:create",
         flags=(
-            Flag("hostname", "what the machine is called that joins with it", Kind.TEXT, "NAME"),
+            Flag("hostname", "what the machine is called that joins with it", Kind.TEXT, "NAME", whose="member"),
             Flag("uses", "how many machines it admits", Kind.NUMBER, "N", default="1"),
             Flag("expires", "how long it admits", Kind.DURATION, "DURATION", default="1d"),
             Flag(

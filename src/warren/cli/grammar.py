@@ -30,7 +30,7 @@ class Kind(Enum):
 @dataclass(frozen=True, slots=True)
 class Flag:
     """`--name VALUE`. Every flag has a variable WARREN_NAME; a flag that `is_many` may be given again (its variable:
-    commas)."""
+    commas). `whose`: in the variable's name before the flag's, where it is not this machine that the flag speaks of."""
 
     name: str
     help: str
@@ -40,11 +40,13 @@ class Flag:
     default: str = ""
     is_many: bool = False
     can_be_no: bool = False
+    whose: str = ""
 
     @property
     def variable(self) -> str:
         """The environment variable that gives the flag where the command line does not."""
-        return "WARREN_" + self.name.upper().replace("-", "_")
+        words = (f"{self.whose}-" if self.whose else "") + self.name
+        return "WARREN_" + words.upper().replace("-", "_")
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,8 @@ def _program() -> str:
         _section("Programs", PROGRAMS),
         _section("Flags of every command", (_flag_row(flag) for flag in SHARED)),
         "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 cannot reach the daemon or server.\n"
-        "`warren COMMAND --help` shows examples. Every flag can be given by a variable: WARREN_<FLAG>.",
+        "`warren COMMAND --help` shows examples. Every flag can be given by a variable: WARREN_<FLAG>,\n"
+        "or the one that its help names.",
     )
 
 

@@ -60,6 +60,14 @@ def test_every_flag_has_a_variable_and_the_command_line_wins() -> None:
     assert line.is_on("json")
 
 
+@pytest.mark.parametrize("words", [("member", "approve", "phone"), ("invite", "create")])
+def test_what_names_this_machine_names_no_other_one(words: tuple[str, ...]) -> None:
+    """WARREN_HOSTNAME stands in units and containers for `warren up`."""
+    assert parsed("up", WARREN_HOSTNAME="laptop").text("hostname") == "laptop"
+    assert parsed(*words, WARREN_HOSTNAME="laptop").text("hostname") is None
+    assert parsed(*words, WARREN_MEMBER_HOSTNAME="phone").text("hostname") == "phone"
+
+
 @pytest.mark.parametrize(
     ("said", "is_on"), [("1", True), ("true", True), ("yes", True), ("0", False), ("no", False), ("", False)]
 )
