@@ -9,11 +9,18 @@ from enum import Enum
 
 from warren.cli.units import parse_duration_s
 
+SWITCH_ON = frozenset({"1", "true", "yes", "on"})
+"""What the value or variable of a switch says where it is on."""
 _NUMBER_MAX_DIGITS = 18  # of any number that a flag takes; Python refuses to read thousands
 
 
 class UsageError(Exception):
-    """The command line is wrong; exit code 2."""
+    """The command line is wrong; exit code 2. `fix`: how it is typed; empty: as the command's help says."""
+
+    def __init__(self, text: str, fix: str = "") -> None:
+        super().__init__(text)
+        self.text = text
+        self.fix = fix
 
 
 class Kind(Enum):
@@ -134,7 +141,7 @@ class Parsed:
     @staticmethod
     def _switch(flag: str, text: str) -> bool:
         lowered = text.lower()
-        if lowered in {"1", "true", "yes", "on"}:
+        if lowered in SWITCH_ON:
             return True
         if lowered in {"0", "false", "no", "off", ""}:
             return False

@@ -9,7 +9,7 @@ import time
 from warren.cli import output
 from warren.cli.grammar import Parsed, UsageError
 from warren.cli.secret import read_secret
-from warren.cli.server_call import acted_on, rest_client
+from warren.cli.server_call import acted_on, joined_server, rest_client
 from warren.client import credentials
 from warren.client.rest import RestClient
 from warren.errors import Code, WarrenError
@@ -60,7 +60,8 @@ def logout(parsed: Parsed) -> int:
 def _server(parsed: Parsed) -> str:
     url = parsed.text("server") or ""
     if not url.startswith(("http://", "https://")):
-        raise UsageError("--server takes the URL to sign on to")
+        known = joined_server(parsed) or "https://vpn.example.org"
+        raise UsageError("--server takes the URL to sign on to", f"warren {parsed.command.name} --server {known}")
     if not credentials.is_protected(url):
         raise WarrenError(Code.FORBIDDEN, f"{url} is without TLS: nobody signs on there", "use its https:// URL")
     return url

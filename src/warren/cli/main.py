@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from warren import __version__
 from warren.cli import output
 from warren.cli.commands import COMMANDS, SHARED
-from warren.cli.grammar import Parsed, UsageError
-from warren.cli.parse import HelpWanted, parse
+from warren.cli.grammar import SWITCH_ON, Parsed, UsageError
+from warren.cli.parse import HelpWanted, named, parse
 from warren.errors import Code, WarrenError
 
 
@@ -41,7 +41,7 @@ def _run(words: Sequence[str]) -> int:
     if list(words) in (["--version"], ["-V"]):
         output.say(f"warren {__version__}")
         return output.DONE
-    as_json = False
+    as_json = "--json" in words or os.environ.get("WARREN_JSON", "").lower() in SWITCH_ON  # of what cannot be read
     try:
         parsed = parse(words, os.environ, COMMANDS, SHARED)
         if isinstance(parsed, HelpWanted):
@@ -50,7 +50,8 @@ def _run(words: Sequence[str]) -> int:
         status = _load(parsed)(parsed)
         sys.stdout.flush()
     except UsageError as error:
-        return output.misuse(str(error), "see: warren --help")
+        help_words = " ".join((*named(words, COMMANDS, SHARED), "--help"))
+        return output.misuse(error.text, error.fix or f"see: warren {help_words}", as_json=as_json)
     except WarrenError as error:
         return output.fail(error, as_json=as_json)
     return status

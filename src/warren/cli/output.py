@@ -74,7 +74,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def fail(error: WarrenError, *, as_json: bool = False) -> int:
     """Write why a command failed; returns its exit code."""
     if as_json:
-        note(_ascii(msgspec.json.encode({"code": error.code.value, "text": error.text, "fix": error.fix})))
+        _note_json(error.code, error.text, error.fix)
     else:
         note(f"warren: {error.code.value}: {printable(error.text)}")
         if error.fix:
@@ -82,10 +82,13 @@ def fail(error: WarrenError, *, as_json: bool = False) -> int:
     return UNREACHABLE if error.code in _UNREACHABLE else FAILED
 
 
-def misuse(text: str, hint: str) -> int:
+def misuse(text: str, hint: str, *, as_json: bool = False) -> int:
     """Write what is wrong with the command line; returns the exit code."""
-    note(f"warren: {printable(text)}")
-    note(f"  {hint}")
+    if as_json:
+        _note_json(Code.INVALID_ARGUMENT, text, hint)
+    else:
+        note(f"warren: {printable(text)}")
+        note(f"  {printable(hint)}")
     return WRONG_USAGE
 
 
@@ -98,6 +101,10 @@ def is_confirmed(question: str, *, is_yes: bool) -> bool:
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def _note_json(code: Code, text: str, fix: str) -> None:
+    note(_ascii(msgspec.json.encode({"code": code.value, "text": text, "fix": fix})))
 
 
 def _ascii(raw: bytes) -> str:

@@ -52,6 +52,14 @@ def parse(
     return Parsed(command, _with_fallbacks(line.values, flags, environment), arguments)
 
 
+def named(words: Sequence[str], commands: Sequence[Command], shared: Sequence[Flag]) -> tuple[str, ...]:
+    """The command or group that the first words name, as far as they do."""
+    try:
+        return _command(_Line(list(words)), commands, shared)[0]
+    except UsageError:
+        return ()
+
+
 def _command(
     line: _Line, commands: Sequence[Command], shared: Sequence[Flag]
 ) -> tuple[tuple[str, ...], Command | None]:

@@ -23,7 +23,7 @@ def rest_client(parsed: Parsed) -> RestClient:
     the joined network's and nobody signed on to it here."""
     if named := parsed.text("server"):
         return RestClient(named, timeout_s(parsed))
-    url = _joined_server(parsed)
+    url = joined_server(parsed)
     if url and _has_login(url):
         return RestClient(url, timeout_s(parsed))
     own = RestClient("", timeout_s(parsed))
@@ -34,7 +34,7 @@ def rest_client(parsed: Parsed) -> RestClient:
     return own
 
 
-def _joined_server(parsed: Parsed) -> str:
+def joined_server(parsed: Parsed) -> str:
     """The URL of the server of the network that is meant, or of the only one that this machine is in; else empty."""
     wanted = parsed.text("network")
     try:

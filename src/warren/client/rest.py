@@ -179,8 +179,14 @@ class RestClient:
             )
         if isinstance(error, TimeoutError):
             return WarrenError(Code.TIMEOUT, f"{self.name} did not answer within {self._timeout_s:g} s")
-        fix = "is `warren server` running there?" if self._is_named else "name the server: --server DIR or URL"
-        return WarrenError(Code.SERVER_UNREACHABLE, f"no server answers at {self.name}", fix)
+        if self._is_named:
+            fix = "is `warren server` running there?"
+            return WarrenError(Code.SERVER_UNREACHABLE, f"no server answers at {self.name}", fix)
+        return WarrenError(
+            Code.SERVER_UNREACHABLE,
+            f"no server answers on this machine, at {self.name}",
+            "name the one that is meant: --server https://vpn.example.org, or its data folder here",
+        )
 
 
 def _exchanged(

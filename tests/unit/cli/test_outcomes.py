@@ -13,6 +13,7 @@ import pytest
 from tests.unit.cli.local_daemon import daemon
 
 from warren.cli.main import main
+from warren.client import rest
 from warren.client.local import LocalClient
 from warren.errors import Code, WarrenError
 from warren.node.api.http import Handler, Reply, Request
@@ -210,6 +211,35 @@ def test_what_fails_says_why_with_its_code(call: Call, words: tuple[str, ...], c
     assert (ended, out) == (code, "")
     assert said in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("pign", "b"), "see: warren --help"),
+        (("key", "creat"), "see: warren key --help"),
+        (("--json", "ping", "b", "--cuont", "3"), "see: warren ping --help"),
+        (("ping", "b", "-c", "0"), "see: warren ping --help"),
+        (("login",), "warren login --server https://vpn.example.org"),
+    ],
+)
+def test_wrong_usage_says_how_it_is_right_in_text_and_json(
+    call: Call, words: tuple[str, ...], hint: str
+) -> None:
+    code, out, err = call(*words)
+    assert (code, out) == (2, "")
+    assert hint in err
+    code, out, err = call(*words, "--json")
+    assert (code, out) == (2, "")
+    assert (json.loads(err)["code"], json.loads(err)["fix"]) == ("E_INVALID_ARGUMENT", hint)
+
+
+def test_who_names_no_server_is_asked_for_one(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(rest, "SYSTEM_DATA", tmp_path / "none")
+    code, out, err = call.alone("network", "domain", "list")
+    assert (code, out) == (3, "")
+    assert f"no server answers on this machine, at {tmp_path / 'none'}" in err
+    assert "--server https://" in err
 
 
 def test_with_json_an_error_is_json_too(call: Call) -> None:
