@@ -78,6 +78,16 @@ def test_whom_an_admin_says_that_nobody_may_promote_is_promoted(network: Network
     assert vic in admins(act(network, view, "root", lambda draft: acts.promote(draft, vic)))
 
 
+def test_a_promotion_goes_past_the_ends_of_those_above_the_pen_and_no_others(network: Network) -> None:
+    """What the others said ends nothing, so it costs no epoch either; what counts and was not seen would end it."""
+    vic = network.identity("vic")
+    below = [network.delegation("cat", ADMIN_RIGHTS, by="adm"), network.member("cat", by="root")]
+    view = network.verify([*begun(network), *below, network.removal_of_delegation("vic", by="adm", epoch=5)])
+    for by, epoch in (("root", 0), ("ben", 0), ("adm", 6), ("cat", 6)):
+        after = act(network, view, by, lambda draft: acts.promote(draft, vic))
+        assert admins(after)[vic].epoch == epoch, by
+
+
 def test_an_admin_of_a_far_epoch_can_be_demoted_and_promoted_again(network: Network) -> None:
     vic = network.identity("vic")
     view = network.verify(begun(network))

@@ -6,7 +6,7 @@ from tests.unit.trust.founding import DATE, Network
 from warren.errors import Code, WarrenError
 from warren.trust import acts, successions
 from warren.trust.batches import Batch, Draft, Pen
-from warren.trust.documents import Kind
+from warren.trust.documents import AdmissionLimits, Kind, Right
 from warren.trust.floors import Floors
 from warren.trust.office import ADMIN_RIGHTS, admins
 from warren.trust.showing import show
@@ -96,6 +96,26 @@ def test_more_memberships_than_a_change_names_are_signed_again(
     with pytest.raises(WarrenError) as caught:
         changed(network, locked)
     assert caught.value.code is Code.TOO_LARGE
+
+
+@pytest.mark.parametrize("by", ["invite", "root"])
+def test_whom_an_invite_let_in_goes_with_it_after_a_change_of_the_root_too(
+    network: Network, view: View, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """Whether its key still stands for them, or the root did since, whose word the new one says again."""
+    invite, phone = network.identity("invite"), network.identity("phone")
+    limits = AdmissionLimits(count=2)
+    given = network.delegation("invite", (Right.ADMIT,), not_after=NOW + 50, limits=limits)
+    fields = {} if by == "invite" else {"invite": invite}
+    held = network.verify([*view.documents, given, network.member("phone", by=by, **fields)], view.floors)
+    held = network.verify(held.documents, held.floors, now=NOW + 51)
+    of_root = [one.kind for one in held.documents if one.signer == held.root]
+    others = [kind for kind in of_root if kind not in {Kind.MEMBERSHIP, Kind.GENESIS}]
+    monkeypatch.setattr(successions, "ROOT_KEPT_MAX", len(others))  # no membership is kept by its name
+    after = changed(network, held).after
+    assert after.members[phone].signer == (invite if by == "invite" else network.identity("next"))
+    revoked = signed(network, after, "next", lambda draft: acts.revoke_invite(draft, invite)).after
+    assert after.members.keys() - revoked.members.keys() == {phone}
 
 
 def test_a_proposal_that_keeps_what_nobody_saw_or_drops_what_stands_is_not_seconded(
