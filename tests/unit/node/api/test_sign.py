@@ -4,10 +4,12 @@ import pytest
 from tests.unit.trust.founding import DATE, Network
 
 from warren.errors import Code, WarrenError
+from warren.model.ids import Identity
 from warren.node.api.sign import changed_by, choose_pen
 from warren.protocol.local.network import SignRequest
-from warren.trust import acts, successions
+from warren.trust import acts, admission_key, successions
 from warren.trust.batches import Draft
+from warren.trust.documents import AdmissionLimits, Right
 from warren.trust.office import ADMIN_RIGHTS
 from warren.trust.view import View
 
@@ -62,6 +64,26 @@ def test_who_is_no_member_any_more_is_named_by_its_identity() -> None:
     with pytest.raises(WarrenError) as caught:
         changed_by(view, SignRequest(act="kick", who=("anna",)))
     assert caught.value.code is Code.NOT_FOUND
+
+
+@pytest.mark.parametrize("act", ["revoke-invite", "end-invite"])
+@pytest.mark.parametrize("is_over", [False, True])
+def test_an_invite_is_named_by_its_keys_id_also_when_it_is_over(act: str, *, is_over: bool) -> None:
+    network = Network()
+    given = network.delegation("invite", (Right.ADMIT,), not_after=NOW + 50, limits=AdmissionLimits(count=2))
+    plain = network.delegation("anna", ADMIN_RIGHTS)
+    key = network.identity("invite")
+    view = network.verify([*network.base(), given, plain], now=NOW + (51 if is_over else 0))
+    assert (key in view.delegations) != is_over
+
+    def named(key_id: str) -> Identity | None:
+        return changed_by(view, SignRequest(act=act, who=(key_id,)))  # type: ignore[arg-type]
+
+    assert named(admission_key.id_of(key)) == key
+    for other in (admission_key.id_of(network.identity("anna")), "nothing", key.hex()):
+        with pytest.raises(WarrenError) as caught:
+            named(other)
+        assert caught.value.code is Code.NOT_FOUND
 
 
 def test_whom_the_owner_demotes_and_promotes_again_votes_again() -> None:
