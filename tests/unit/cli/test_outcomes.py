@@ -223,9 +223,7 @@ def test_what_fails_says_why_with_its_code(call: Call, words: tuple[str, ...], c
         (("login",), "warren login --server https://vpn.example.org"),
     ],
 )
-def test_wrong_usage_says_how_it_is_right_in_text_and_json(
-    call: Call, words: tuple[str, ...], hint: str
-) -> None:
+def test_wrong_usage_says_how_it_is_right_in_text_and_json(call: Call, words: tuple[str, ...], hint: str) -> None:
     code, out, err = call(*words)
     assert (code, out) == (2, "")
     assert hint in err

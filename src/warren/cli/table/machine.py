@@ -1,7 +1,7 @@
 """Commands about this machine: to be on, to see how that goes, and what the daemon left or may do here."""
 
 from warren.cli.grammar import Argument, Command, Flag, Kind
-from warren.cli.table.flags import STATE, USER
+from warren.cli.table.flags import STATE
 
 ON = (
     Command(
