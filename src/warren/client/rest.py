@@ -180,13 +180,36 @@ class RestClient:
         if isinstance(error, TimeoutError):
             return WarrenError(Code.TIMEOUT, f"{self.name} did not answer within {self._timeout_s:g} s")
         if self._is_named:
-            fix = "is `warren server` running there?"
-            return WarrenError(Code.SERVER_UNREACHABLE, f"no server answers at {self.name}", fix)
+            text, fix = self._why(error)
+            return WarrenError(Code.SERVER_UNREACHABLE, text, fix)
         return WarrenError(
             Code.SERVER_UNREACHABLE,
             f"no server answers on this machine, at {self.name}",
             "name the one that is meant: --server https://vpn.example.org, or its data folder here",
         )
+
+    def _why(self, error: Exception) -> tuple[str, str]:
+        """Why nobody answers where this server was named, and what to do."""
+        match error:
+            case ssl.SSLCertVerificationError():
+                return (
+                    f"the certificate of {self.name} is not to be trusted: {error.verify_message}",
+                    "one made by `--tls auto` is for nodes: give the server another (--tls), or name its data folder",
+                )
+            case ssl.SSLError():
+                return f"what answers at {self.name} does not speak TLS as it should", "is it its http:// URL, or port?"
+            case socket.gaierror():
+                return f"no address of {urlsplit(self._url).hostname} is known", "is the name right, and is DNS up?"
+            case http.client.HTTPException() | ConnectionError() if self._url and not _is_refused(error):
+                scheme = "http" if self._url.startswith("https") else "https"
+                return f"what answers at {self.name} breaks off", f"is it its {scheme}:// URL, or another port?"
+        if not self._url and not self._socket.parent.is_dir():
+            return f"there is no folder {self.name}", "name a server's URL (https://…), or its data folder here"
+        return f"no server answers at {self.name}", "is `warren server` running there?"
+
+
+def _is_refused(error: Exception) -> bool:
+    return isinstance(error, ConnectionRefusedError)
 
 
 def _exchanged(

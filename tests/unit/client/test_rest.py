@@ -3,7 +3,9 @@
 import contextlib
 import re
 import socket
+import ssl
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,14 +13,44 @@ import msgspec
 import pytest
 from tests.unit.cli.local_daemon import raw_server
 
+from warren.client import rest
 from warren.client.rest import RestClient
 from warren.errors import Code, WarrenError
 from warren.protocol.rest.networks import NetworkRename, Networks
 from warren.protocol.rest.problem import MEDIA_TYPE, STATUS_OF, Problem, error_of, problem_of
+from warren.server import selfsigned
 
 
 def http(status: int, body: bytes, media_type: str = "application/json") -> bytes:
     return f"HTTP/1.1 {status} X\r\ncontent-type: {media_type}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+
+
+@contextlib.contextmanager
+def tcp_server(certificate: Path | None) -> Iterator[int]:
+    """The port of a server that answers one request; by TLS with a certificate of its own, where it has a folder."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if certificate is not None:
+        files = (certificate / "crt", certificate / "key")
+        selfsigned.make(*files, "127.0.0.1", time.time())
+        context.load_cert_chain(*files)
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            if certificate is not None:
+                context.wrap_socket(connection, server_side=True).close()
+            else:
+                connection.recv(65536)
+                connection.sendall(http(200, b"{}"))
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        thread.join(60)
+        listener.close()
 
 
 def folder(tmp_path: Path) -> str:
@@ -57,6 +89,45 @@ def test_nobody_there_is_a_server_that_cannot_be_reached(where: str) -> None:
     with pytest.raises(WarrenError) as caught:
         RestClient(where, timeout_s=5).get("networks", kind=Networks)
     assert caught.value.code is Code.SERVER_UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    ("where", "text", "fix"),
+    [
+        ("vpn.example.org", "there is no folder vpn.example.org", "https://"),
+        ("ftp://vpn.example.org", "there is no folder", "https://"),
+        ("http://127.0.0.1:9", "no server answers", "running there"),
+    ],
+)
+def test_who_names_a_server_wrongly_hears_what_is_wrong(where: str, text: str, fix: str) -> None:
+    with pytest.raises(WarrenError) as caught:
+        RestClient(where, timeout_s=5).get("networks", kind=Networks)
+    assert (text in caught.value.text, fix in caught.value.fix) == (True, True), caught.value
+
+
+def test_a_name_without_an_address_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_words: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(WarrenError) as caught:
+        RestClient("https://vpn.invalid").get("networks", kind=Networks)
+    assert (caught.value.code, caught.value.text) == (Code.SERVER_UNREACHABLE, "no address of vpn.invalid is known")
+
+
+@pytest.mark.parametrize(("is_tls", "scheme"), [(True, "https"), (True, "http"), (False, "https")])
+def test_a_certificate_of_nobodys_and_the_wrong_scheme_are_told_from_nobody_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_tls: bool, scheme: str
+) -> None:
+    monkeypatch.setattr(rest, "CLIENT_AGAIN_S", 0.0)
+    with tcp_server(tmp_path if is_tls else None) as port, pytest.raises(WarrenError) as caught:
+        RestClient(f"{scheme}://127.0.0.1:{port}", timeout_s=30).get("networks", kind=Networks)
+    assert caught.value.code is Code.SERVER_UNREACHABLE
+    if is_tls and scheme == "https":
+        assert "certificate" in caught.value.text
+        assert "data folder" in caught.value.fix
+    else:
+        assert f"is it its {'https' if is_tls else 'http'}:// URL" in caught.value.fix
 
 
 def test_a_url_with_a_wrong_port_is_refused_before_anything_is_sent() -> None:
