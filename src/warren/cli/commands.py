@@ -23,6 +23,9 @@ GROUPS: dict[str, str] = {
     "token": "what programs show the server in a person's name",
     "key": "pre-auth keys: make, list, revoke",
     "network": "the networks of a server",
+    "network root": "the key that a network stands on: out, in, another one",
+    "network recovery": "who may replace a lost root key, and doing so",
+    "network domain": "mail domains whose people come into a network by signing on",
     "policy": "who may reach whom: show, set, check",
     "member": "the members of a network",
     "invite": "invites to a network: links signed by this machine, and users of the server",
@@ -31,7 +34,7 @@ GROUPS: dict[str, str] = {
     "daemon": "the daemon: run it here, or install it",
     "server": "run a server (`warren server --help`)",
 }
-"""First words that have commands below them, or a main of their own."""
+"""Words that have commands below them, or a main of their own."""
 
 PROGRAMS: tuple[tuple[str, str], ...] = (
     ("daemon", "run the node's daemon in the foreground (`warren up` starts it by itself)"),

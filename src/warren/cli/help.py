@@ -36,7 +36,7 @@ def usage(command: Command) -> str:
 def _program() -> str:
     first = {command.path[0]: command for command in COMMANDS if len(command.path) == 1}
     rows = [(name, command.summary) for name, command in first.items()]
-    rows += [(name, text) for name, text in GROUPS.items() if name not in first and name not in dict(PROGRAMS)]
+    rows += [(name, text) for name, text in GROUPS.items() if " " not in name and name not in {*first, *dict(PROGRAMS)}]
     return _join(
         "Warren joins machines into private networks: encrypted, peer to peer, self-hosted.",
         "Usage: warren COMMAND [flags]",
@@ -54,7 +54,7 @@ def _group(path: tuple[str, ...]) -> str:
     commands = [command for command in COMMANDS if command.path[: len(path)] == path]
     examples = [example for command in commands for example in command.examples[:1]]
     return _join(
-        f"warren {' '.join(path)}: {GROUPS.get(path[0], '')}",
+        f"warren {' '.join(path)}: {GROUPS.get(' '.join(path), '')}",
         f"Usage: warren {' '.join(path)} COMMAND [flags]",
         _section("Commands", ((command.path[-1], command.summary) for command in commands)),
         _section("Examples", examples),

@@ -65,5 +65,7 @@ def _read(where: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise WarrenError(
-            Code.INVALID_ARGUMENT, f"the policy cannot be read from {printable(where)}: {reason}"
+            Code.INVALID_ARGUMENT,
+            f"the policy cannot be read from {printable(where)}: {reason}",
+            "name a file of JSON that this user may read, or - for standard input",
         ) from error

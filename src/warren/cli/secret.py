@@ -22,7 +22,11 @@ def read_secret(text: str, what: str) -> str:
             raw = text
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise WarrenError(Code.INVALID_ARGUMENT, f"the {what} cannot be read from {text}: {reason}") from error
+        raise WarrenError(
+            Code.INVALID_ARGUMENT,
+            f"the {what} cannot be read from {text}: {reason}",
+            "name a file of text that this user may read (file:PATH), or - for standard input",
+        ) from error
     if not raw.strip():
         raise WarrenError(Code.INVALID_ARGUMENT, f"the {what} is empty", "give it as text, file:PATH or -")
     return raw.strip()

@@ -201,11 +201,10 @@ def _missing_folders(folder: Path) -> list[Path]:
 def _unusable(folder: Path, error: OSError) -> WarrenError:
     if error.errno in _OF_THE_DISK or (isinstance(error, PermissionError) and may_undo()):
         return disk_refused(f"the folder {folder} cannot be used", error)
-    return WarrenError(
-        Code.FORBIDDEN,
-        f"the folder {folder} cannot be used: {error.strerror}",
-        "run it as root, or give --state and --socket",
-    )
+    fix = "run it as root, or give --state and --socket"
+    if not isinstance(error, PermissionError):  # what is in the way is in root's way too
+        fix = "give another folder: --state DIR, and --socket"
+    return WarrenError(Code.FORBIDDEN, f"the folder {folder} cannot be used: {error.strerror}", fix)
 
 
 def _open_log(state: Path) -> int:

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from warren.cli.commands import COMMANDS, SHARED
+from warren.cli.commands import COMMANDS, GROUPS, SHARED
 from warren.cli.completion import bash, fish, words_after, zsh
 from warren.cli.grammar import Command, Parsed
 from warren.cli.help import help_for
@@ -65,6 +65,14 @@ def test_the_first_page_names_every_group_and_the_first_steps() -> None:
     ):
         assert f"\n  {word} " in text
     assert text.index("warren server --data") < text.index("warren key create") < text.index("warren up --server")
+
+
+def test_every_group_says_what_it_is_about() -> None:
+    groups = {command.path[:length] for command in COMMANDS for length in range(1, len(command.path))}
+    for path in groups:
+        text = help_for(path)
+        assert text.splitlines()[0].partition(": ")[2] == GROUPS[" ".join(path)]
+    assert "network domain" not in help_for(())
 
 
 @pytest.mark.parametrize("word", ["ssh", "--ticket", "--dns", "exit"])

@@ -240,6 +240,21 @@ def test_who_names_no_server_is_asked_for_one(call: Call, monkeypatch: pytest.Mo
     assert "--server https://" in err
 
 
+@pytest.mark.parametrize(
+    ("words", "fix"),
+    [
+        (("up", *SERVER_FLAGS[:2], "--auth-key", "file:/nowhere/key"), "file:PATH"),
+        (("network", "root", "import", "file:/"), "standard input"),
+        (("policy", "check", "/"), "a file of JSON"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_what_to_name(call: Call, words: tuple[str, ...], fix: str) -> None:
+    code, out, err = call(*words)
+    assert (code, out) == (1, "")
+    assert "cannot be read" in err
+    assert fix in err.splitlines()[1]
+
+
 def test_with_json_an_error_is_json_too(call: Call) -> None:
     code, out, err = call("ping", "nobody", "--json")
     assert (code, out) == (1, "")

@@ -82,6 +82,7 @@ def test_a_state_folder_that_cannot_be_made_is_refused_in_words(tmp_path: Path) 
     with pytest.raises(WarrenError) as caught:
         start(LocalClient(tmp_path / "s"), tmp_path / "file" / "state", is_system=False)
     assert caught.value.code is Code.FORBIDDEN
+    assert "root" not in caught.value.fix, "it would meet the file too"
 
 
 def test_a_folder_on_the_way_that_cannot_be_looked_into_is_refused_in_words(tmp_path: Path) -> None:

@@ -45,7 +45,9 @@ def uid_of_user(name: str) -> int:
             return pwd.getpwuid(int(name)).pw_uid
         return pwd.getpwnam(name).pw_uid
     except (KeyError, OverflowError, ValueError) as error:
-        raise WarrenError(Code.INVALID_ARGUMENT, f"this machine has no user '{name[:64]}'") from error
+        raise WarrenError(
+            Code.INVALID_ARGUMENT, f"this machine has no user '{name[:64]}'", "getent passwd lists those that it has"
+        ) from error
 
 
 def user_of_uid(uid: int) -> str:

@@ -13,7 +13,7 @@ from warren.model.names import printable
 from warren.node.control.proxy import Proxy
 
 NODE_PATH = "/node/v1"
-_FIX = "like https://vpn.example.org or http://192.0.2.1:8443"
+_FIX = "scheme, host and port, and nothing behind them: like https://vpn.example.org or http://192.0.2.1:8443"
 
 
 @dataclass(frozen=True, slots=True)
