@@ -1,11 +1,12 @@
 """What a program of ours holds, said in its log when it gets SIGUSR1: descriptors, tasks, threads, and of these the
-workers of each pool.
+workers of each pool, and how many objects are set aside (`warren.running`).
 
 For who suspects a leak, and for the soak, which compares two such lines; memory and the rest the kernel tells by itself
 (proc(5)). Decides nothing.
 """
 
 import asyncio
+import gc
 import os
 import signal
 import threading
@@ -31,5 +32,6 @@ def _tell() -> None:
         tasks=len(asyncio.all_tasks()),
         threads=threading.active_count(),
         **workers(thread.name for thread in threading.enumerate()),
+        set_aside=gc.get_freeze_count(),
         descriptors=len(list(DESCRIPTORS.iterdir())) if DESCRIPTORS.exists() else 0,
     )

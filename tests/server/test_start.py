@@ -2,6 +2,8 @@
 
 import contextlib
 import hashlib
+import json
+import os
 import signal
 import sqlite3
 import ssl
@@ -13,7 +15,7 @@ from urllib.request import urlopen
 
 import pytest
 from tests.server.node import TestNode
-from tests.server.running import RunningServer, free_port
+from tests.server.running import RunningServer, free_port, wait_until
 from websockets.asyncio.client import ClientConnection, connect
 
 from warren.errors import Code
@@ -175,3 +177,15 @@ def test_the_first_start_makes_nobody_who_may_come_in(tmp_path: Path) -> None:
     assert filled <= OPENS_NOTHING | {"first_links"}
     assert len(links) == len(later) == 1
     assert links != later
+
+
+def test_a_server_that_runs_has_set_aside_what_it_began_with(secure: RunningServer) -> None:
+    def told() -> list[dict[str, str]]:
+        whole, _, _ = secure.log.read_text().rpartition("\n")
+        lines = [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
+        return [line for line in lines if line["event"] == "holds"]
+
+    before = len(told())
+    os.kill(secure.pid, signal.SIGUSR1)
+    wait_until(lambda: len(told()) > before)
+    assert int(told()[-1]["set_aside"]) > 50_000, "refused requests leave garbage, which is looked for among few others"
