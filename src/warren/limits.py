@@ -140,6 +140,7 @@ LAST_SEEN_FLUSH_S = 5.0  # how often 'last seen' times are written: losing secon
 REQUEST_BODY_MAX_BYTES = 1024 * 1024  # the front cuts there too
 HTTP_DRAIN_S = 3.0  # what requests in flight get when the server stops
 FRONT_HEAD_MAX_BYTES = 16 * 1024  # request line and headers: cookies of sign-on fit, a flood of headers does not
+REQUEST_HEAD_MAX_BYTES = 32 * 1024  # the same behind the front, which adds a few, and at the admin socket
 OPEN_BODY_MAX_BYTES = 16 * 1024  # of a form or of who shows no token: a passkey's answer is 2 KiB
 FRONT_BUFFERED_MAX_BYTES = 64 * 1024 * 1024  # bodies of all connections together, kept until they are whole
 FRONT_BUFFERED_AN_ADDRESS_MAX_BYTES = 4 * 1024 * 1024  # of them for one address (IPv6: a /64): an office behind one NAT

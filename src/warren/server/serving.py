@@ -12,11 +12,13 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
+import h11
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from warren.errors import Code, WarrenError
-from warren.limits import HTTP_DRAIN_S, SESSION_FROM_NODE_MAX_BYTES, UNPROVEN_MAX_BYTES
+from warren.limits import HTTP_DRAIN_S, REQUEST_HEAD_MAX_BYTES, SESSION_FROM_NODE_MAX_BYTES, UNPROVEN_MAX_BYTES
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -52,13 +54,36 @@ class NodeSocket(WebSocketsSansIOProtocol):
         self.conn.max_fragment_size = message_bytes
 
 
+class RequestParser(h11.Connection):
+    """A parser whose refusals end with what was refused.
+
+    h11 raises a refusal from a frame that holds it: a cycle, which keeps every frame up to the event loop, and in them
+    what a stranger sent, until garbage is looked for.
+    """
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        """As h11's. Raises h11.RemoteProtocolError."""
+        try:
+            return super().next_event()
+        except h11.RemoteProtocolError as error:
+            raise error.with_traceback(None)  # noqa: B904 - it is the same one
+
+
+class RequestSocket(H11Protocol):
+    """An HTTP connection with that parser."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.conn = RequestParser(h11.SERVER, REQUEST_HEAD_MAX_BYTES)
+
+
 class Listener:
     """One application on one bound socket."""
 
     def __init__(self, application: Application, bound: socket.socket) -> None:
         config = uvicorn.Config(
             application,
-            http="h11",
+            http=RequestSocket,
             ws=NodeSocket,
             ws_per_message_deflate=False,  # SECURITY.md rule 38
             ws_ping_interval=None,  # the session's own pings find dead lines, on both sides
