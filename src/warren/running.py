@@ -7,9 +7,9 @@ ones in POOLS, so that who counts threads (`warren.inventory`, the soak) can tel
 CPython looks through its oldest objects only when a quarter as many have come to them since it last did (the notes on
 generations in its `gc` module). A server has 130,000 when it starts, most of them code; garbage in cycles, such as a
 refused request and its traceback leave, then waits until there are 33,000 objects of it, which are megabytes. What is
-there at the start stays until the end, so it is set aside, and the quarter is one of what came since. Of the few objects
-that came since the oldest are cheap to look through, so that is done more often too: what waits moves the top of the
-heap, and the heap does not come back.
+there at the start stays until the end, so it is set aside, and the quarter is one of what came since. Of these few the
+oldest are cheap to look through, so that is done more often too: what waits moves the top of the heap, and the heap
+does not come back.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ def run(program: Coroutine[Any, Any, ResultT]) -> ResultT:
 
 
 _LOOKS_BETWEEN: Final = 2
-"""Times that younger garbage is looked for before the oldest is (CPython: 10); a large program has the quarter as well."""
+"""Times that younger garbage is looked for before the oldest is (CPython: 10); large programs have the quarter too."""
 
 
 def settle() -> None:
