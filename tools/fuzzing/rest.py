@@ -14,7 +14,7 @@ from warren.model.names import printable
 from warren.policy import language
 from warren.protocol.rest import device, domains, invitations, keys, members, networks, paging, policies, tokens, users
 from warren.server.accounts import rules as accounts
-from warren.server.bodies import read_json
+from warren.server.bodies import read_cookies, read_json
 from warren.server.domains import rules as domain_rules
 from warren.server.invitations.rules import parse_text
 from warren.server.networks.founding import adopted
@@ -69,6 +69,13 @@ def _then_text(body: msgspec.Struct) -> None:
 def _then_policy(body: msgspec.Struct) -> None:
     if isinstance(body, policies.PolicySet):
         language.parse(body.text.encode())
+
+
+def _cookies(data: bytes) -> bool:
+    found = read_cookies(data.decode("latin-1"))
+    told = "; ".join(f"{name}={value}" for name, value in found.items())
+    require(read_cookies(told) == found, "it reads back differently")
+    return bool(found)
 
 
 def _converted(data: bytes, kind: type[msgspec.Struct]) -> msgspec.Struct:
@@ -254,6 +261,7 @@ PARSERS = (
     ),
     Parser("body_invite", (b'{"user":"ann","text":"come in"}',), _body_of(invitations.Invite, _then_text), _WORDS),
     Parser("body_said", (b'{"text":"let me in"}', b"{}"), _body_of(invitations.Said, _then_text), _WORDS),
+    Parser("cookies_rest", (b"__Host-warren=abc; a=b=c; none",), _cookies),
     Parser("body_rest_rename", (b'{"name":"n"}',), _body_of(networks.NetworkRename), _WORDS),
     Parser(
         "body_rest_domain_proof", (b'{"domain":"corp.example"}',), _body_of(domains.DomainProof, _then_domain), _WORDS
