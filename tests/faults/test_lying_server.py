@@ -347,20 +347,26 @@ def test_a_machine_that_is_shown_no_policy_lets_nobody_in_and_says_so(field: Fie
 def test_machines_that_are_shown_different_views_find_out(field: Field, liar: HostilePlace) -> None:
     """The registrar signs two heads with one number: `a` hears of one, `b` of the other."""
     a, b = field.identity(field.a), field.identity(field.b)
+
+    def head(counter: int, world: bytes) -> bytes:
+        registrar = field.truth.registrar
+        body = Head(counter=counter, date=now(), authority=registrar.public, digest=world.ljust(32, b"\0"))
+        return field.sign(Kind.HEAD, body, registrar)
+
     for run in range(RUNS):  # half a minute each: machines compare heads four times a minute
         if run:
-            for machine in (field.a, field.b):  # what was said once is shown for minutes, so by new daemons
-                machine.run("down")
+            same = head(field.count(), b"one for both")  # nothing of the run before is left to be found again
+            liar.tell([same])
+            for machine in (field.a, field.b):
+                until(lambda one=machine, kept=same: kept in field.newest(one), "the head is kept")  # type: ignore[misc]
+                machine.run("down")  # what was said once is shown for minutes, so by new daemons
                 machine.run("up")
             field.wait_for_both()
             assert not field.said("two-views")
         until(field.reaches, "they know each other", 60.0)
         counter = field.count()
         for to, world in ((a, b"one"), (b, b"other")):
-            head = Head(
-                counter=counter, date=now(), authority=field.truth.registrar.public, digest=world.ljust(32, b"\0")
-            )  # fmt: skip
-            liar.tell([field.sign(Kind.HEAD, head, field.truth.registrar)], to=to)
+            liar.tell([head(counter, world)], to=to)
         until(lambda: field.said("two-views"), "one of them says that there are two views", 80.0)
 
 
