@@ -228,11 +228,15 @@ class Rig:
 
 @contextlib.asynccontextmanager
 async def running_front(
-    web_socket: Path, limits: FrontLimits = AS_SHIPPED, *, certificate: tuple[Path, Path] | None = None
+    web_socket: Path,
+    limits: FrontLimits = AS_SHIPPED,
+    *,
+    certificate: tuple[Path, Path] | None = None,
+    listen: str = "127.0.0.1:0",
 ) -> AsyncIterator[Rig]:
     """Run a front before the socket; `certificate` are the paths of chain and key."""
     settings = FrontSettings(
-        listen=("127.0.0.1:0",),
+        listen=(listen,),
         hosts=(HOST,),
         web_socket=str(web_socket),
         certificate=str(certificate[0]) if certificate else "",

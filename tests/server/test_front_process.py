@@ -127,6 +127,16 @@ def test_a_front_that_hangs_is_replaced_within_ten_seconds() -> None:
     assert FRONT_MISSES_MAX * (FRONT_LOOK_S + FRONT_STATS_S) < 10
 
 
+async def test_a_front_that_is_replaced_takes_ipv4_as_before_where_no_host_was_named(tmp_path: Path) -> None:
+    async with running_web(tmp_path / "web.sock", Web()), running_front(tmp_path / "web.sock", listen=":0") as rig:
+        rig.addresses = (f"127.0.0.1:{rig.place()[1]}",)
+        killed = rig.pid
+        assert (await (await rig.connect()).get()).status == 200
+        os.kill(killed, signal.SIGKILL)
+        await until(lambda: rig.pid != killed)
+        assert (await (await rig.connect()).get()).status == 200
+
+
 async def test_a_front_that_hangs_is_told_of_and_replaced(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -102,7 +102,8 @@ class FrontProcess:
         relay = self._settings.relay
         if relay is not None:
             relay = msgspec.structs.replace(relay, listen=child.relay_addresses, may_move=False)
-        self._settings = msgspec.structs.replace(self._settings, listen=child.addresses, relay=relay)
+        listen = tuple(map(front_listen.again, self._settings.listen, child.addresses))
+        self._settings = msgspec.structs.replace(self._settings, listen=listen, relay=relay)
         self._tell_revoked(child)
         return child.addresses
 

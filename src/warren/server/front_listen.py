@@ -35,6 +35,13 @@ def shown(name: Sequence[object]) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def again(text: str, bound: str) -> str:
+    """Return what takes the place of `bound` again that `text` got: where no host was named none is, or a `[::]` that
+    took IPv4 too would not any more."""
+    host, port = _split(text)
+    return bound if host else f":{port or _split(bound)[1]}"
+
+
 def _bind(text: str) -> socket.socket:
     host, port = _split(text)
     if host:
