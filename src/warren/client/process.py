@@ -75,10 +75,10 @@ def start(client: LocalClient, state: Path, *, is_system: bool) -> Started:
     log = _open_log(state)
     began_at = os.lseek(log, 0, os.SEEK_END)
     started = Started(_spawn(state, client.path, log), state, made)
-    os.close(log)
     try:
+        os.close(log)
         is_ours = _wait(client, started.pid, state, began_at)
-    except WarrenError:
+    except BaseException:  # Ctrl-C too: nobody else knows of it yet
         started.end()
         raise
     return started if is_ours else Started(started.pid, state, ())

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.faults.small_disk import mounted
 
+from warren.client import process
 from warren.client.local import LocalClient
 from warren.client.process import Started, end_holder, holder, start, wait_until_ended
 from warren.errors import Code, WarrenError, disk_refused
@@ -57,6 +58,19 @@ def test_a_daemon_is_ended_by_its_lock_and_nobody_else_by_a_number_in_a_file(tmp
         assert holder(state) == 0
     finally:
         one.end()
+
+
+def test_ctrl_c_while_the_daemon_starts_leaves_nothing_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_client: LocalClient, pid: int, *_more: object) -> bool:
+        pids.append(pid)
+        raise KeyboardInterrupt
+
+    pids: list[int] = []
+    monkeypatch.setattr(process, "_wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        started(tmp_path)
+    assert not is_running(pids[0])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_ending_twice_is_harmless(tmp_path: Path) -> None:
