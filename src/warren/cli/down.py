@@ -44,8 +44,7 @@ def _without_socket(parsed: Parsed, client: LocalClient) -> int:
     state = places(parsed).state
     pid = process.holder(state) if process.may_undo() else 0
     if pid == 0:
-        output.note(f"already off: no daemon at {client.path}")
-        return output.DONE
+        return _off_already(parsed, f"no daemon at {client.path}")
     if not process.end_holder(state):
         raise WarrenError(Code.INTERNAL, f"the daemon (process {pid}) does not end", "see STATE/daemon.log")
     undone = process.undo(client.path, state, off=True)
@@ -62,11 +61,18 @@ def _gone(parsed: Parsed, client: LocalClient, error: WarrenError) -> int:
     killed. Raises the error where it is still there."""
     ended = client.asked_pid == 0 or wait_until_ended(client.asked_pid)
     if ended and not client.is_there():
-        output.note("already off: another `warren down` was quicker")
-        return output.DONE
+        return _off_already(parsed, "another `warren down` was quicker")
     if client.asked_pid != 0 and ended:
         return _clean_up(parsed, client)
     raise error
+
+
+def _off_already(parsed: Parsed, because: str) -> int:
+    if parsed.is_on("json"):
+        output.say_json(DownResult(networks=(), pid=0, warnings=()))
+    else:
+        output.note(f"already off: {because}")
+    return output.DONE
 
 
 def undo(parsed: Parsed) -> int:
@@ -79,8 +85,7 @@ def undo(parsed: Parsed) -> int:
 def _clean_up(parsed: Parsed, client: LocalClient) -> int:
     """Be off where the daemon was killed: by its journal, as root; others get a WarrenError that says how."""
     if not client.is_there():
-        output.note("already off: another `warren down` was quicker")
-        return output.DONE
+        return _off_already(parsed, "another `warren down` was quicker")
     state = places(parsed).state
     if not process.may_undo() or not is_folder(state):
         raise _killed(client)

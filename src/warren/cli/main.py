@@ -29,7 +29,17 @@ def main(words: Sequence[str]) -> int:
         return output.FAILED
     except OSError as error:  # the answer cannot be written (a full disk), or the working folder is gone
         _drop_answer()
-        return output.fail(WarrenError(Code.HOST_REFUSED, f"the system refused: {error.strerror or error}"))
+        refused = WarrenError(
+            Code.HOST_REFUSED,
+            f"the system refused: {error.strerror or error}",
+            "see whether there is room where the answer goes, and whether the working folder is there",
+        )
+        return output.fail(refused, as_json=_wants_json(words))
+
+
+def _wants_json(words: Sequence[str]) -> bool:
+    """Whether JSON is asked for, of words that cannot be read, or are not at hand any more."""
+    return "--json" in words or os.environ.get("WARREN_JSON", "").lower() in SWITCH_ON
 
 
 def _drop_answer() -> None:
@@ -41,7 +51,7 @@ def _run(words: Sequence[str]) -> int:
     if list(words) in (["--version"], ["-V"]):
         output.say(f"warren {__version__}")
         return output.DONE
-    as_json = "--json" in words or os.environ.get("WARREN_JSON", "").lower() in SWITCH_ON  # of what cannot be read
+    as_json = _wants_json(words)
     try:
         parsed = parse(words, os.environ, COMMANDS, SHARED)
         if isinstance(parsed, HelpWanted):

@@ -282,6 +282,16 @@ def test_streams_that_cannot_be_written_give_no_traceback(tmp_path: Path, closed
     assert ("E_HOST_REFUSED" in done.stderr) == (closed == ">/dev/full")
 
 
+def test_an_answer_that_cannot_be_written_is_refused_as_json_where_that_is_wanted(tmp_path: Path) -> None:
+    with daemon(tmp_path / "s", ROUTES):
+        program = [sys.executable, "-m", "warren", "status", "--json", "--socket", str(tmp_path / "s")]
+        command = ["bash", "-c", '"$@" >/dev/full', "bash", *program]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    refused = json.loads(done.stderr)
+    assert (done.returncode, refused["code"]) == (1, "E_HOST_REFUSED")
+    assert refused["fix"]
+
+
 def test_a_working_folder_that_is_gone_is_said_in_words(tmp_path: Path) -> None:
     script = f'mkdir "{tmp_path}/gone"; cd "{tmp_path}/gone"; rmdir "$PWD"; "$@"'
     for words in (["status", "--socket", "x"], ["daemon", "--state", "x"]):
@@ -330,6 +340,8 @@ def test_down_waits_for_the_daemons_end_and_is_harmless_without_one(call: Call) 
     code, out, err = call.alone("down")
     assert (code, out) == (0, "")
     assert "already off" in err
+    code, out, err = call.alone("down", "--json")
+    assert (code, json.loads(out), err) == (0, {"networks": [], "pid": 0, "warnings": []}, "")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root ends a daemon that cannot be asked")
