@@ -59,6 +59,7 @@ def test_what_is_no_policy_is_refused_with_its_place(text: bytes, line: int, col
     with pytest.raises(WarrenError, match=f"line {line}") as refusal:
         parse(text)
     assert refusal.value.code is Code.INVALID_CONFIG
+    assert refusal.value.fix
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,11 @@ def find_peer(roster: Roster, host: str, network: str | None) -> tuple[Network, 
         return found[0]
     for one in networks:
         if names_self(one, host):
-            raise WarrenError(Code.INVALID_ARGUMENT, f"'{printable(host[:80])}' is this machine itself")
+            raise WarrenError(
+                Code.INVALID_ARGUMENT,
+                f"'{printable(host[:80])}' is this machine itself",
+                "name a peer; `warren status` shows them",
+            )
     raise WarrenError(Code.NOT_FOUND, f"no peer is called '{printable(host[:80])}'", "see `warren status`")
 
 

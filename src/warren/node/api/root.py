@@ -77,7 +77,11 @@ async def export_root(scope: Scope, request: Request, reply: Reply) -> None:
     roots = Roots(scope.loaded.settings.state)
     key = roots.in_force(network.id, network.held.view.root) if network.held is not None else roots.find(network.id)
     if key is None:
-        raise WarrenError(Code.NOT_FOUND, f"the root key of {network.name} is not on this machine")
+        raise WarrenError(
+            Code.NOT_FOUND,
+            f"the root key of {network.name} is not on this machine",
+            "run it where that key is: `warren status --json` says whose it is",
+        )
     await reply.result(RootResult(network=network.id.hex(), secret=format_root(network.id, key)))
 
 

@@ -176,7 +176,8 @@ async def _networks(scope: Scope, wish: _Wish, reply: Reply) -> tuple[tuple[Netw
         async with asyncio.timeout(wish.timeout_s):
             found = await scope.roster.join(wish.place, wish.key, wish.entry, wish.port, wish.transport or "auto")
     except TimeoutError as error:
-        raise WarrenError(Code.TIMEOUT, f"{wish.place.url} did not admit this node in time") from error
+        text = f"{wish.place.url} did not admit this node in time"
+        raise WarrenError(Code.TIMEOUT, text, "try again, with a longer --timeout") from error
     except WarrenError as error:
         if error.code is Code.SERVER_UNREACHABLE and known:
             return known, None  # up already, and the server is away: what is on disk is in force
@@ -215,9 +216,10 @@ def _still_waiting(network: Network) -> WarrenError:
 def _why_not(network: Network) -> WarrenError:
     state = network.link.state
     if state.state == "away" and state.code is not None:
-        return WarrenError(state.code, state.reason)
+        return WarrenError(state.code, state.reason, "see `warren status`")
     if network.map is None and network.held is not None:
-        return WarrenError(Code.NOT_A_MEMBER, f"{network.name}: no valid membership of this node is known")
+        text = f"{network.name}: no valid membership of this node is known"
+        return WarrenError(Code.NOT_A_MEMBER, text, "`warren leave`, and join anew with a key")
     return WarrenError(Code.TIMEOUT, f"{network.name} did not come up in time", "see `warren status`")
 
 

@@ -37,12 +37,13 @@ from warren.protocol.control.node_role import Carrier, NodeSession
 from warren.trust.ed25519 import is_signed
 
 PROGRAM = f"warren/{__version__}"
+_FIX = "is the server on, and is this its URL? then try again"
 
 
 class UnreachableError(WarrenError):
     """No session came about. `retry_after_s`: the server's wish, 0 if it had none."""
 
-    def __init__(self, text: str, fix: str = "", retry_after_s: float = 0.0) -> None:
+    def __init__(self, text: str, fix: str = _FIX, retry_after_s: float = 0.0) -> None:
         super().__init__(Code.SERVER_UNREACHABLE, text, fix)
         self.retry_after_s = retry_after_s
 

@@ -67,3 +67,4 @@ async def test_who_fails_behind_a_proxy_names_it_without_its_password() -> None:
         await connection._reaching(place, lambda: connection._connect(place, None))
     assert "through the proxy http://127.0.0.1:1:" in str(caught.value)
     assert "secret" not in str(caught.value)
+    assert caught.value.fix, "what to do next"
