@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from warren.cli import output
 from warren.cli.daemon_call import local_client
-from warren.cli.grammar import Parsed
+from warren.cli.grammar import Parsed, UsageError
 from warren.cli.server_call import acted_on, network_name, rest_client
 from warren.cli.signing import sign
 from warren.cli.units import show_duration
@@ -67,13 +67,16 @@ def _sign_kick(parsed: Parsed, member: str, *, keep: bool) -> int:
 
 
 def approve(parsed: Parsed) -> int:
-    """Let a machine in that waits."""
+    """Let a machine in that waits. Words that were to be compared, and are none, are no reason to compare nothing."""
+    code = parsed.text("code")
+    if code is not None and not code.split():
+        raise UsageError("--code is empty: give the words that the machine shows")
     request = SignRequest(
         act="approve",
         network=parsed.text("network"),
         who=(parsed.argument("machine"),),
         name=parsed.text("hostname") or "",
-        code=parsed.text("code") or "",
+        code=code or "",
     )
     return sign(parsed, request)
 

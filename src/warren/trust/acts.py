@@ -41,7 +41,7 @@ def lock(draft: Draft, *, without: tuple[Identity, ...] = (), office: Identity |
     only_root(draft)
     found = registrars(draft.view)
     if not found:
-        raise WarrenError(Code.CONFLICT, "this network is locked already")
+        raise WarrenError(Code.CONFLICT, "this network is locked already", "`warren network unlock` undoes it")
     for key, delegation in found.items():
         draft.end_delegation(key, delegation.epoch)
         attest = Delegation(counter=0, date=0, epoch=delegation.epoch + 1, delegate=key, rights=(Right.ATTEST.value,))
@@ -229,7 +229,8 @@ def revoke_invite(draft: Draft, key: Identity) -> None:
     found = draft.view.delegations.get(key)
     came = [one for one, member in draft.view.members.items() if key in {member.signer, member.membership.invite}]
     if not found and not came:
-        raise WarrenError(Code.NOT_FOUND, "there is no such invite, or it is over and nobody is here by it")
+        text = "there is no such invite, or it is over and nobody is here by it"
+        raise WarrenError(Code.NOT_FOUND, text, "nothing is left to do, if the id is right")
     for identity in came:
         draft.remove(identity)
     if found:

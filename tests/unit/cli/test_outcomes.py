@@ -195,6 +195,8 @@ def test_up_as_json_is_one_object(call: Call) -> None:
         (("up", "--server", "https://a.example:port"), 1, "E_INVALID_ARGUMENT"),
         (("up", "--hostname", "-bad-"), 1, "E_INVALID_HOSTNAME"),
         (("up", "--auth-key", "wk.good"), 2, "--auth-key needs --server"),
+        (("member", "approve", "phone", "--code", ""), 2, "--code is empty"),
+        (("member", "approve", "phone", "--code", " ", "--yes"), 2, "--code is empty"),
         (("up", "--port", "70000"), 2, "--port takes a whole number from 1 to 65535"),
         (("up", *SERVER_FLAGS[:2], "--auth-key", "file:/nowhere/key"), 1, "E_INVALID_ARGUMENT"),
         (("ping", "nobody"), 1, "E_NOT_FOUND"),
