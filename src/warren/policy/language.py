@@ -69,8 +69,8 @@ def parse(text: bytes) -> Policy:
     policy, problems = _examine(text)
     for problem in problems:
         if problem.fatal:
-            text = f"policy line {problem.line}: {problem.text}"
-            raise WarrenError(Code.INVALID_CONFIG, text, "`warren policy set --help` shows what it looks like")
+            said = f"policy line {problem.line}: {problem.text}"
+            raise WarrenError(Code.INVALID_CONFIG, said, "`warren policy set --help` shows what it looks like")
     return policy
 
 
