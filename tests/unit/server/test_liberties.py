@@ -171,9 +171,10 @@ async def test_a_demoted_machine_gives_nobody_a_role_who_was_put_out(features: F
         assert await account_store.read_roles(connection, "u-boss") == {}
 
 
-async def test_who_has_another_admins_machine_stays_an_admin(features: Features) -> None:
-    network, now = features.network, int(features.clock[0])
+async def boss_with_two_admins_machines(features: Features) -> list[SigningKeyPair]:
+    """An account of nobody's before, two of whose machines the owner promoted; their keys."""
     machines = [SigningKeyPair(os.urandom(32)) for _ in range(2)]
+    now = int(features.clock[0])
     async with features.database.write() as connection:
         row = UserRow("u-boss", "", "u-boss", "u-boss", password=None, is_admin=False, created_at=now, disabled_at=None)
         await account_store.add_user(connection, row)
@@ -183,7 +184,13 @@ async def test_who_has_another_admins_machine_stays_an_admin(features: Features)
             acts.approve(draft, key.public, hostname=f"desk{number}", user="u-boss")
 
         for act in (approve, lambda draft, key=key: acts.promote(draft, key.public)):
-            await features.approvals.submit(network, await sign(features, act), actor="owner")
+            await features.approvals.submit(features.network, await sign(features, act), actor="owner")
+    return machines
+
+
+async def test_who_has_another_admins_machine_stays_an_admin(features: Features) -> None:
+    network = features.network
+    machines = await boss_with_two_admins_machines(features)
     for key, role in zip(machines, (Role.ADMIN, Role.MEMBER), strict=True):
         demoted = await sign(features, lambda draft, key=key: acts.demote(draft, key.public))
         await features.approvals.submit(network, demoted, actor="owner")
@@ -260,17 +267,7 @@ async def test_whose_last_admins_machine_is_demoted_is_an_admin_no_more_though_a
 ) -> None:
     """What resigned cannot say its own membership again, which calls it an admin's still."""
     network, now = features.network, int(features.clock[0])
-    machines = [SigningKeyPair(os.urandom(32)) for _ in range(2)]
-    async with features.database.write() as connection:
-        row = UserRow("u-boss", "", "u-boss", "u-boss", password=None, is_admin=False, created_at=now, disabled_at=None)
-        await account_store.add_user(connection, row)
-    for number, key in enumerate(machines):
-
-        def approve(draft: Draft, number: int = number, key: SigningKeyPair = key) -> None:
-            acts.approve(draft, key.public, hostname=f"desk{number}", user="u-boss")
-
-        for act in (approve, lambda draft, key=key: acts.promote(draft, key.public)):
-            await features.approvals.submit(network, await sign(features, act), actor="owner")
+    machines = await boss_with_two_admins_machines(features)
     draft = Draft(await view_of(features), Pen(machines[0]), now=now, readable=is_readable)
     acts.demote(draft, machines[0].public)
     await features.approvals.submit(network, draft.batch().raws, actor="u-boss")

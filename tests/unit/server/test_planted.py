@@ -15,8 +15,6 @@ from warren.errors import Code, WarrenError
 from warren.model.ids import Identity, show_identity
 from warren.model.keys import SigningKeyPair
 from warren.protocol.control.events import JoinWanted
-from warren.server.metrics import Metrics
-from warren.server.relays.service import Relays
 from warren.server.restored.rules import shows_more
 from warren.server.sessions.admission import Admission
 from warren.trust import acts, signing
@@ -42,20 +40,6 @@ async def plant(features: Features, by: SigningKeyPair, target: bytes, **fields:
     body = Delegation(counter=2**20, date=int(features.clock[0]), delegate=target, **fields)  # type: ignore[arg-type]
     raw = signing.sign(Kind.DELEGATION, features.network.id, body, by)
     await features.approvals.submit(features.network, (raw,), actor="adm")
-
-
-def at_the_door(features: Features) -> Admission:
-    """Where a machine's session comes in."""
-    return Admission(
-        features.networks,
-        features.invites,
-        features.devices,
-        features.restored,
-        Metrics(),
-        certificate_sha256=b"",
-        relays=Relays(SigningKeyPair(bytes(32)), (), lambda: features.clock[0]),
-        approvals=features.approvals,
-    )
 
 
 PLANTED = {
@@ -90,7 +74,9 @@ async def test_the_registrar_goes_on_as_nodes_believe(features: Features, what: 
 
 
 @pytest.mark.parametrize("ends_in_s", [None, 5])
-async def test_whom_another_key_may_let_in_this_server_does_not(features: Features, ends_in_s: int | None) -> None:
+async def test_whom_another_key_may_let_in_this_server_does_not(
+    features: Features, ends_in_s: int | None, admission: Admission
+) -> None:
     """Its own registrar sleeps: who is told by it that it is in would be in for nobody."""
     network, adm = features.network, await admin(features, "adm")
     await features.approvals.submit(network, await sign(features, acts.lock), actor="owner")
@@ -102,7 +88,7 @@ async def test_whom_another_key_may_let_in_this_server_does_not(features: Featur
         who = SigningKeyPair(os.urandom(32))
         join = features.join_message(key, who, "late")
         with pytest.raises(WarrenError) as waits:
-            await at_the_door(features).join(network, JoinWanted(join, CHALLENGE))
+            await admission.join(network, JoinWanted(join, CHALLENGE))
         assert waits.value.code is Code.WAITING
         features.clock[0] += 10
 
