@@ -220,7 +220,7 @@ def _next_level(
         body = document.body
         if not isinstance(body, Delegation):
             continue
-        givers = [grant for grant in grants.get(document.signer, ()) if may_give(grant.delegation, body)]
+        givers = [grant for grant in grants.get(document.signer, ()) if _may_give(grant.delegation, body)]
         above = min(givers, key=lambda grant: grant.removed, default=None)
         if roots.is_root(document):
             found.append(Grant(Identity(body.delegate), body, None, document))
@@ -231,7 +231,7 @@ def _next_level(
     return found, still
 
 
-def may_give(above: Delegation, given: Delegation) -> bool:
+def _may_give(above: Delegation, given: Delegation) -> bool:
     """Whether who has the one may give the other: no right that it lacks, and under the one that it names."""
     rights = above.rights
     return Right.DELEGATE in rights and set(given.rights) <= set(rights) and above.epoch == given.under

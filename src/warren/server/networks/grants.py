@@ -58,7 +58,8 @@ class Grants:
             lasts = not is_invite(one) and one.not_after is None
             return grant.above is None, says, lasts, len(one.rights), one.epoch, one.counter
 
-        return max(self._live(key), key=rank).delegation if self._live(key) else None
+        signs_by = max(self._live(key), key=rank, default=None)
+        return None if signs_by is None else signs_by.delegation
 
     def may(self, key: bytes, right: Right) -> bool:
         """Whether the key may do this by the delegation that it signs by, or another of that epoch."""
