@@ -440,13 +440,16 @@ class Network:
         await self._take((membership,))
 
     async def handle_map(self, update: MapUpdate) -> None:
-        """Verify, keep, and only then use."""
+        """Verify, keep, and only then use. Who came and went is nothing to verify: in a large network that is most."""
         if update.full:
             self._presence.clear()
         for one in update.presence:
             self._presence[Identity(one.identity)] = Presence(one.online, float(one.last_seen) or None, one.relay)
         self._is_current = True
-        await self._take(update.documents)
+        if update.documents:
+            await self._take(update.documents)
+        else:
+            self._rebuild()
         self.parts.ledger.note_current(time.time())
         self.book.note_contact(time.time())
         self._publish_if_needed()

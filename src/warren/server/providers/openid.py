@@ -133,7 +133,7 @@ class OpenIdProvider:
             except (JoseError, ValueError):
                 known = await self._look(newer_than=known.keys_at)
                 return jwt.decode(token, known.keys, algorithms=list(allowed)).claims
-        except (JoseError, ValueError, KeyError, TypeError) as error:
+        except (JoseError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise rules.refused("its signature is not right") from error
 
     async def _look(self, newer_than: float = float("-inf")) -> _Known:
