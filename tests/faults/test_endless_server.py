@@ -53,6 +53,9 @@ def test_endless_map_updates_cost_no_memory_and_no_traffic(field: Field, liar: H
     for _ in range(RUNS):
         with small_and_awake(field, "endless map updates"):
             assert liar.frames(flips, times=100, to=a) == len(flips) * 100
+        marker = field.policy()
+        liar.tell([marker], to=a)
+        until(lambda marker=marker: marker in field.newest(field.a), "all of them are through")  # type: ignore[misc]
     liar.tell(field.truth.raw(), full=True)
 
 
