@@ -9,38 +9,20 @@ from ipaddress import IPv4Address
 from warren.errors import WarrenError
 from warren.limits import PORTMAP_LIFETIME_S
 from warren.model.addresses import Endpoint
-from warren.node.paths.portmap.client import (
-    Absent,
-    Box,
-    Datagram,
-    Granted,
-    HttpAnswer,
-    Kept,
-    Lost,
-    Method,
-    Outcome,
-    Present,
-    Question,
-    Refused,
-    Released,
-    Silent,
-    Transmit,
-)
+from warren.node.paths.portmap.asking import RESTARTED, AskingClient
+from warren.node.paths.portmap.client import Absent, Granted, Kept, Lost, Method, Present, Refused, Released
 from warren.node.paths.portmap.epoch import Epoch
 from warren.wire import natpmp
 
-_RESTARTED = "the gateway restarted"
 
-
-class NatPmpClient:
+class NatPmpClient(AskingClient):
     """`client.Client` for NAT-PMP."""
 
     def __init__(self, port: int) -> None:
+        super().__init__(natpmp.SERVER_PORT)
         self._port = port
         self._outside: IPv4Address | None = None
-        self._question: Question | None = None
         self._epoch = Epoch()
-        self._box = Box()
 
     @property
     def method(self) -> Method:
@@ -66,7 +48,7 @@ class NatPmpClient:
 
     def handle_datagram(self, port: int, data: bytes, now: float) -> None:
         """An answer, perhaps."""
-        if port != natpmp.SERVER_PORT or self._question is None:
+        if port != natpmp.SERVER_PORT or not self._about:
             return
         try:
             answer = natpmp.decode_answer(data)
@@ -74,7 +56,7 @@ class NatPmpClient:
             return
         if answer.result == natpmp.Result.UNSUPPORTED_VERSION:
             return  # said to PCP's question, which came from the same socket
-        about = self._question.about
+        about = self._about
         if isinstance(answer, natpmp.AddressAnswer) and about in {"detect", "check"}:
             self._handle_address(about, answer, now)
         elif isinstance(answer, natpmp.MapAnswer) and about in {"ask", "release"}:
@@ -90,42 +72,9 @@ class NatPmpClient:
             return
         is_lost, has_moved = self._learn(answer, now)
         if is_lost or has_moved:
-            self._box.outcomes.append(Lost(_RESTARTED if is_lost else "the gateway has another address"))
-
-    def handle_http(self, number: int, answer: HttpAnswer | None, now: float) -> None:
-        """NAT-PMP asks nothing by HTTP."""
-
-    def handle_timeout(self, now: float) -> None:
-        """Send again, or give up."""
-        question = self._question
-        if question is None:
-            return
-        if question.has_ended(now):
-            self._end(Absent("no answer") if question.about == "detect" else Silent())
-        elif question.take(now):
-            self._box.transmits.append(question.datagram)
-
-    def poll_transmit(self) -> Transmit | None:
-        """The next datagram."""
-        return self._box.transmit()
-
-    def poll_outcome(self) -> Outcome | None:
-        """The next outcome."""
-        return self._box.outcome()
-
-    def poll_timeout(self) -> float | None:
-        """When to send again or give up."""
-        return self._question.timeout if self._question is not None else None
+            self._box.outcomes.append(Lost(RESTARTED if is_lost else "the gateway has another address"))
 
     # --- within ---
-
-    def _begin(self, about: str, request: bytes, now: float) -> None:
-        self._question = Question.begin(about, Datagram(natpmp.SERVER_PORT, request), now)
-        self.handle_timeout(now)
-
-    def _end(self, outcome: Outcome) -> None:
-        self._question = None
-        self._box.outcomes.append(outcome)
 
     def _learn(self, answer: natpmp.AddressAnswer, now: float) -> tuple[bool, bool]:
         """(whether the gateway lost its state, whether it has another address than before)"""
@@ -141,7 +90,7 @@ class NatPmpClient:
             refused = Absent(f"no outer address: {_reason(answer.result)}")
             self._end(Present() if answer.address is not None else refused)
         elif is_lost or has_moved:
-            self._end(Lost(_RESTARTED if is_lost else "the gateway has another address"))
+            self._end(Lost(RESTARTED if is_lost else "the gateway has another address"))
         else:
             self._end(Kept())
 

@@ -7,40 +7,21 @@ Decides which answer is ours: nonce, port and the question that waits have to fi
 from warren.errors import WarrenError
 from warren.limits import PORTMAP_LIFETIME_S
 from warren.model.addresses import Endpoint
-from warren.node.paths.portmap.client import (
-    Absent,
-    Box,
-    Datagram,
-    Gateway,
-    Granted,
-    HttpAnswer,
-    Kept,
-    Lost,
-    Method,
-    Outcome,
-    Present,
-    Question,
-    Refused,
-    Released,
-    Silent,
-    Transmit,
-)
+from warren.node.paths.portmap.asking import RESTARTED, AskingClient
+from warren.node.paths.portmap.client import Absent, Gateway, Granted, Kept, Lost, Method, Present, Refused, Released
 from warren.node.paths.portmap.epoch import Epoch
 from warren.wire import pcp
 
-_RESTARTED = "the gateway restarted"
 
-
-class PcpClient:
+class PcpClient(AskingClient):
     """`client.Client` for PCP."""
 
     def __init__(self, gateway: Gateway, port: int, nonce: bytes) -> None:
+        super().__init__(pcp.SERVER_PORT)
         self._gateway = gateway
         self._port = port
         self._nonce = nonce
-        self._question: Question | None = None
         self._epoch = Epoch()
-        self._box = Box()
 
     @property
     def method(self) -> Method:
@@ -66,7 +47,7 @@ class PcpClient:
 
     def handle_datagram(self, port: int, data: bytes, now: float) -> None:
         """An answer, perhaps."""
-        if port != pcp.SERVER_PORT or self._question is None:
+        if port != pcp.SERVER_PORT or not self._about:
             return
         try:
             answer = pcp.decode_answer(data)
@@ -87,52 +68,19 @@ class PcpClient:
         except WarrenError:
             return
         if isinstance(answer, pcp.AnnounceAnswer) and self._epoch.observe(answer.epoch_s, now):
-            self._box.outcomes.append(Lost(_RESTARTED))
-
-    def handle_http(self, number: int, answer: HttpAnswer | None, now: float) -> None:
-        """PCP asks nothing by HTTP."""
-
-    def handle_timeout(self, now: float) -> None:
-        """Send again, or give up."""
-        question = self._question
-        if question is None:
-            return
-        if question.has_ended(now):
-            self._end(Absent("no answer") if question.about == "detect" else Silent())
-        elif question.take(now):
-            self._box.transmits.append(question.datagram)
-
-    def poll_transmit(self) -> Transmit | None:
-        """The next datagram."""
-        return self._box.transmit()
-
-    def poll_outcome(self) -> Outcome | None:
-        """The next outcome."""
-        return self._box.outcome()
-
-    def poll_timeout(self) -> float | None:
-        """When to send again or give up."""
-        return self._question.timeout if self._question is not None else None
+            self._box.outcomes.append(Lost(RESTARTED))
 
     # --- within ---
-
-    def _begin(self, about: str, request: bytes, now: float) -> None:
-        self._question = Question.begin(about, Datagram(pcp.SERVER_PORT, request), now)
-        self.handle_timeout(now)
-
-    def _end(self, outcome: Outcome) -> None:
-        self._question = None
-        self._box.outcomes.append(outcome)
 
     def _handle_other_version(self, data: bytes) -> None:
         # a NAT-PMP gateway answers what NAT-PMP asks in version 0 too; only 'unsupported version' is for us
         if len(data) >= 4 and int.from_bytes(data[2:4], "big") == pcp.Result.UNSUPP_VERSION:
             reason = "the gateway speaks NAT-PMP only" if data[0] == 0 else "the gateway speaks another version"
-            about = self._question.about if self._question is not None else ""
+            about = self._about
             self._end(Absent(reason) if about == "detect" else Refused(reason))
 
     def _handle_announce(self, answer: pcp.AnnounceAnswer, now: float) -> None:
-        about = self._question.about if self._question is not None else ""
+        about = self._about
         if about not in {"detect", "check"}:
             return
         # a refusal is an answer too: who refuses the opcode speaks PCP, and its epoch counts
@@ -140,10 +88,10 @@ class PcpClient:
         if about == "detect":
             self._end(Present())
         else:
-            self._end(Lost(_RESTARTED) if is_lost else Kept())
+            self._end(Lost(RESTARTED) if is_lost else Kept())
 
     def _handle_map(self, answer: pcp.MapAnswer, now: float) -> None:
-        about = self._question.about if self._question is not None else ""
+        about = self._about
         if about not in {"ask", "release"} or answer.nonce != self._nonce or answer.internal_port != self._port:
             return
         self._epoch.observe(answer.epoch_s, now)
