@@ -227,6 +227,7 @@ class Network:
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
+                self._follow_tunnel()
                 tasks.create_task(self.link.run(first))
                 tasks.create_task(self.book.run())
                 tasks.create_task(self.relays.run())
@@ -242,6 +243,10 @@ class Network:
                 tasks.create_task(self._tending.run())
                 tasks.create_task(self._farewell.run())
                 tasks.create_task(watch_portal(self.link.place, lambda: not self._was_connected, self._note_portal))
+        except Exception:
+            # A bug, after which nothing that was told of paths and relays is known to be so: with a new tunnel it is.
+            self._renew_tunnel()
+            raise
         finally:
             self._tasks = None
             self.prober.close()
@@ -282,11 +287,7 @@ class Network:
             self.tunnel = tunnel
             self.prober.set_tunnel(tunnel)
             self.relays.set_tunnel(tunnel)
-            if self._pump is not None:
-                self._pump.cancel()
-            if tunnel is not None and self._tasks is not None:
-                self.book.port = tunnel.port
-                self._pump = self._tasks.create_task(self._listen(tunnel))
+            self._follow_tunnel()
         if tunnel is not None and self.map is not None:
             self.prober.set_map(self.map, prefixes)
             self.relays.set_peers({peer.identity: peer.home_relay for peer in self.map.peers if peer.allowed})
@@ -665,14 +666,28 @@ class Network:
             self.prober.tell_heads()
             self._show_trouble()
 
+    def _follow_tunnel(self) -> None:
+        """Hear what the tunnel that there is now tells."""
+        if self._pump is not None:
+            self._pump.cancel()
+            self._pump = None
+        if self.tunnel is not None and self._tasks is not None:
+            self.book.port = self.tunnel.port
+            self._pump = self._tasks.create_task(self._listen(self.tunnel))
+
+    def _renew_tunnel(self) -> None:
+        """The host opens another in place of this one."""
+        if self.tunnel is not None:
+            self.tunnel.close()
+        self._on_change()
+
     async def _listen(self, tunnel: Tunnel) -> None:
         async for event in tunnel.events():
             if isinstance(event, PongReceived):
                 self.echoes.handle_pong(event, time.monotonic())
             elif isinstance(event, TunnelFailed):
                 log.warning("the tunnel failed", network=self.name, errno=event.errno)
-                tunnel.close()
-                self._on_change()
+                self._renew_tunnel()
             elif isinstance(event, RelayEvent):
                 self.relays.handle_event(event)
             else:

@@ -249,7 +249,7 @@ async def _reaching(place: ServerPlace, attempt: Callable[[], Awaitable[ClientCo
         raise
     except InvalidStatus as error:
         status, headers = error.response.status_code, error.response.headers
-        asked = headers.get("Retry-After", "")
+        asked = next(iter(headers.get_all("Retry-After")), "")
         retry_after_s = min(float(asked), 3600.0) if asked.isascii() and asked.isdigit() else 0.0
         text = f"{place.url} answered with HTTP status {status}{way}"
         raise UnreachableError(text, "is it the URL of a Warren server?", retry_after_s) from error

@@ -5,7 +5,6 @@ a kill -9 loses at most ENDPOINTS_WRITE_AFTER_S. Must not know probes. A damaged
 else. File: `endpoints.json`.
 """
 
-import asyncio
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -13,10 +12,11 @@ import msgspec
 from msgspec import Meta
 
 from warren.errors import WarrenError
-from warren.limits import ENDPOINTS_KEPT_MAX, ENDPOINTS_WRITE_AFTER_S
+from warren.limits import ENDPOINTS_KEPT_MAX
 from warren.log import Log
 from warren.model.addresses import Endpoint, parse_endpoint
 from warren.model.ids import Identity, parse_identity, show_identity
+from warren.node.paths.late_writing import LateWriter
 from warren.node.storage import Store
 
 ENDPOINTS_FILE = "endpoints.json"
@@ -33,11 +33,10 @@ class EndpointBook:
     """One network's memory of where things were. `port` 0: none yet; `contact_at`: last word of the server, Unix s."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
         self._peers: dict[Identity, tuple[Endpoint, ...]] = {}
         self._port = 0
         self._contact_at = 0.0
-        self._changed = asyncio.Event()
+        self._writer = LateWriter(store, ENDPOINTS_FILE, self._encode)
         try:
             content = store.read(ENDPOINTS_FILE, _parse)
         except WarrenError as error:
@@ -55,7 +54,7 @@ class EndpointBook:
     def port(self, port: int) -> None:
         if port != self._port:
             self._port = port
-            self._changed.set()
+            self._writer.note_change()
 
     @property
     def contact_at(self) -> float:
@@ -77,35 +76,26 @@ class EndpointBook:
             return
         others = (one for one in known if one != endpoint)
         self._peers[peer] = (endpoint, *others)[:ENDPOINTS_KEPT_MAX]
-        self._changed.set()
+        self._writer.note_change()
 
     def forget_others(self, peers: Mapping[Identity, object]) -> None:
         """Only these are peers; what was kept of others goes."""
         if gone := [peer for peer in self._peers if peer not in peers]:
             for peer in gone:
                 del self._peers[peer]
-            self._changed.set()
+            self._writer.note_change()
 
     def write_soon(self) -> None:
         """Write even if no endpoint changed."""
-        self._changed.set()
+        self._writer.note_change()
 
     async def run(self) -> None:
         """Write after changes, until cancelled."""
-        while True:
-            await self._changed.wait()
-            await asyncio.sleep(ENDPOINTS_WRITE_AFTER_S)
-            self._changed.clear()
-            try:
-                await asyncio.to_thread(self._store.write, ENDPOINTS_FILE, self._encode())
-            except WarrenError as error:
-                log.warning("the endpoints cannot be kept", reason=error.text)
+        await self._writer.run()
 
     def write_now(self) -> None:
         """Write what is not on disk yet; for the end of the process."""
-        if self._changed.is_set():
-            self._changed.clear()
-            self._store.write(ENDPOINTS_FILE, self._encode())
+        self._writer.write_now()
 
     def _encode(self) -> bytes:
         peers = {show_identity(peer): [str(one) for one in endpoints] for peer, endpoints in self._peers.items()}

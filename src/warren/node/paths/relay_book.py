@@ -5,7 +5,6 @@ addresses that the relays' names had. Written soon after it changed, in a thread
 damaged file costs a slower start, nothing else. File: `relays.json`.
 """
 
-import asyncio
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -13,10 +12,11 @@ import msgspec
 from msgspec import Meta
 
 from warren.errors import WarrenError
-from warren.limits import ENDPOINTS_WRITE_AFTER_S, RELAY_ENDPOINTS_MAX, RELAYS_MAX
+from warren.limits import RELAY_ENDPOINTS_MAX, RELAYS_MAX
 from warren.log import Log
 from warren.model.addresses import Endpoint, parse_endpoint
 from warren.model.ids import Identity, parse_identity, show_identity
+from warren.node.paths.late_writing import LateWriter
 from warren.node.storage import Store
 from warren.protocol.control.messages import RelayPlace
 
@@ -36,8 +36,7 @@ class RelayBook:
     """One network's memory of relays. What is set here is on disk soon after."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
-        self._changed = asyncio.Event()
+        self._writer = LateWriter(store, RELAYS_FILE, self._encode)
         self._file = _File()
         self._peers: dict[Identity, int] = {}
         self._addresses: dict[str, tuple[Endpoint, ...]] = {}
@@ -70,14 +69,14 @@ class RelayBook:
         is_news = (relays, grant) != (self._file.relays, self._file.grant)
         if is_news:
             self._file = msgspec.structs.replace(self._file, relays=relays, grant=grant)
-            self._changed.set()
+            self._writer.note_change()
         return is_news
 
     def note_home(self, relay: int) -> None:
         """This node is to be reached at this relay."""
         if relay != self._file.home:
             self._file = msgspec.structs.replace(self._file, home=relay)
-            self._changed.set()
+            self._writer.note_change()
 
     def home_of(self, peer: Identity) -> int:
         """The relay where a peer was to be reached last; 0: not known."""
@@ -87,13 +86,13 @@ class RelayBook:
         """The server says that a peer is to be reached there; 0 is no news."""
         if relay not in {0, self.home_of(peer)}:
             self._peers[peer] = relay
-            self._changed.set()
+            self._writer.note_change()
 
     def forget_others(self, peers: Mapping[Identity, object]) -> None:
         """Only these are peers; what was kept of others goes."""
         for gone in [peer for peer in self._peers if peer not in peers]:
             del self._peers[gone]
-            self._changed.set()
+            self._writer.note_change()
 
     def addresses(self, name: str) -> tuple[Endpoint, ...]:
         """The addresses that `HOST:PORT` had when it was looked up last."""
@@ -106,24 +105,15 @@ class RelayBook:
         told = {one for relay in self.relays for one in relay.udp}
         kept = {known: addresses for known, addresses in self._addresses.items() if known in told}
         self._addresses = {**kept, name: found}
-        self._changed.set()
+        self._writer.note_change()
 
     async def run(self) -> None:
         """Write after changes, until cancelled."""
-        while True:
-            await self._changed.wait()
-            await asyncio.sleep(ENDPOINTS_WRITE_AFTER_S)
-            self._changed.clear()
-            try:
-                await asyncio.to_thread(self._store.write, RELAYS_FILE, self._encode())
-            except WarrenError as error:
-                log.warning("the relays cannot be kept", reason=error.text)
+        await self._writer.run()
 
     def write_now(self) -> None:
         """Write what is not on disk yet; for the end of the process."""
-        if self._changed.is_set():
-            self._changed.clear()
-            self._store.write(RELAYS_FILE, self._encode())
+        self._writer.write_now()
 
     def _encode(self) -> bytes:
         peers = {show_identity(peer): home for peer, home in self._peers.items()}

@@ -32,7 +32,7 @@ class SmallServer:
         self.refusal: Code | None = None
         self.http_status: int | None = None
         self.http_requests = 0
-        self.http_headers = {"Retry-After": "7"}
+        self.http_headers = Headers({"Retry-After": "7"})
         self.maps: list[MapUpdate] = []
         self.greetings: list[Greeted] = []
         self.joins: list[JoinWanted] = []
@@ -72,7 +72,7 @@ class SmallServer:
         self.http_requests += 1
         if self.http_status is None:
             return None
-        return Response(self.http_status, HTTPStatus(self.http_status).phrase, Headers(self.http_headers), b"")
+        return Response(self.http_status, HTTPStatus(self.http_status).phrase, self.http_headers, b"")
 
     async def _handle(self, socket: ServerConnection) -> None:
         session = ServerSession(server_key=self.key.public, sign=self.key.sign, verify=is_signed, now=time.monotonic())

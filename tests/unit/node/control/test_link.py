@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 from tests.unit.node.control.small_server import SmallServer
 from tests.unit.trust.founding import Network, seed
+from websockets.datastructures import Headers
 
 from warren.errors import Code, WarrenError
 from warren.model.ids import Identity
@@ -228,7 +229,7 @@ async def test_a_busy_server_says_how_long_to_stay_away(network: Network, server
 async def test_who_waits_for_a_session_has_one_as_soon_as_the_server_is_back(
     network: Network, server: SmallServer, owner: Owner
 ) -> None:
-    server.http_status, server.http_headers = 503, {"Retry-After": "60"}
+    server.http_status, server.http_headers = 503, Headers({"Retry-After": "60"})
     link = Link(server.place, network.id, network.key("me"), owner, lambda: AT_ONCE)
     running = asyncio.create_task(link.run())
     away = await owner.until("away")
@@ -244,11 +245,24 @@ async def test_who_waits_for_a_session_has_one_as_soon_as_the_server_is_back(
     await asyncio.wait((running,))
 
 
+async def test_who_answers_in_the_servers_place_says_twice_when_to_come_back(
+    network: Network, server: SmallServer, owner: Owner
+) -> None:
+    server.http_status, server.http_headers = 503, Headers([("Retry-After", "1"), ("Retry-After", "2")])
+    link = Link(server.place, network.id, network.key("me"), owner, lambda: AT_ONCE)
+    running = asyncio.create_task(link.run())
+    assert "503" in (await owner.until("away")).reason
+    server.http_status = None
+    await owner.until("connected")
+    running.cancel()
+    await asyncio.wait((running,))
+
+
 async def test_a_server_sends_nobody_elsewhere(network: Network, server: SmallServer, owner: Owner) -> None:
     elsewhere = SmallServer(network)
     async with elsewhere.serving():
         server.http_status = 302
-        server.http_headers = {"Location": elsewhere.place.websocket_url}
+        server.http_headers = Headers({"Location": elsewhere.place.websocket_url})
         link = Link(server.place, network.id, network.key("me"), owner, lambda: AT_ONCE)
         running = asyncio.create_task(link.run())
         assert "302" in (await owner.until("away")).reason
