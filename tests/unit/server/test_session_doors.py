@@ -1,6 +1,8 @@
 """What stands at the door of a node's session: words that no database takes, and whom nobody may be any more."""
 
+import asyncio
 import os
+from typing import Any
 
 import msgspec
 import pytest
@@ -8,10 +10,12 @@ from tests.unit.server.conftest import CHALLENGE, Features
 from tests.unit.server.test_approvals import sign, view_of
 
 from warren.errors import Code, WarrenError
+from warren.limits import SUBMIT_BESIDE_MAX, SUBMIT_DOCUMENT_BYTES
 from warren.model.keys import SigningKeyPair
 from warren.policy.language import is_readable
-from warren.protocol.control.events import Greeted, JoinWanted
+from warren.protocol.control.events import BatchSubmitted, Greeted, JoinWanted
 from warren.protocol.control.server_role import ServerSession
+from warren.server.approvals.rules import Judged, judge
 from warren.server.metrics import Metrics
 from warren.server.networks.live import LiveNetwork
 from warren.server.sessions.admission import WRONG_BATCHES_MAX, Admission
@@ -104,22 +108,46 @@ async def test_who_brings_wrong_changes_again_and_again_keeps_nobody_else_waitin
     for key, name in ((who, "laptop"), (other, "desk")):
         await admission.join(network, JoinWanted(features.join_message(await features.key(), key, name), CHALLENGE))
     looks = 0
-    store = features.approvals._store
 
-    async def counted(*words: object) -> object:
+    def counted(*words: Any) -> Judged:
         nonlocal looks
         looks += 1
-        return await store(*words)  # type: ignore[arg-type]
+        return judge(*words)
 
-    monkeypatch.setattr(features.approvals, "_store", counted)
+    async def never(*_words: object) -> None:
+        pytest.fail("what is wrong came where all writers wait for it")
+
+    monkeypatch.setattr("warren.server.approvals.service.judge", counted)
+    monkeypatch.setattr(features.approvals, "_store", never)
 
     async def bring(key: SigningKeyPair, now: float) -> Code:
         with pytest.raises(WarrenError) as refused:
             await admission.submit(network, key.public, (b"no document",), keep_keys=False, now=now)
         return refused.value.code
 
-    codes = [await bring(who, 0.0) for _ in range(WRONG_BATCHES_MAX + 5)]
+    codes = await asyncio.gather(*(bring(who, 0.0) for _ in range(WRONG_BATCHES_MAX + 5)))
     assert (Code.BUSY in codes[:WRONG_BATCHES_MAX], set(codes[WRONG_BATCHES_MAX:])) == (False, {Code.BUSY})
     assert looks == WRONG_BATCHES_MAX
     assert await bring(other, 0.0) is not Code.BUSY
     assert await bring(who, FAILURES_WITHIN_S + 1.0) is not Code.BUSY
+
+
+@pytest.mark.parametrize("part", [(b"x",) * 500, (bytes(60_000),) * 4])
+async def test_a_batch_that_never_ends_is_not_kept_for_longer_than_one_could_be(
+    features: Features, admission: Admission, part: tuple[bytes, ...]
+) -> None:
+    who, server = SigningKeyPair(os.urandom(32)), SigningKeyPair(os.urandom(32))
+    machine = ServerSession(server_key=server.public, sign=server.sign, verify=lambda *_: False, now=0.0)
+    connection = Connection(Proven().line(), machine, admission, features.hub, Metrics())
+    connection._network, connection._identity = features.network, who.public
+    held = features.network.state.size
+
+    async def without_end() -> None:
+        for _ in range(100):
+            await connection._take_batch(BatchSubmitted(1, part, more=True, keep_keys=False))
+
+    with pytest.raises(WarrenError) as refused:
+        await without_end()
+    assert refused.value.code is Code.TOO_LARGE
+    assert len(connection._batch) <= 2 * held + SUBMIT_BESIDE_MAX + len(part)
+    assert sum(map(len, connection._batch)) <= (2 * held + SUBMIT_BESIDE_MAX) * SUBMIT_DOCUMENT_BYTES + len(part[0]) * 4

@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from warren.errors import Code, WarrenError
-from warren.limits import EPOCH_AHEAD_MAX, SUBMIT_DOCUMENTS_MAX
+from warren.limits import (
+    EPOCH_AHEAD_MAX,
+    SUBMIT_BESIDE_MAX,
+    SUBMIT_DOCUMENT_BYTES,
+    SUBMIT_DOCUMENTS_MAX,
+    SUBMIT_MAX_BYTES,
+)
 from warren.model.ids import Identity, NetworkId, short_identity
 from warren.policy.language import is_readable
 from warren.server.networks.founding import SHARED_KINDS
@@ -55,6 +61,16 @@ class Judged:
     new: tuple[Authentic, ...]
 
 
+def check_size(documents: int, size: int, held: int) -> None:
+    """Whether a batch of so many documents and bytes may be one where the network holds `held`: whoever brings it makes
+    us keep and judge it. Raises WarrenError TOO_LARGE."""
+    most = min(2 * held + SUBMIT_BESIDE_MAX, SUBMIT_DOCUMENTS_MAX)
+    if documents > most:
+        raise WarrenError(Code.TOO_LARGE, f"a batch has 1 to {most} documents in this network")
+    if size > (most_bytes := min(most * SUBMIT_DOCUMENT_BYTES, SUBMIT_MAX_BYTES)):
+        raise WarrenError(Code.TOO_LARGE, f"a batch has at most {most_bytes} bytes in this network")
+
+
 def judge(
     network: NetworkId, held: Sequence[bytes], raws: Sequence[bytes], now: int, *, is_joining: bool = False
 ) -> Judged:
@@ -64,8 +80,9 @@ def judge(
     Raises WarrenError TOO_LARGE, UNSUPPORTED (a kind that is not for batches), FORBIDDEN (an invite's signature by any
     other way), or what `verify` has against one of its documents.
     """
-    if not raws or len(raws) > SUBMIT_DOCUMENTS_MAX:
-        raise WarrenError(Code.TOO_LARGE, f"a batch has 1 to {SUBMIT_DOCUMENTS_MAX} documents")
+    if not raws:
+        raise WarrenError(Code.TOO_LARGE, "a batch has at least one document")
+    check_size(len(raws), sum(map(len, raws)), len(held))
     known = _authentic(network, held)
     before = verify(network, known, floors=_admitted_in_time(known), now=now, readable=is_readable)
     new = [_submitted(network, raw) for raw in raws]

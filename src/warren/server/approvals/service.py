@@ -65,6 +65,7 @@ class Approvals:
         self._clock = clock
         self._on_removed = on_removed
         self._one_batch = asyncio.Lock()
+        self._one_considered = asyncio.Lock()
         self._decided: dict[tuple[NetworkId, Identity], asyncio.Event] = {}
 
     # --- batches ---
@@ -76,6 +77,12 @@ class Approvals:
         STORE_UNAVAILABLE; then nothing has changed.
         """
         await self._completions.finish(self._submit(network, tuple(raws), _Errand(actor, keep_keys=keep_keys)))
+
+    async def consider(self, network: LiveNetwork, raws: Sequence[bytes]) -> None:
+        """Judge a batch as `submit` will, while nobody waits for it: neither another network's batch nor who writes.
+        One at a time. Raises WarrenError with what is wrong with a document."""
+        async with self._one_considered:
+            await asyncio.to_thread(judge, network.id, network.documents(), tuple(raws), int(self._clock()))
 
     async def bring(self, network: LiveNetwork, join: Join) -> None:
         """Admit a machine by the membership that the key of its invite signed; uses the key. Raises KEY_*, FORBIDDEN

@@ -61,6 +61,11 @@ class NetworkState:
             if found == kind and entry.raw is not None:
                 yield subject, entry.raw
 
+    @property
+    def size(self) -> int:
+        """About how many documents there are: those that went not long ago are counted too."""
+        return len(self._entries)
+
     def is_member(self, identity: Identity) -> bool:
         """Whether the identity has a membership that was not taken back."""
         return self.document("membership", identity) is not None

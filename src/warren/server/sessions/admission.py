@@ -138,20 +138,25 @@ class Admission:
     ) -> None:
         """Store what an owner or admin signed; see Approvals.submit. What counts are the signatures, so any member may
         bring it. BUSY where one who is no admin brought many that were wrong. `now`: monotonic seconds."""
-        whose = f"{network.id.hex()} {identity.hex()}"
-        is_trusted = network.is_admin(identity)
-        if not is_trusted and self.wrong_batches.wait_s(whose, now):
+        whose, actor = f"{network.id.hex()} {identity.hex()}", show_identity(identity)
+        if network.is_admin(identity):
+            await self.approvals.submit(network, documents, actor=actor, keep_keys=keep_keys)
+            return
+        if self.wrong_batches.wait_s(whose, now):
             raise WarrenError(
                 Code.BUSY,
                 "this machine brought too many changes that nobody could take",
                 "try again in a quarter of an hour",
             )
+        self.wrong_batches.fail(whose, now)  # before the outcome is known: many at once are not more than many
         try:
-            await self.approvals.submit(network, documents, actor=show_identity(identity), keep_keys=keep_keys)
+            await self.approvals.consider(network, documents)
+            await self.approvals.submit(network, documents, actor=actor, keep_keys=keep_keys)
         except WarrenError as error:
-            if not is_trusted and error.code not in _NOT_ITS_FAULT:
-                self.wrong_batches.fail(whose, now)
+            if error.code in _NOT_ITS_FAULT:
+                self.wrong_batches.take_back(whose)
             raise
+        self.wrong_batches.take_back(whose)
 
     async def waiting(self, network: LiveNetwork, identity: Identity) -> tuple[WaitingJoin, ...]:
         """Who waits. Raises FORBIDDEN for whom it does not concern."""

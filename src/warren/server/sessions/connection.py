@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from warren.errors import Code, WarrenError
-from warren.limits import HOME_CHANGE_EVERY_S, HOME_CHANGES_BURST, SESSION_WRITE_MAX_S, SIGNALS_PER_S, SUBMIT_MAX_BYTES
+from warren.limits import HOME_CHANGE_EVERY_S, HOME_CHANGES_BURST, SESSION_WRITE_MAX_S, SIGNALS_PER_S
 from warren.log import Log
 from warren.model.ids import Identity
 from warren.protocol.control.events import (
@@ -32,6 +32,7 @@ from warren.protocol.control.events import (
 )
 from warren.protocol.control.messages import MapUpdate
 from warren.protocol.control.server_role import ServerSession
+from warren.server.approvals.rules import check_size
 from warren.server.devices.service import removed_error
 from warren.server.metrics import Metrics
 from warren.server.networks.live import LiveNetwork
@@ -268,8 +269,7 @@ class Connection:
         """Gather the parts of a batch; the last one is carried out and answered."""
         self._batch += part.documents
         self._batch_bytes += sum(map(len, part.documents))
-        if self._batch_bytes > SUBMIT_MAX_BYTES:
-            raise WarrenError(Code.TOO_LARGE, f"a batch has at most {SUBMIT_MAX_BYTES} bytes")
+        check_size(len(self._batch), self._batch_bytes, self._known_network().state.size)
         if part.more:
             return
         documents, self._batch, self._batch_bytes = tuple(self._batch), [], 0
