@@ -18,6 +18,20 @@ T_co = TypeVar("T_co", covariant=True)
 
 KEY_BYTES = 32
 
+_FIELD_PRIME = 2**255 - 19
+_LOW_ORDER = frozenset(
+    {
+        0,
+        1,
+        _FIELD_PRIME - 1,
+        _FIELD_PRIME,
+        _FIELD_PRIME + 1,
+        int.from_bytes(bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"), "little"),
+        int.from_bytes(bytes.fromhex("5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157"), "little"),
+    }
+)
+"""The points of X25519 whose every multiple by a clamped scalar is zero, in each encoding (RFC 7748, 6.1 and 7)."""
+
 
 @final
 class Secret(Generic[T_co]):
@@ -112,6 +126,11 @@ class ExchangeKeyPair:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a key pair is not pickled")
+
+
+def is_low_order(public: bytes) -> bool:
+    """Whether an X25519 public key gives the same secret, zero, with every private key: nobody's key (RFC 7748, 7)."""
+    return int.from_bytes(public, "little") & ((1 << 255) - 1) in _LOW_ORDER
 
 
 def _check_private(private: bytes) -> None:

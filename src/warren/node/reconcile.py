@@ -211,6 +211,9 @@ class _Run:
                 reach("change.made")
             except (OSError, WarrenError) as error:
                 await self._failed(network, change, _explain(change, error))
+            except Exception as error:  # noqa: BLE001 - a bug in one change, perhaps of one peer's, stops no other
+                log.bug("a change failed", error, what=_describe(change))
+                await self._failed(network, change, WarrenError(Code.INTERNAL, f"{_describe(change)}: {error}"))
             else:
                 self.made.append(change)
 

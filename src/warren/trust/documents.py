@@ -15,6 +15,7 @@ import msgspec
 
 from warren import limits
 from warren.errors import Code, WarrenError
+from warren.model.keys import is_low_order
 from warren.model.names import is_host_label, parse_dns_suffix
 
 INTEGER_MAX = 2**63 - 1
@@ -297,6 +298,9 @@ def check(body: Body) -> None:
         case NodeRecord():
             _require(len(body.next_wireguard) in {0, 32} and body.next_wireguard != body.wireguard, "next_wireguard")
             _require(len(body.previous_path) in {0, 32}, "previous_path")
+            for name in ("wireguard", "path", "next_wireguard", "previous_path"):
+                key: bytes = getattr(body, name)
+                _require(not key or not is_low_order(key), name)
             _require(all(_network(route) is not None for route in body.routes) and _is_set(body.routes), "routes")
         case Policy():
             _require(len(body.replaces) in {0, 32}, "replaces")

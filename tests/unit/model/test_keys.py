@@ -6,9 +6,24 @@ import pickle
 import pytest
 
 from warren.errors import Code, WarrenError
-from warren.model.keys import ExchangeKeyPair, Secret, SigningKeyPair
+from warren.model.keys import ExchangeKeyPair, Secret, SigningKeyPair, is_low_order
 
 SEED = bytes(range(32))
+_PRIME = 2**255 - 19
+_TOP = 1 << 255  # ignored (RFC 7748, 5)
+LOW_ORDER = [
+    (point | top).to_bytes(32, "little")
+    for top in (0, _TOP)
+    for point in (
+        0,
+        1,
+        _PRIME - 1,
+        _PRIME,
+        _PRIME + 1,
+        325606250916557431795983626356110631294008115727848805560023387167927233504,
+        39382357235489614581723060781553021112529911719440698176882885853963445705823,
+    )
+]
 
 
 def test_a_signing_pair_signs_as_rfc_8032_says() -> None:
@@ -28,6 +43,20 @@ def test_a_peer_key_that_gives_no_secret_is_refused(peer: bytes) -> None:
     with pytest.raises(WarrenError) as refusal:
         ExchangeKeyPair(SEED).exchange(peer)
     assert refusal.value.code is Code.INVALID_KEY
+
+
+@pytest.mark.parametrize("key", LOW_ORDER, ids=bytes.hex)
+def test_a_key_of_low_order_is_known_without_an_exchange(key: bytes) -> None:
+    with pytest.raises(WarrenError):
+        ExchangeKeyPair(SEED).exchange(key)
+    assert is_low_order(key)
+
+
+def test_no_other_key_is_taken_for_one() -> None:
+    others = [(number).to_bytes(32, "little") for number in (2, 9, _PRIME - 2, _PRIME + 2)]
+    others += [bytes([*key[:5], key[5] ^ 4, *key[6:]]) for key in LOW_ORDER]
+    assert not any(map(is_low_order, others))
+    assert all(ExchangeKeyPair(SEED).exchange(one) for one in others)
 
 
 @pytest.mark.parametrize("size", [0, 31, 33, 64])

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.node.maps import network, peer
-from tests.unit.node.memory_dataplane import MemoryDataplane
+from tests.unit.node.memory_dataplane import MemoryDataplane, MemoryTunnel
 from tests.unit.node.simulated_host import SimulatedHost
 
 from warren.errors import Code, WarrenError
@@ -35,7 +35,7 @@ from warren.node.dataplane.interface import StampWindow, TunnelSpec
 from warren.node.host.facts import HostAddress, HostFacts, HostRoute
 from warren.node.journal import Journal
 from warren.node.netmap import NetworkMap
-from warren.node.plan import HostPlan, Own, plan
+from warren.node.plan import HostPlan, Own, PeerPlan, plan
 from warren.node.reconcile import Reconciler
 from warren.node.storage import Store
 
@@ -216,6 +216,24 @@ async def test_a_new_own_address_replaces_the_old_one_and_its_routes(tmp_path: P
 
 
 # --- failures ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_bug_in_one_change_keeps_no_other_from_being_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine(tmp_path)
+    set_peer = MemoryTunnel.set_peer
+
+    def failing(tunnel: MemoryTunnel, wanted: PeerPlan) -> None:
+        if wanted.identity == TWO_PEERS[0].identity:
+            raise LookupError("nobody thought of this")
+        set_peer(tunnel, wanted)
+
+    monkeypatch.setattr(MemoryTunnel, "set_peer", failing)
+    outcome = await machine.reconciler.reconcile([network(peers=TWO_PEERS), CLUB])
+    assert [type(failure.change) for failure in outcome.failures] == [PutPeer]
+    peers = {one for tunnel in machine.reconciler.tunnels.values() for one in tunnel.peers()}
+    assert peers == {TWO_PEERS[1].identity, *(one.identity for one in CLUB.peers)}
 
 
 def refuse(machine: Machine, kind: Callable[[object], bool], number: int) -> None:

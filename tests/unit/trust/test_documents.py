@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.unit.model.test_keys import LOW_ORDER
 from tests.unit.trust.founding import DATE, Network, seed
 
 from warren import canonical
@@ -21,6 +22,7 @@ def sign_anything(network: Network, kind: str, fields: Any, by: str = "root") ->
     return canonical.encode(Envelope(kind=kind, signer=key.public, body=body, signature=signature))
 
 
+KEYS_OF_A_RECORD = ("wireguard", "path", "next_wireguard", "previous_path")
 GOOD: dict[str, dict[str, Any]] = {
     Kind.SETTINGS: {
         "version": 1, "name": "default", "prefix4": "100.96.0.0/16", "prefix6": "fd00::/64", "suffix": "a.b",
@@ -90,6 +92,7 @@ def test_a_document_with_its_least_fields_is_read_and_unknown_fields_are_ignored
         (Kind.RECORD, {"routes": ["10.0.0.0/8", "10.0.0.0/8"]}),
         (Kind.RECORD, {"services": [{"name": "a", "protocol": "sctp", "port": 1}]}),
         (Kind.RECORD, {"services": [{"name": "a", "protocol": "tcp", "port": 0}]}),
+        *((Kind.RECORD, {field: key}) for field in KEYS_OF_A_RECORD for key in LOW_ORDER),
         (Kind.POLICY, {"replaces": b"x"}),
         (Kind.POLICY, {"text": "text"}),
         (Kind.REMOVAL, {"of": "everything"}),

@@ -141,7 +141,12 @@ class UserspaceTunnel:
             number = PeerNumber(next(self._fresh))
         elif not peer.gate_open:
             engine.set_gate(number, is_open=False)  # before anything that may fail
-        engine.set_peer(number, peer.public_keys, peer.allowed, mode=Mode.MANAGED, transport=peer.transport)
+        try:
+            engine.set_peer(number, peer.public_keys, peer.allowed, mode=Mode.MANAGED, transport=peer.transport)
+        except InvalidError as error:
+            raise WarrenError(
+                Code.INVALID_CONFIG, f"the peer {peer.identity.hex()[:10]} cannot be used: {error}"
+            ) from error
         self._numbers[peer.identity] = number
         self._identities[number] = peer.identity
         engine.set_path_mtu(number, peer.path_mtu)
