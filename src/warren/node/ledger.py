@@ -1,10 +1,11 @@
 """What this node holds of a network's documents, in memory and on disk, and what it believes because of them.
 
-Decides the order of things: authenticate, verify, write floors, write documents, and only then hand out the new view.
+Decides the order of things: authenticate, verify, write what is in force beside what was, then the floors, then what is
+in force alone, and only then hand out the new view.
 A document that the server no longer sends stays until a newer one replaces it or verification drops it: the server's
 silence removes nobody. Where the disk refuses, what ends counts at once and what begins waits: whoever can fill a disk
 would else stay in after their removal. Must not know sessions or the engine. Files: `genesis`, `documents.bin` (what is
-in force), `floors.json`.
+in force; after a crash what was, too), `floors.json`.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ import msgspec
 
 from warren.errors import Code, WarrenError
 from warren.limits import DOCUMENT_MAX_BYTES, MAP_MAX_DOCUMENTS
+from warren.log import Log
 from warren.model.ids import NetworkId
 from warren.node.storage import Store
 from warren.policy.language import is_readable
@@ -27,6 +29,7 @@ from warren.trust.view import View
 GENESIS_FILE = "genesis"
 DOCUMENTS_FILE = "documents.bin"
 FLOORS_FILE = "floors.json"
+log = Log("ledger")
 _REFUSED_SHOWN_MAX = 64  # reasons that status can show; a lying server's millionth document adds nothing
 
 
@@ -55,6 +58,7 @@ class Ledger:
         self._floors = Floors()
         self._lock = asyncio.Lock()
         self._unwritten: tuple[bytes, ...] = ()
+        self._kept: frozenset[bytes] | None = None  # the file's; None: there is none
         self.is_behind = False
         """Whether the disk refused the last time: what is held is less than what came, and `take` tries it again."""
         self.held: Held | None = None
@@ -73,10 +77,16 @@ class Ledger:
             kept = None  # the server has them, and the floors hold: nothing old comes back
         if kept is None:
             return
+        self._kept = frozenset(kept.raw)
         documents, refused = self._authenticate(kept.raw)
         self._documents |= documents
         view = self._verify(now)
-        self._floors = view.floors
+        try:
+            self._keep_floors(view.floors)  # a crash came between the documents and their floors
+            self._floors = view.floors
+        except WarrenError as error:
+            log.warning("the floors cannot be kept", reason=error.text)
+            self.is_behind = True
         self._keep(view)
         self.held = Held(view, (*refused, *view.refused), kept.as_of)
 
@@ -98,12 +108,14 @@ class Ledger:
         except WarrenError:
             self._documents = before
             raise
+        kept = dict.fromkeys(document.raw for document in view.documents)
         try:
             if view.floors != self._floors:
-                self._store.write(FLOORS_FILE, view.floors.encode())
-            kept = [document.raw for document in view.documents]
-            if self.held is None or set(kept) != {document.raw for document in self.held.view.documents}:
-                self._store.write(DOCUMENTS_FILE, msgspec.msgpack.encode(_Documents(as_of=now, raw=kept)))
+                # What the floors end stays on disk until they are, and what they ask for is there before them: whatever
+                # a crash or a damaged file leaves of the three writes, a good set is among it.
+                self._keep_documents({**kept, **dict.fromkeys(sorted((self._kept or frozenset()) - kept.keys()))}, now)
+                self._keep_floors(view.floors)
+            self._keep_documents(kept, now)
         except WarrenError:
             self._documents, self.is_behind = before, True
             in_force = {one.digest for one in view.documents}
@@ -118,6 +130,16 @@ class Ledger:
         came = (one for one in view.refused if one.digest not in before or one.digest in self._documents)
         self.held = Held(view, (*refused, *came)[:_REFUSED_SHOWN_MAX], now)
         return self.held
+
+    def _keep_floors(self, floors: Floors) -> None:
+        if floors != self._floors:
+            self._store.write(FLOORS_FILE, floors.encode())
+
+    def _keep_documents(self, raw: Iterable[bytes], now: float) -> None:
+        wanted = list(raw)
+        if self._kept != frozenset(wanted):
+            self._store.write(DOCUMENTS_FILE, msgspec.msgpack.encode(_Documents(as_of=now, raw=wanted)))
+            self._kept = frozenset(wanted)
 
     async def reverify(self, now: float) -> Held | None:
         """Judge what is held at a later time: memberships end by the clock."""
@@ -174,6 +196,6 @@ def _parse_genesis(raw: bytes) -> tuple[NetworkId, Authentic]:
 
 def _parse(content: bytes) -> _Documents:
     kept = msgspec.msgpack.decode(content, type=_Documents)
-    if len(kept.raw) > MAP_MAX_DOCUMENTS or any(len(raw) > DOCUMENT_MAX_BYTES for raw in kept.raw):
+    if len(kept.raw) > 2 * MAP_MAX_DOCUMENTS or any(len(raw) > DOCUMENT_MAX_BYTES for raw in kept.raw):
         raise WarrenError(Code.TOO_LARGE, "more or larger documents than a network has")
     return kept

@@ -12,6 +12,7 @@ from warren.node.ledger import DOCUMENTS_FILE, FLOORS_FILE, GENESIS_FILE, Ledger
 from warren.node.storage import Store
 from warren.policy.language import DEFAULT_TEXT
 from warren.trust.documents import Kind
+from warren.trust.floors import Floors
 
 NOW = float(DATE + 50)
 NOTHING = b'{"version":1,"rules":[]}'
@@ -102,7 +103,85 @@ async def test_floors_are_on_disk_before_documents_are_used(
 
     monkeypatch.setattr(store, "write", note)
     await ledger.take([network.member("db").raw], NOW)
-    assert written == [FLOORS_FILE, DOCUMENTS_FILE]
+    assert written == [DOCUMENTS_FILE, FLOORS_FILE]
+    written.clear()
+    await ledger.take([network.member("db").raw], NOW)  # a newer one, so that the one before gives way
+    assert written == [DOCUMENTS_FILE, FLOORS_FILE, DOCUMENTS_FILE]
+
+
+class _PowerCut(BaseException):
+    """Nothing that anybody catches."""
+
+
+@pytest.mark.parametrize("writes", [0, 1, 2])
+@pytest.mark.parametrize("what", ["policy", "membership", "settings", "removal"])
+async def test_a_power_cut_between_the_writes_leaves_a_network_that_works_without_its_server(
+    store: Store, network: Network, monkeypatch: pytest.MonkeyPatch, what: str, writes: int
+) -> None:
+    """Found by a reviewer: floors were there without the documents that they ask for."""
+    ledger = await filled(store, network)
+    await ledger.take([network.policy(DEFAULT_TEXT).raw, network.member("db").raw], NOW)
+    match what:
+        case "policy":
+            newer = network.policy(DEFAULT_TEXT)
+        case "membership":
+            newer = network.member("me")
+        case "settings":
+            newer = network.settings()
+        case _:
+            newer = network.removal("db")
+    left, write = writes, store.write
+
+    def cut(name: str, content: bytes) -> None:
+        nonlocal left
+        if not left:
+            raise _PowerCut
+        left -= 1
+        write(name, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write", cut)
+        with pytest.raises(_PowerCut):
+            ledger._take([newer.raw], NOW)
+    again = open_ledger(store)
+    again.load(NOW)
+    assert again.held is not None
+    view = again.held.view
+    assert view.policy is not None
+    assert view.settings is not None
+    assert network.identity("me") in view.members
+    came = newer.raw in {one.raw for one in view.documents}
+    assert came == (writes > 0)
+    assert (network.identity("db") in view.members) == (what != "removal" or not came)
+    assert store.read(FLOORS_FILE, Floors.decode) == view.floors, "they are on disk again"
+
+
+async def test_floors_that_a_full_disk_refuses_after_a_power_cut_are_written_when_it_takes_them(
+    store: Store, network: Network
+) -> None:
+    ledger = await filled(store, network)
+    await ledger.take([network.policy(DEFAULT_TEXT).raw], NOW)
+    store.write(FLOORS_FILE, Floors().encode())
+    again = open_ledger(store)
+    with full_disk(store):
+        again.load(NOW)
+    assert again.held is not None
+    was_behind = again.is_behind
+    held = await again.take((), NOW)
+    assert (was_behind, again.is_behind) == (True, False)
+    assert store.read(FLOORS_FILE, Floors.decode) == held.view.floors
+
+
+async def test_the_documents_before_the_damaged_ones_are_not_behind_the_floors(store: Store, network: Network) -> None:
+    ledger = await filled(store, network)
+    await ledger.take([network.policy(DEFAULT_TEXT).raw], NOW)
+    held = await ledger.take([network.policy(DEFAULT_TEXT).raw, network.member("me").raw], NOW)
+    (store.folder / DOCUMENTS_FILE).unlink()
+    (store.folder / DOCUMENTS_FILE).write_bytes(b"damaged")
+    again = open_ledger(store)
+    again.load(NOW)
+    assert again.held is not None
+    assert {one.raw for one in again.held.view.documents} == {one.raw for one in held.view.documents}
 
 
 async def test_what_a_disk_refuses_does_not_begin_and_is_taken_again_by_itself(store: Store, network: Network) -> None:
