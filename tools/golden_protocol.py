@@ -152,6 +152,7 @@ def control_messages() -> dict[str, m.Message]:
         ),
         "done": m.Done(id=1),
         "failed": m.Failed(id=2, code="E_CONFLICT", text="older than the one held"),
+        "failed, with what to do": m.Failed(id=2, code="E_NOT_FOUND", text="there is none", fix="look again"),
         "unsupported": m.Unsupported(id=3),
         "signal": m.Signal(to=PEER.public, sealed=b"sealed"),
         "signalled": m.Signalled(sender=PEER.public, sealed=b"sealed"),

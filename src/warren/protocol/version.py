@@ -15,7 +15,8 @@ ADDED: dict[int, str] = {
     "its own membership in join, its own removal in leave; the server's time in the challenge; "
     "the capability transport/aes256gcm/v1 in node records; documents of the kinds recovery and root-change, and the "
     "generation in removals, which older nodes refuse and go on without; farewell, and that who waits is ephemeral; "
-    "the invite in a membership that another key signs since, which older nodes ignore",
+    "the invite in a membership that another key signs since, which older nodes ignore; what to do, "
+    "beside why a request was refused",
 }
 """Version -> what it added. The highest key is what this program speaks; a change of the protocol adds a line."""
 

@@ -49,6 +49,7 @@ from warren.protocol.control.messages import Relays as ToldRelays
 
 log = Log("link")
 
+_TRY_AGAIN = "try again in a few seconds; `warren status` says whether the server is reached"
 _NO_MEMBER = frozenset({Code.NOT_A_MEMBER, Code.REMOVED, Code.NETWORK_UNKNOWN})
 
 
@@ -237,11 +238,7 @@ class Link:
     async def _request(self, send: Callable[[Connection], int], within_s: float) -> Answered | WaitingShown:
         if self._connection is None:
             because = f": {self.state.reason}" if self.state.reason else ""
-            raise WarrenError(
-                Code.SERVER_UNREACHABLE,
-                f"there is no session with the server{because}",
-                "try again in a few seconds; `warren status` says whether the server is reached",
-            )
+            raise WarrenError(Code.SERVER_UNREACHABLE, f"there is no session with the server{because}", _TRY_AGAIN)
         number = send(self._connection)
         answer: asyncio.Future[Answered | WaitingShown] = asyncio.get_running_loop().create_future()
         self._answers[number] = answer
@@ -249,11 +246,11 @@ class Link:
             async with asyncio.timeout(within_s):
                 answered = await answer
         except TimeoutError as error:
-            raise WarrenError(Code.TIMEOUT, "the server did not answer in time") from error
+            raise WarrenError(Code.TIMEOUT, "the server did not answer in time", _TRY_AGAIN) from error
         finally:
             self._answers.pop(number, None)
         if isinstance(answered, Answered) and answered.code:
-            raise WarrenError(_code(answered.code), answered.text)
+            raise WarrenError(_code(answered.code), answered.text, answered.fix)
         return answered
 
     async def _attempt(self, first: Connection | None) -> float:
@@ -343,7 +340,7 @@ class Link:
         self._connection = None
         for number, answer in self._answers.items():
             if not answer.done():
-                answer.set_result(Answered(number, Code.SERVER_UNREACHABLE.value, "the session ended"))
+                answer.set_result(Answered(number, Code.SERVER_UNREACHABLE.value, "the session ended", _TRY_AGAIN))
         if connection is not None:
             connection.abort()
 

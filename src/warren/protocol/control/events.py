@@ -79,11 +79,13 @@ class SignalArrived:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A request of ours was answered: `code` is empty where it was carried out, else a stable code."""
+    """A request of ours was answered: `code` is empty where it was carried out, else a stable code, and `fix` what to
+    do (may be empty)."""
 
     id: int
     code: str
     text: str
+    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -257,11 +257,12 @@ class Done(Message, frozen=True, kw_only=True, tag="done"):
 
 
 class Failed(Message, frozen=True, kw_only=True, tag="failed"):
-    """Answer: the request was refused; the session goes on."""
+    """Answer: the request was refused; the session goes on. `fix`: what to do (an older server: empty)."""
 
     id: RequestId
     code: Annotated[str, Meta(max_length=64)]
     text: Text
+    fix: Text = ""
 
 
 class Unsupported(Message, frozen=True, kw_only=True, tag="unsupported"):

@@ -297,8 +297,13 @@ def _answered(message: m.Done | m.Failed | m.Unsupported) -> Answered:
         case m.Done():
             return Answered(message.id, "", "")
         case m.Failed():
-            return Answered(message.id, message.code, message.text)
+            return Answered(message.id, message.code, message.text, message.fix)
         case m.Unsupported():
-            return Answered(message.id, Code.UNSUPPORTED.value, "the server does not know this request")
+            return Answered(
+                message.id,
+                Code.UNSUPPORTED.value,
+                "the server does not know this request",
+                "update Warren on the server",
+            )
         case _:
             assert_never(message)

@@ -8,7 +8,12 @@ owner decides, by the events `Greeted`, `ResumeWanted`, `JoinWanted` and the oth
 from collections.abc import Callable
 
 from warren.errors import Code
-from warren.limits import SESSION_FROM_NODE_MAX_BYTES, SESSION_FROM_SERVER_MAX_BYTES, UNPROVEN_MAX_BYTES
+from warren.limits import (
+    SESSION_FROM_NODE_MAX_BYTES,
+    SESSION_FROM_SERVER_MAX_BYTES,
+    TEXT_MAX_CHARS,
+    UNPROVEN_MAX_BYTES,
+)
 from warren.protocol import version
 from warren.protocol.control import frames
 from warren.protocol.control import messages as m
@@ -125,9 +130,10 @@ class ServerSession(Session[ServerEvent]):
         """Answer a request: carried out."""
         self._answer(m.Done(id=request))
 
-    def failed(self, request: int, code: Code, text: str) -> None:
+    def failed(self, request: int, code: Code, text: str, fix: str = "") -> None:
         """Answer a request: refused; the session goes on."""
-        self._answer(m.Failed(id=request, code=code.value, text=text))
+        text, fix = text[:TEXT_MAX_CHARS], fix[:TEXT_MAX_CHARS]
+        self._answer(m.Failed(id=request, code=code.value, text=text, fix=fix))
 
     # --- what frames do ---
 

@@ -245,7 +245,7 @@ class Connection:
         except WarrenError as error:
             self._metrics.records.labels(error.code.value).inc()
             if self._machine.is_open:
-                self._machine.failed(request, error.code, error.text)
+                self._machine.failed(request, error.code, error.text, error.fix)
         else:
             self._metrics.records.labels("ok").inc()
             if self._machine.is_open:
@@ -284,7 +284,7 @@ class Connection:
         try:
             joins = await self._admission.waiting(self._known_network(), self._me())
         except WarrenError as error:
-            self._machine.failed(request, error.code, error.text)
+            self._machine.failed(request, error.code, error.text, error.fix)
         else:
             if self._machine.is_open:
                 self._machine.show_waiting(request, joins)
@@ -309,7 +309,7 @@ class Connection:
         try:
             self._admission.relays.check(relay)
         except WarrenError as error:
-            self._machine.failed(request, error.code, error.text)
+            self._machine.failed(request, error.code, error.text, error.fix)
             return
         self._hub.state_home(self._known_network().id, self._me(), relay)
         self._machine.done(request)

@@ -110,7 +110,7 @@ class SmallServer:
                 self.published.append(event.document)
                 session.done(event.id)
             case LeaveWanted():
-                session.failed(event.id, Code.BUSY, "not now")
+                session.failed(event.id, Code.BUSY, "not now", "do something")
             case SignalWanted():
                 self.signals.append((event.to, event.sealed))
             case _:

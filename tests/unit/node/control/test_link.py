@@ -190,7 +190,7 @@ async def test_requests_are_answered_or_refused_with_a_code(link: Link, server: 
     assert server.published == [b"record"]
     with pytest.raises(WarrenError) as refused:
         await link.leave(5.0)
-    assert refused.value.code is Code.BUSY
+    assert (refused.value.code, refused.value.fix) == (Code.BUSY, "do something")
 
 
 async def test_without_a_session_a_request_fails_at_once_and_a_signal_is_not_sent(

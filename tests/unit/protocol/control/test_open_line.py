@@ -28,6 +28,7 @@ from warren.protocol.control.events import (
 )
 
 PEER = bytes([7]) * 32
+UNKNOWN_REQUEST = "the server does not know this request"
 
 
 class Maps:
@@ -141,12 +142,22 @@ def test_a_published_record_is_answered_by_its_id() -> None:
     pair.pump()
     assert pair.server_events[-2:] == [RecordPublished(first, RECORD), RecordPublished(second, b"older")]
     pair.server.done(first)
-    pair.server.failed(second, Code.CONFLICT, "older than the one held")
+    pair.server.failed(second, Code.CONFLICT, "older than the one held", "publish a newer one")
     pair.pump()
     assert pair.node_events[-2:] == [
         Answered(first, "", ""),
-        Answered(second, "E_CONFLICT", "older than the one held"),
+        Answered(second, "E_CONFLICT", "older than the one held", "publish a newer one"),
     ]
+    assert pair.node.is_open
+
+
+def test_a_refusal_with_more_words_than_a_message_carries_is_cut_short() -> None:
+    pair = make_pair()
+    pair.open()
+    asked = pair.node.leave()
+    pair.server.failed(asked, Code.CONFLICT, "a" * 5000, "b" * 5000)
+    pair.pump()
+    assert pair.node_event() == Answered(asked, "E_CONFLICT", "a" * 1024, "b" * 1024)
     assert pair.node.is_open
 
 
@@ -195,7 +206,7 @@ def test_an_unknown_notice_is_skipped_and_an_unknown_request_answered() -> None:
     assert frames.from_server(frame, 4096) == m.Unsupported(id=42)
     pair.node.handle_bytes(frame, pair.now)
     pair.collect()
-    assert pair.node_event() == Answered(42, "E_UNSUPPORTED", "the server does not know this request")
+    assert pair.node_event() == Answered(42, "E_UNSUPPORTED", UNKNOWN_REQUEST, "update Warren on the server")
     assert pair.server.is_open
 
 
@@ -361,7 +372,7 @@ def test_a_server_from_before_relays_does_not_know_the_home() -> None:
     request = pair.node.state_home(7)
     pair.to_server = lambda frame: frame.replace(b"\xa4home", b"\xa4hoMe")
     pair.pump()
-    assert pair.node_event() == Answered(request, Code.UNSUPPORTED.value, "the server does not know this request")
+    assert pair.node_event() == Answered(request, "E_UNSUPPORTED", UNKNOWN_REQUEST, "update Warren on the server")
 
 
 def test_relays_with_too_many_entries_break_the_rules() -> None:
