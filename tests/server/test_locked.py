@@ -114,7 +114,7 @@ async def test_a_machine_that_was_denied_stays_out(server: RunningServer) -> Non
             assert again is not None
             assert again.code is Code.FORBIDDEN
             unknown = await boss.request(lambda machine: machine.deny(bytes(32)))
-            assert (unknown.code, unknown.fix) == (Code.NOT_FOUND.value, "warren member list shows who does")
+            assert (unknown.code, unknown.fix) == (Code.NOT_FOUND.value, "warren member waiting shows who does")
         assert "evil" not in server.members("denying")
 
 

@@ -391,7 +391,7 @@ class Approvals:
         now = int(self._clock())
         async with self._database.write() as connection:
             if not await store.deny(connection, network.id, identity, now):
-                raise WarrenError(Code.NOT_FOUND, "no such machine waits", "warren member list shows who does")
+                raise WarrenError(Code.NOT_FOUND, "no such machine waits", "warren member waiting shows who does")
             await record(
                 connection, Action.MEMBER_DENIED, actor=actor, at=now, network=network.id,
                 subject=show_identity(identity),
