@@ -15,9 +15,8 @@ UNIQUE_LOCAL = IPv6Network("fd00::/8")
 AVOIDED = frozenset({64, 100})
 LONGEST_PREFIX = 28
 SHORTEST_PREFIX = 8
-_UNUSABLE = tuple(
-    IPv4Network(text) for text in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
-)
+PRIVATE = tuple(IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
+"""What RFC 1918 leaves to everybody. Any other address is somebody's, whom members could reach no more."""
 
 
 def draw_ipv4(random_bits: int, in_use: Collection[IPv4Network]) -> IPv4Network:
@@ -62,6 +61,10 @@ def parse_prefix(text: str) -> IPv4Network:
             f"{text!r} is not an IPv4 prefix between /{SHORTEST_PREFIX} and /{LONGEST_PREFIX}",
             "for example 100.96.0.0/16",
         )
-    if any(prefix.overlaps(bad) for bad in _UNUSABLE):
-        raise WarrenError(Code.INVALID_ARGUMENT, f"{text!r} cannot be used for machines", "for example 100.96.0.0/16")
+    if not any(prefix.subnet_of(free) for free in (SHARED, *PRIVATE)):
+        raise WarrenError(
+            Code.INVALID_ARGUMENT,
+            f"{text!r} is not all private: members could not reach whom it belongs to",
+            f"a part of {', '.join(map(str, (SHARED, *PRIVATE)))}, for example 100.96.0.0/16",
+        )
     return prefix

@@ -96,3 +96,15 @@ def test_a_prefix_that_machines_cannot_have_is_refused(text: str) -> None:
     with pytest.raises(WarrenError) as refused:
         networks.parse_prefix(text)
     assert refused.value.code is Code.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("text", ["8.8.8.0/24", "172.0.0.0/8", "100.0.0.0/9", "192.168.0.0/15", "11.0.0.0/8"])
+def test_a_prefix_with_addresses_of_others_is_refused_with_what_to_use(text: str) -> None:
+    with pytest.raises(WarrenError, match="not all private") as refused:
+        networks.parse_prefix(text)
+    assert "100.64.0.0/10, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16" in refused.value.fix
+
+
+@pytest.mark.parametrize("text", ["10.0.0.0/8", "172.31.0.0/16", "192.168.7.0/28", "100.64.0.0/10", "100.100.0.0/16"])
+def test_a_prefix_that_is_everybodys_is_taken(text: str) -> None:
+    assert str(networks.parse_prefix(text)) == text

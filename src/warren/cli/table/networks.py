@@ -10,7 +10,12 @@ NETWORKS = (
         "network:create",
         flags=(
             SERVER,
-            Flag("prefix", "its IPv4 prefix; a random /16 of 100.64.0.0/10 if not given", Kind.TEXT, "PREFIX"),
+            Flag(
+                "prefix",
+                "its IPv4 prefix, of 100.64.0.0/10 or a private one; a random /16 of the first if not given",
+                Kind.TEXT,
+                "PREFIX",
+            ),
             Flag("prefix6", "its IPv6 prefix, a /64 of fd00::/8; a random one if not given", Kind.TEXT, "PREFIX"),
             Flag("root", "where its root key is made: server, or device (this machine's daemon)", Kind.TEXT, "WHERE"),
         ),
