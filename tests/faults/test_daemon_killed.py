@@ -154,6 +154,7 @@ def test_host_undo_takes_leftovers_away_and_nothing_while_a_daemon_runs(pair: Pa
     refused = pair.a.run("host", "undo", check=False)
     assert (refused.returncode, "E_ALREADY_RUNNING" in refused.stderr) == (1, True)
     assert str(pair.a.daemon_pid()) in refused.stderr
+    assert "already\n  stop it with `warren down`" in refused.stderr
     other = pair.a.state.with_name("other")
     other.mkdir(mode=0o700)
     refused = pair.a.run("host", "undo", "--state", str(other), check=False)

@@ -270,12 +270,12 @@ def _reason(state: Path, began_at: int) -> WarrenError:
 
 
 def _coded(said: Sequence[str]) -> WarrenError | None:
-    """The last line with a stable code, if there is one."""
-    for line in reversed(said):
+    """The last line with a stable code, if there is one; what to do stands on the next one, indented."""
+    for line, following in zip(reversed(said), ("", *reversed(said)), strict=False):
         for code in Code:
             _, found, text = line.partition(f"{code.value}: ")
             if found:
-                return WarrenError(code, text)
+                return WarrenError(code, text, following.strip() if following.startswith("  ") else "")
     return None
 
 

@@ -41,13 +41,13 @@ def main(argv: Sequence[str]) -> int:
         privileges.drop()
         running.run(_undo(loaded, off=errand == "off") if errand else _run(loaded))
     except WarrenError as error:
-        sys.stderr.write(f"{printable(str(error))}\n")
+        _refuse(error)
         return 2 if error.code is Code.INVALID_ARGUMENT else 1
     except BaseExceptionGroup as group:
         refused = group.split(WarrenError)[0]
         if refused is None:
             raise
-        sys.stderr.write(f"{printable(str(_first(refused)))}\n")
+        _refuse(_first(refused))
         return 1
     return 0
 
@@ -65,6 +65,13 @@ async def _undo(loaded: Loaded, *, off: bool) -> None:
     from warren.node.undo import run  # noqa: PLC0415 - as above
 
     _say((await run(loaded, off=off)).decode())
+
+
+def _refuse(error: BaseException) -> None:
+    """Why on one line, what to do on the next, as `warren.client.process` reads it."""
+    is_coded = isinstance(error, WarrenError)
+    lines = [f"{error.code.value}: {error.text}", f"  {error.fix}" if error.fix else ""] if is_coded else [str(error)]
+    sys.stderr.write("".join(f"{printable(line)}\n" for line in lines if line))
 
 
 def _first(group: BaseException) -> BaseException:

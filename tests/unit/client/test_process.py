@@ -85,6 +85,8 @@ def test_a_second_daemon_on_one_state_is_refused_with_its_reason_and_the_first_l
         with pytest.raises(WarrenError) as caught:
             start(LocalClient(tmp_path / "other" / "s"), tmp_path / "state", is_system=False)
         assert caught.value.code is Code.ALREADY_RUNNING
+        assert "warren down" in caught.value.fix
+        assert "(stop it" not in caught.value.text
         assert LocalClient(tmp_path / "run" / "s").is_answering()
         assert not (tmp_path / "other").exists()
     finally:

@@ -30,9 +30,9 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NetworkCreate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`prefix`: an IPv4 prefix of /8 to /28; None: the server draws a /16 of 100.64.0.0/10. `prefix6`: a /64 of
-    fd00::/8; None: a random one. `genesis` and `documents` (base64): of a network that was founded on its owner's
-    device; they say the prefixes then."""
+    """`prefix`: an IPv4 prefix of /8 to /28, within 100.64.0.0/10 or RFC 1918; None: the server draws a /16 of the
+    first. `prefix6`: a /64 of fd00::/8; None: a random one. `genesis` and `documents` (base64): of a network that was
+    founded on its owner's device; they say the prefixes then."""
 
     name: str
     prefix: str | None = None
