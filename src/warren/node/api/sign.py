@@ -33,6 +33,7 @@ from warren.trust.words import code_of, same
 _ROOT_ONLY = frozenset({"lock", "unlock", "recovery-set", "root-change"})
 _ADMIN_ONLY = frozenset({"recovery-start", "recovery-sign"})
 _NEXT_ROOT = frozenset({"root-change", "recovery-start"})
+_AMBIGUOUS_SHOWN = 5  # of those that a name could mean; there may be as many as machines
 
 
 @dataclass(slots=True)
@@ -259,7 +260,11 @@ def _invite_key(view: View, key_id: str) -> Identity:
     for key in invites(view):
         if admission_key.id_of(key) == key_id:
             return key
-    raise WarrenError(Code.NOT_FOUND, f"there is no invite {printable(key_id[:80])!r}", "see `warren key list`")
+    raise WarrenError(
+        Code.NOT_FOUND,
+        f"there is no invite {printable(key_id[:80])!r}",
+        "its id stands in its link, between /i/ and #, and in `warren key list` beside the keys",
+    )
 
 
 def _only(body: SignRequest) -> str:
@@ -273,10 +278,12 @@ def _member(view: View, who: str) -> Identity:
     named = [one for one, member in view.members.items() if member.hostname == lowered]
     if not named and len(lowered) >= IDENTITY_MIN_DIGITS:
         named = [one for one in view.members if show_identity(one).startswith(lowered)]
-    if len(named) != 1:
+    if not named:
         raise WarrenError(
-            Code.NOT_FOUND, f"there is no one member {printable(who[:80])!r}", "warren member list shows who there is"
+            Code.NOT_FOUND, f"there is no member {printable(who[:80])!r}", "warren member list shows who there is"
         )
+    if len(named) > 1:
+        raise _ambiguous(who, [(view.members[one].hostname, one) for one in named])
     return named[0]
 
 
@@ -289,16 +296,33 @@ def _ever_member(view: View, who: str) -> Identity:
 
 def _removed(view: View, who: str) -> Identity:
     found = [one for one in view.removed if len(who) >= IDENTITY_MIN_DIGITS and show_identity(one).startswith(who)]
-    if len(found) != 1:
-        raise WarrenError(Code.NOT_FOUND, f"no machine {printable(who[:80])!r} waits", "warren member waiting")
+    if not found:
+        raise _nobody_waits(who)
+    if len(found) > 1:
+        raise _ambiguous(who, [("one that was removed", one) for one in found])
     return found[0]
 
 
 def _waiting(joins: tuple[WaitingJoin, ...], who: str) -> WaitingJoin:
     found = [one for one in joins if _means(one, who)]
-    if len(found) != 1:
-        raise WarrenError(Code.NOT_FOUND, f"no one machine {printable(who[:80])!r} waits", "warren member waiting")
+    if not found:
+        raise _nobody_waits(who)
+    if len(found) > 1:
+        raise _ambiguous(who, [(one.hostname, Identity(one.identity)) for one in found])
     return found[0]
+
+
+def _nobody_waits(who: str) -> WarrenError:
+    text = f"no machine {printable(who[:80])!r} waits"
+    return WarrenError(Code.NOT_FOUND, text, "warren member waiting shows which do")
+
+
+def _ambiguous(who: str, found: list[tuple[str, Identity]]) -> WarrenError:
+    """What a name could mean, so that the next one says which."""
+    shown = [f"{printable(name)} ({short_identity(one)})" for name, one in found[:_AMBIGUOUS_SHOWN]]
+    more = f" and {len(found) - len(shown)} more" if len(found) > len(shown) else ""
+    text = f"{printable(who[:80])!r} could be {', '.join(shown)}{more}"
+    return WarrenError(Code.CONFLICT, text, "give the digits of its identity, as many as it takes")
 
 
 def _shown(network: Network, one: WaitingJoin) -> WaitingMachine:

@@ -196,7 +196,7 @@ def state_of(row: KeyRow, now: int) -> KeyState:
 
 def refusal(row: KeyRow | None, network: NetworkId, now: int) -> WarrenError:
     """Why a key does not admit anybody; a foreign key is as unknown as one that never was."""
-    another = "ask for another key: warren key create"
+    another = "ask whoever gave it to you for another; admins make one by `warren key create` or `warren invite create`"
     if row is None or row.network != network:
         return unknown_key()
     match state_of(row, now):
@@ -212,4 +212,8 @@ def refusal(row: KeyRow | None, network: NetworkId, now: int) -> WarrenError:
 
 def unknown_key() -> WarrenError:
     """The refusal for a key that this server does not know, or whose secret the node does not have."""
-    return WarrenError(Code.KEY_UNKNOWN, "this server does not know the key", "copy the whole key, or make another")
+    return WarrenError(
+        Code.KEY_UNKNOWN,
+        "this server does not know the key",
+        "copy the whole key, or ask whoever gave it to you for another",
+    )

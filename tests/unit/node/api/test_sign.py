@@ -104,3 +104,22 @@ def test_whom_the_owner_demotes_and_promotes_again_votes_again() -> None:
     draft = Draft(view, choose_pen(view, network.key("anna"), None, "recovery-start", None), now=NOW)
     successions.propose(draft, network.identity("next"))
     assert draft.batch().after.root == network.identity("next")
+
+
+def test_nobody_of_a_name_is_said_to_be_nobody(view: View) -> None:
+    with pytest.raises(WarrenError, match="there is no member 'nobody'") as caught:
+        changed_by(view, SignRequest(act="promote", who=("nobody",)))
+    assert (caught.value.code, caught.value.fix) == (Code.NOT_FOUND, "warren member list shows who there is")
+
+
+def test_whose_identities_begin_alike_are_told_where_digits_fit_both() -> None:
+    network = Network()
+    both = [network.identity(who) for who in ("m709", "m2276")]
+    assert both[0].hex()[:6] == both[1].hex()[:6]
+    view = network.verify([*network.base(), network.member("m709"), network.member("m2276")])
+    with pytest.raises(WarrenError) as caught:
+        changed_by(view, SignRequest(act="kick", who=(both[0].hex()[:6],)))
+    assert caught.value.code is Code.CONFLICT
+    for who, identity in zip(("m709", "m2276"), both, strict=True):
+        assert f"{who} ({identity.hex()[:10]})" in caught.value.text
+        assert changed_by(view, SignRequest(act="kick", who=(identity.hex()[:10],))) == identity
