@@ -252,6 +252,15 @@ def test_a_policy_opens_what_it_says_and_why_knows_it(ruled: Ruled) -> None:
     assert cut["rx_packets"] > 0
 
 
+def test_why_does_not_call_a_machine_offline_that_policy_hides(ruled: Ruled) -> None:
+    ruled.set(rule("host:a", "host:elsewhere"))
+    ruled.until_ruled(ruled.a, "a", "b", reachable=False)
+    until(lambda: not ruled.a.look().peers[0].online, "the server tells a nothing of b any more")
+    _, found = ruled.why(ruled.a, "a", "b")
+    assert "offline" not in json.dumps(found)
+    assert "policy hides whether it is online" in {step["name"]: step["text"] for step in found["steps"]}["path"]
+
+
 def test_a_flow_is_cut_within_two_seconds_of_the_policy(ruled: Ruled) -> None:
     everything = rule("*", "*", f"{PORT}-{OTHER}")
     ruled.set(everything)

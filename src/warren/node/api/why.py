@@ -193,6 +193,8 @@ class _Walk:
         state = self.network.prober.state(other.identity)
         note = f": {state.note}" if state is not None and state.note else ""
         online = "" if other.online else "; the server says it is offline"
+        if not other.allowed:
+            online = "; policy hides whether it is online"
         if stats is not None and stats.session_alive:
             age_s = time.time() - (stats.last_handshake_s or time.time())
             key = _step("key", f"a session stands, {age_s:.0f} s old")
