@@ -8,7 +8,7 @@ from warren.cli.daemon_call import local_client
 from warren.cli.grammar import Parsed, UsageError
 from warren.cli.server_call import acted_on, network_name, rest_client
 from warren.cli.signing import sign
-from warren.cli.units import show_duration
+from warren.cli.units import show_duration, show_offline
 from warren.errors import Code, WarrenError
 from warren.limits import EXPIRY_WARNED_S
 from warren.model.ids import ID_BYTES, IDENTITY_MIN_DIGITS
@@ -155,7 +155,7 @@ def _ending(member: Member, now: float) -> str:
 
 
 def _row(member: Member, now: float) -> tuple[str, ...]:
-    seen = "never online" if member.last_seen is None else f"offline since {show_duration(now - member.last_seen)}"
+    seen = "never online" if member.last_seen is None else show_offline(member.last_seen, now)
     return (
         member.name,
         member.addresses[0] if member.addresses else "",

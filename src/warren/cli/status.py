@@ -10,7 +10,7 @@ import msgspec
 from warren.cli import output
 from warren.cli.daemon_call import local_client
 from warren.cli.grammar import Parsed
-from warren.cli.units import show_bytes, show_duration, show_latency
+from warren.cli.units import show_bytes, show_duration, show_latency, show_offline
 from warren.errors import Code, WarrenError
 from warren.model.names import printable
 from warren.protocol.local.rights import STATUS
@@ -58,7 +58,7 @@ def state_of(peer: Peer, now: float, *, is_told: bool = True) -> str:  # noqa: P
     if not peer.allowed:
         return f"not allowed: {peer.allowed_reason}" if peer.allowed_reason else "not allowed"
     if is_told and is_away(peer):
-        return "offline" if peer.last_seen is None else f"offline since {show_duration(now - peer.last_seen)}"
+        return show_offline(peer.last_seen, now)
     if path.kind == "direct":
         silent = " (no answer)" if path.latency_ms is None and not note else note
         return f"direct {path.endpoint or ''}{silent}"
@@ -68,7 +68,7 @@ def state_of(peer: Peer, now: float, *, is_told: bool = True) -> str:  # noqa: P
         return f"relayed by {path.relay or 'a peer'}{note}"
     if peer.online:
         return path.note or "connecting"
-    return "offline" if peer.last_seen is None else f"offline since {show_duration(now - peer.last_seen)}"
+    return show_offline(peer.last_seen, now)
 
 
 def is_away(peer: Peer) -> bool:

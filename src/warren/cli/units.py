@@ -25,6 +25,12 @@ def show_duration(seconds: float) -> str:
     return f"{count} {unit}" + ("" if count == 1 else "s")
 
 
+def show_offline(last_seen: float | None, now: float) -> str:
+    """Return `offline since 2 days`; `offline` where nobody knows since when, or by a clock that is behind the server's
+    it is still to come. Unix seconds."""
+    return "offline" if last_seen is None or last_seen > now else f"offline since {show_duration(now - last_seen)}"
+
+
 def show_bytes(count: int) -> str:
     """Return `0`, `812 B`, `1 MiB`, `1.5 MiB`, `12 MiB`: below ten one digit after the point, where it is not zero."""
     if count == 0:

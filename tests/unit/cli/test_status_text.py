@@ -78,6 +78,7 @@ def test_the_table_is_that_of_the_contract() -> None:
         (peer(path=Path(kind="none", note="probing 3 addresses")), "probing 3 addresses"),
         (peer(online=False), "offline"),
         (peer(online=False, last_seen=NOW - 3700), "offline since 1 hour"),
+        (peer(online=False, last_seen=NOW + 3700), "offline"),  # by a clock that is behind
         (peer(online=False, last_seen=NOW - 70, path=RELAYED), "offline since 1 minute"),
         (peer(online=False, path=Path(kind="direct", endpoint="192.0.2.1:1")), "offline"),
         (peer(online=False, path=Path(kind="relay", relay="fra", latency_ms=9.0)), "relay fra"),
