@@ -245,6 +245,13 @@ def test_leave_ends_the_membership_and_the_tunnel(two: Two) -> None:
     until(lambda: two.a.status()["peers"] == [], "a forgets b")
 
 
+def test_who_leaves_while_the_server_is_away_is_told_what_stays_behind(two: Two) -> None:
+    two.join()
+    assert two.server.process is not None
+    two.server.process.kill()
+    assert "until an admin ends that: warren member kick b" in two.b.run("leave", "--yes").stderr
+
+
 def test_a_kicked_machine_says_so_and_passes_no_packet(two: Two) -> None:
     two.join()
     ping(two.b, "a")

@@ -132,5 +132,8 @@ def leave(parsed: Parsed) -> int:
     if result.kept_as:
         output.note(printable(f"what is left of it is kept as {result.kept_as}"))
     if not result.told_server:
-        output.note("! the server could not be told and still lists this node: `warren member kick` there ends it")
+        output.note(
+            "! the server could not be told: it still lists this machine, and nobody else gets its name, until an "
+            f"admin ends that: warren member kick {printable(result.name or 'NAME')}"
+        )
     return output.DONE

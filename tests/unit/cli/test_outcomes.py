@@ -99,7 +99,8 @@ async def whoami(_request: Request, reply: Reply) -> None:
 
 
 async def leave(request: Request, reply: Reply) -> None:
-    await reply.result(LeaveResult(network=request.decode(LeaveRequest).network or "default", told_server=False))
+    network = request.decode(LeaveRequest).network or "default"
+    await reply.result(LeaveResult(network=network, told_server=False, name="a"))
 
 
 async def down(_request: Request, reply: Reply) -> None:
@@ -334,7 +335,8 @@ def test_whoami_names_the_right_that_the_caller_has(call: Call) -> None:
 def test_leaving_wants_a_yes_and_tells_what_is_left_to_do(call: Call) -> None:
     code, out, err = call("leave", "default", "--yes")
     assert (code, out) == (0, "left default\n")
-    assert "warren member kick" in err
+    assert "nobody else gets its name" in err
+    assert "warren member kick a\n" in err
 
 
 def test_down_waits_for_the_daemons_end_and_is_harmless_without_one(call: Call) -> None:

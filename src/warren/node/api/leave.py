@@ -17,8 +17,8 @@ async def answer(scope: Scope, request: Request, reply: Reply) -> None:
             raise
         await reply.result(LeaveResult(network=aside.stem, told_server=False, kept_as=str(aside)))
         return
-    name = network.name
+    name, own = network.name, network.map.me.name if network.map is not None else ""
     told = await scope.roster.leave(network)
     if scope.convergence is not None:
         await scope.convergence.converge()
-    await reply.result(LeaveResult(network=name, told_server=told))
+    await reply.result(LeaveResult(network=name, told_server=told, name=own))

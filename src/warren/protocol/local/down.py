@@ -27,9 +27,10 @@ class LeaveRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LeaveResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What was left; `told_server` is False where it could not be reached and still lists this node."""
+    """What was left; `told_server` is False where it could not be reached and still lists this node, by its `name`."""
 
     network: str
     told_server: bool
+    name: str = ""
     kept_as: str = ""
     """The folder in which lies what is left of a network that could not be started; empty elsewhere."""
