@@ -69,9 +69,10 @@ async def _undo(loaded: Loaded, *, off: bool) -> None:
 
 def _refuse(error: BaseException) -> None:
     """Why on one line, what to do on the next, as `warren.client.process` reads it."""
-    is_coded = isinstance(error, WarrenError)
-    lines = [f"{error.code.value}: {error.text}", f"  {error.fix}" if error.fix else ""] if is_coded else [str(error)]
-    sys.stderr.write("".join(f"{printable(line)}\n" for line in lines if line))
+    lines = [str(error)]
+    if isinstance(error, WarrenError):
+        lines = [f"{error.code.value}: {error.text}", f"  {error.fix}"][: 2 if error.fix else 1]
+    sys.stderr.write("".join(f"{printable(line)}\n" for line in lines))
 
 
 def _first(group: BaseException) -> BaseException:
