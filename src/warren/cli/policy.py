@@ -1,4 +1,4 @@
-"""`warren policy`: who may reach whom. `check` needs no server; `show` and `set` act on one."""
+"""`warren policy`: who may reach whom. `check` needs no server but knows more with one; `show` and `set` act on one."""
 
 import sys
 from pathlib import Path
@@ -22,7 +22,7 @@ def show(parsed: Parsed) -> int:
         return output.DONE
     for line in found.text.splitlines():
         output.say(printable(line))
-    _tell(found.problems)
+    _tell(found)
     return output.DONE
 
 
@@ -35,24 +35,31 @@ def set_policy(parsed: Parsed) -> int:
     if parsed.is_on("json"):
         output.say_json(found)
     else:
-        _tell(found.problems)
+        _tell(found)
     acted_on(client, f"set the policy of {network}")
     return output.DONE
 
 
 def check(parsed: Parsed) -> int:
-    """Say what is wrong in a file; exit code 0 where every rule can match."""
+    """Say what is wrong in a file; exit code 0 where every rule can match. Who is in the network a server knows."""
     text = _read(parsed.argument("file"))
-    found = tuple(PolicyProblem(line=one.line, column=one.column, text=one.text) for one in problems_of(text.encode()))
+    if parsed.text("server") or parsed.text("network"):
+        client = rest_client(parsed)
+        body = PolicySet(text=text, check=True)
+        found = client.put("networks", network_name(parsed, client), "policy", body=body, kind=Policy)
+    else:
+        problems = problems_of(text.encode())
+        told = tuple(PolicyProblem(line=one.line, column=one.column, text=one.text) for one in problems)
+        found = Policy(text=text, problems=told)
     if parsed.is_on("json"):
-        output.say_json(Policy(text=text, problems=found))
+        output.say_json(found)
     else:
         _tell(found)
-    return output.FAILED if found else output.DONE
+    return output.FAILED if found.problems else output.DONE
 
 
-def _tell(problems: tuple[PolicyProblem, ...]) -> None:
-    for one in problems:
+def _tell(found: Policy) -> None:
+    for one in (*found.problems, *found.warnings):
         output.say(printable(f"! line {one.line}, column {one.column}: {one.text}"))
 
 

@@ -110,7 +110,7 @@ def _read_top(top: Node, problems: list[Problem]) -> list[Rule]:
     for key, node in top.value.items():
         if key not in {"version", "rules"}:
             # an unknown part of the whole could be a restriction, so the whole is not taken
-            problems.append(_fatal(node, f"unknown key '{_shown(key)}'"))
+            problems.append(_fatal(node, f"unknown key '{shown(key)}'"))
     if not isinstance(rules.value, list):
         problems.append(_fatal(rules, "'rules' is a list: [...]"))
         return []
@@ -124,7 +124,7 @@ def _read_rule(node: Node, problems: list[Problem]) -> Rule:
     kind = {"members"} if "members" in node.value else _ACCEPT
     for key, part in node.value.items():
         if key not in kind:
-            return _unmatched(part, f"unknown attribute '{_shown(key)}'", node, problems)
+            return _unmatched(part, f"unknown attribute '{shown(key)}'", node, problems)
     if "from" in node.value or "to" in node.value:
         return _read_accept(node, node.value, problems)
     members = node.value.get("members")
@@ -180,7 +180,7 @@ def _selector(node: Node) -> Selector:
         return ("*", "")
     if kind not in SELECTORS or not colon or not name:
         known = ", ".join(f"{one}:NAME" for one in sorted(SELECTORS))
-        raise _NotKnownError(node, f"'{_shown(text)}' is none of *, {known}")
+        raise _NotKnownError(node, f"'{shown(text)}' is none of *, {known}")
     return (kind, name)
 
 
@@ -190,7 +190,7 @@ def _protocol(node: Node) -> tuple[int, ...]:
         return PROTOCOLS[text]
     if _is_number(text) and int(text) <= 255:  # RFC 791: 8 bits
         return (int(text),)
-    raise _NotKnownError(node, f"'{_shown(text)}' is no protocol: tcp, udp, icmp or a number")
+    raise _NotKnownError(node, f"'{shown(text)}' is no protocol: tcp, udp, icmp or a number")
 
 
 def _range(node: Node) -> tuple[int, int]:
@@ -198,7 +198,7 @@ def _range(node: Node) -> tuple[int, int]:
     first, dash, last = text.partition("-")
     last = last if dash else first
     if not _is_number(first) or not _is_number(last) or not int(first) <= int(last) <= _PORT_MAX:
-        raise _NotKnownError(node, f"'{_shown(text)}' is no port or range of ports")
+        raise _NotKnownError(node, f"'{shown(text)}' is no port or range of ports")
     return int(first), int(last)
 
 
@@ -215,5 +215,6 @@ def _fatal(node: Node, text: str) -> Problem:
     return Problem(node.line, node.column, text, fatal=True)
 
 
-def _shown(key: str) -> str:
+def shown(key: str) -> str:
+    """A name of the text as a reason shows it: not too long, and nothing that moves a terminal."""
     return printable(key[:_SHOWN_CHARS])

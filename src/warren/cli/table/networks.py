@@ -161,7 +161,11 @@ RULES = (
         ("policy", "check"),
         "say what is wrong in a policy's text; needs no server",
         "policy:check",
+        flags=(SERVER,),
         arguments=(Argument("file", "the policy's text (JSON), or - for standard input"),),
-        examples=(("warren policy check policy.json", ""),),
+        examples=(
+            ("warren policy check policy.json", ""),
+            ("warren policy check policy.json --network lab", "also which users and groups the network does not have"),
+        ),
     ),
 )

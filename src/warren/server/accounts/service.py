@@ -143,6 +143,11 @@ class Accounts:
         async with self._database.read() as connection:
             return await store.read_users(connection)
 
+    async def of_network(self, network: NetworkId) -> list[UserRow]:
+        """Whoever has a role in a network."""
+        async with self._database.read() as connection:
+            return await store.read_users_of(connection, network)
+
     async def page(self, *, after: ByDate | None, limit: int) -> list[UserRow]:
         """So many of them behind a place."""
         async with self._database.read() as connection:

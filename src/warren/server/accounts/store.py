@@ -186,6 +186,13 @@ async def read_roles(connection: AsyncConnection, user: str) -> dict[NetworkId, 
     return {NetworkId(bytes(row[0])): int(row[1]) for row in await connection.execute(statement)}
 
 
+async def read_users_of(connection: AsyncConnection, network: NetworkId) -> list[UserRow]:
+    """Whoever has a role in a network."""
+    statement = select(*_USER).join(network_roles, network_roles.c.user == users.c.id)
+    rows = await connection.execute(statement.where(network_roles.c.network == network))
+    return [UserRow(*row) for row in rows]
+
+
 async def add_token(connection: AsyncConnection, row: TokenRow) -> None:
     """Store a new token."""
     await connection.execute(insert(tokens).values(**{name: getattr(row, name) for name in TokenRow.__slots__}))

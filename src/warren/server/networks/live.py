@@ -219,6 +219,11 @@ class LiveNetwork:
         raw = self.state.document(Kind.MEMBERSHIP, identity)
         return None if raw is None else read_body(raw, Membership)
 
+    def users_and_groups(self) -> tuple[set[str], set[str]]:
+        """Whom and which groups the memberships in force name, by id and name."""
+        bodies = [read_body(raw, Membership) for _subject, raw in self.state.documents(Kind.MEMBERSHIP)]
+        return {body.user for body in bodies}, {group for body in bodies for group in body.groups}
+
     def ending(self) -> dict[Identity, int]:
         """When memberships end that have an end (Unix seconds), but for ephemeral ones."""
         bodies = (read_body(raw, Membership) for _subject, raw in self.state.documents(Kind.MEMBERSHIP))

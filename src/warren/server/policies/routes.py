@@ -1,16 +1,19 @@
 """`/api/v1/networks/{network}/policy`: see `warren.protocol.rest.policies`."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from litestar import Request, get, put
 from litestar.params import FromPath, JSONBody
 
-from warren.policy.language import check
+from warren.policy.language import Problem, check
+from warren.policy.strangers import strangers
 from warren.protocol.rest.policies import Policy, PolicyProblem, PolicySet
 from warren.server.accounts.rules import Right
+from warren.server.accounts.service import groups_of
 from warren.server.networks.live import LiveNetwork
 from warren.server.problems import refused
-from warren.server.services import caller_of, services_of
+from warren.server.services import Services, caller_of, services_of
 
 HTTPRequest = Request[Any, Any, Any]
 
@@ -24,7 +27,9 @@ HTTPRequest = Request[Any, Any, Any]
 )
 async def show_policy(request: HTTPRequest, network: FromPath[str]) -> Policy:
     """The policy in force."""
-    return _shown(services_of(request).networks.find(network))
+    services = services_of(request)
+    found = services.networks.find(network)
+    return await _shown(services, found, found.policy_text)
 
 
 @put(
@@ -35,14 +40,24 @@ async def show_policy(request: HTTPRequest, network: FromPath[str]) -> Policy:
     opt={"right": Right.ADMIN_NETWORK},
 )
 async def set_policy(request: HTTPRequest, network: FromPath[str], data: JSONBody[PolicySet]) -> Policy:
-    """Sign and tell another policy; rules that match nothing are told in the answer."""
+    """Sign and tell another policy; rules that match nothing, and users and groups that are none here, are told in the
+    answer. With `check` that is all."""
     services = services_of(request)
     found = services.networks.find(network)
-    await services.networks.set_policy(found, data.text.encode(), actor=caller_of(request).actor)
-    return _shown(found)
+    text = data.text.encode()
+    if not data.check:
+        await services.networks.set_policy(found, text, actor=caller_of(request).actor)
+    return await _shown(services, found, text)
 
 
-def _shown(network: LiveNetwork) -> Policy:
-    text = network.policy_text
-    problems = tuple(PolicyProblem(line=one.line, column=one.column, text=one.text) for one in check(text))
-    return Policy(text=text.decode(), problems=problems)
+async def _shown(services: Services, network: LiveNetwork, text: bytes) -> Policy:
+    users, groups = network.users_and_groups()
+    for account in await services.accounts.of_network(network.id):
+        users.add(account.id)
+        groups.update(groups_of(account))
+    known = {"user": users, "group": groups}
+    return Policy(text=text.decode(), problems=_told(check(text)), warnings=_told(strangers(text, known)))
+
+
+def _told(problems: Iterable[Problem]) -> tuple[PolicyProblem, ...]:
+    return tuple(PolicyProblem(line=one.line, column=one.column, text=one.text) for one in problems)
