@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
+from types import MappingProxyType
 
 from warren import limits
 from warren.errors import Code
@@ -16,6 +17,7 @@ from warren.model.ids import Identity
 from warren.trust.authenticate import Authentic
 from warren.trust.authority import Authorities, Grant
 from warren.trust.documents import FIRST_EPOCH, PLAIN_ROLE, AdmissionLimits, Kind, Membership, Right
+from warren.trust.floors import Floors
 from warren.trust.heads import Freshness
 from warren.trust.ledger import Ledger, order_of
 
@@ -63,6 +65,13 @@ def admit(
         if _is_in_force(newest, authorities.root, freshness, ledger, now=now, newest_date=newest_date):
             chosen.append(newest)
     return _within_counts(sorted(chosen, key=Admitted.seniority), authorities, ledger)
+
+
+def admitted_in_time(held: Iterable[Authentic]) -> Floors:
+    """The floors of whoever holds these: a membership that is held counted when it came, so an invite's end does not
+    take it away, and whose it is may leave by its own word."""
+    members = [one for one in held if one.kind == Kind.MEMBERSHIP]
+    return Floors(MappingProxyType({(one.kind.value, one.subject): order_of(one) for one in members}))
 
 
 def _authorised(

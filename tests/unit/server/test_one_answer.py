@@ -151,6 +151,9 @@ GIVE_ANNA = ("give", "anna", "root", "admin", 0, 0, None)
     ]
 )
 @example([GIVE_ANNA, ("root", 0, 2)])
+@example(
+    [GIVE_ANNA, ("give", "ben", "anna", "admin", 0, 0, None), ("give", "anna", "root", "policy", 0, 0, None), GIVE_ANNA]
+)
 def test_the_server_and_every_node_agree_on_who_may_do_what(steps: list[tuple[Any, ...]]) -> None:
     world = World()
     for step in steps:

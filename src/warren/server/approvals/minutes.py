@@ -1,4 +1,4 @@
-"""What the audit log says of a batch: whose keys signed it, what it says, and who resigned by it. Pure.
+"""What the audit log says of a batch: whose keys signed it, and what it says. Pure.
 
 Whoever hands a batch in only carries it: any member's session may (SECURITY.md rule 20: what counts are signatures).
 Decides how a signing key is called: `root:…`, `key:…` (an invite's, as `warren key list` has it), else an identity in
@@ -7,15 +7,13 @@ hex. Must not know the database.
 
 from collections.abc import Iterable
 
-import msgspec
-
 from warren.limits import AUDIT_LINES_MAX
 from warren.model.ids import Identity, short_identity, show_identity
 from warren.model.names import printable
 from warren.server.approvals.rules import Judged
 from warren.trust import admission_key
 from warren.trust.authenticate import Authentic
-from warren.trust.documents import Kind, Membership, Removal
+from warren.trust.documents import Kind, Removal
 from warren.trust.office import is_invites_key
 from warren.trust.showing import show_bodies
 
@@ -35,18 +33,6 @@ def signers_of_membership(judged: Judged, identity: Identity) -> list[str]:
         or (isinstance(one.body, Removal) and (one.body.of, one.body.subject) == ("membership", identity))
     ]
     return signers(judged, about or None)
-
-
-def resigned(judged: Judged) -> list[Membership]:
-    """The memberships, as plain ones, of members whose own key ended what it may sign."""
-    return [
-        msgspec.structs.replace(judged.view.members[one.signer].membership, role="member")
-        for one in judged.new
-        if isinstance(one.body, Removal)
-        and (one.body.of, one.body.subject) == ("delegation", one.signer)
-        and one.signer in judged.view.members
-        and one.signer not in judged.view.delegations
-    ]
 
 
 def lines(judged: Judged) -> list[str]:

@@ -7,10 +7,12 @@ of memberships, records and heads goes. Must not know the database or sessions.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
+
+import msgspec
 
 from warren.errors import Code, WarrenError
 from warren.limits import (
+    DOCUMENTS_MAX,
     EPOCH_AHEAD_MAX,
     SUBMIT_BESIDE_MAX,
     SUBMIT_DOCUMENT_BYTES,
@@ -22,11 +24,11 @@ from warren.policy.language import is_readable
 from warren.server.networks.founding import SHARED_KINDS
 from warren.server.networks.live import Change
 from warren.trust.authenticate import Authentic, authenticate
-from warren.trust.documents import Delegation, Kind, Membership, Removal, RootChange
+from warren.trust.documents import ADMIN_ROLE, PLAIN_ROLE, Delegation, Kind, Membership, Removal, RootChange
 from warren.trust.epochs import about, reached
-from warren.trust.floors import Floors
-from warren.trust.ledger import SAID_ALREADY, order_of
-from warren.trust.office import is_invites_key
+from warren.trust.ledger import SAID_ALREADY
+from warren.trust.members import admitted_in_time
+from warren.trust.office import invites
 from warren.trust.verify import verify
 from warren.trust.view import View
 
@@ -42,19 +44,21 @@ SUBMITTED = frozenset(
         Kind.ROOT_CHANGE,
     }
 )
-VANISHING = frozenset({Kind.MEMBERSHIP, Kind.RECORD, Kind.HEAD, Kind.ROOT_CHANGE})
-"""Of what is held and does not count any more, what goes; the rest explains why something is void."""
+VANISHING = frozenset({Kind.MEMBERSHIP, Kind.RECORD, Kind.HEAD, Kind.ROOT_CHANGE, Kind.DELEGATION})
+"""Of what is held and nodes keep no longer, what goes; the rest explains why something is void."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a batch does: `changes` to what is stored, who comes and goes, the greatest counter in it, that of what this
-    server may have to sign anew (`followed`), and its own documents (`new`)."""
+    """What a batch does: `changes` to what is stored, who comes and goes, who is an admin no more (`unseated`, as plain
+    members), the greatest counter in it, that of what this server may have to sign anew (`followed`), and its own
+    documents (`new`)."""
 
     changes: tuple[Change, ...]
     came: tuple[Membership, ...]
     changed: tuple[Membership, ...]
     gone: tuple[Identity, ...]
+    unseated: tuple[Membership, ...]
     counter: int
     followed: int
     view: View
@@ -84,16 +88,16 @@ def judge(
         raise WarrenError(Code.TOO_LARGE, "a batch has at least one document")
     check_size(len(raws), sum(map(len, raws)), len(held))
     known = _authentic(network, held)
-    before = verify(network, known, floors=_admitted_in_time(known), now=now, readable=is_readable)
+    before = verify(network, known, floors=admitted_in_time(known), now=now, readable=is_readable)
     new = [_submitted(network, raw) for raw in raws]
     _check_root_stands(before, new)
     _check_epochs(reached(known, before.floors), new)
     view = verify(network, [*before.documents, *new], floors=before.floors, now=now, readable=is_readable)
-    refused = {one.digest: one for one in view.refused}
+    refused, by_invites = {one.digest: one for one in view.refused}, invites(view)
     for document in new:
         if (reason := refused.get(document.digest)) is not None and reason.text != SAID_ALREADY:
             raise WarrenError(reason.code, f"this {document.kind} does not count: {reason.text}")
-        if document.kind == Kind.MEMBERSHIP and not is_joining and _is_invites(view, document.signer):
+        if document.kind == Kind.MEMBERSHIP and not is_joining and document.signer in by_invites:
             raise WarrenError(Code.FORBIDDEN, "an invite lets in who joins with it, and nobody else")
     if view.root != before.root and before.members.keys() - view.members.keys():
         raise WarrenError(
@@ -109,6 +113,7 @@ def judge(
         for one in known
         if one.kind in VANISHING and (one.kind.value, one.subject) not in stays
     ]
+    _check_room(known, changes)
     return Judged(
         changes=tuple(changes),
         came=tuple(view.members[one].membership for one in view.members if one not in before.members),
@@ -118,6 +123,11 @@ def judge(
             if one in before.members and member.membership != before.members[one].membership
         ),
         gone=tuple(one for one in before.members if one not in view.members),
+        unseated=tuple(
+            msgspec.structs.replace(member.membership, role=PLAIN_ROLE)
+            for one, member in view.members.items()
+            if one in before.members and before.members[one].role == ADMIN_ROLE != member.role
+        ),
         counter=max(map(_counter, new), default=0),
         followed=max((_counter(one) for one in new if one.kind in SHARED_KINDS or one.signer in view.roots), default=0),
         view=view,
@@ -150,14 +160,13 @@ def _check_epochs(reach: Mapping[bytes, int], new: Iterable[Authentic]) -> None:
             raise WarrenError(Code.OUT_OF_ORDER, f"the epoch of this {document.kind} is far ahead of what there was")
 
 
-def _is_invites(view: View, signer: Identity) -> bool:
-    return signer not in {view.root, *view.roots} and is_invites_key(view.delegations.get(signer, ()))
-
-
-def _admitted_in_time(known: Iterable[Authentic]) -> Floors:
-    """What is held as a membership counted when it came, so an invite's end does not take it away."""
-    members = [one for one in known if one.kind == Kind.MEMBERSHIP]
-    return Floors(MappingProxyType({(one.kind.value, one.subject): order_of(one) for one in members}))
+def _check_room(known: Iterable[Authentic], changes: Iterable[Change]) -> None:
+    """No more is stored than `verify` takes at once: also of what explains why something is void."""
+    stored = {(one.kind.value, one.subject) for one in known}
+    for kind, subject, raw in changes:
+        (stored.discard if raw is None else stored.add)((kind, subject))
+    if len(stored) > DOCUMENTS_MAX:
+        raise WarrenError(Code.TOO_LARGE, f"a network has at most {DOCUMENTS_MAX} documents")
 
 
 def _submitted(network: NetworkId, raw: bytes) -> Authentic:

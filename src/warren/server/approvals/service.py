@@ -125,14 +125,14 @@ class Approvals:
                 judge, network.id, [network.row.genesis, *held], raws, now, is_joining=is_joining
             )
             self._networks.check_number(network, judged.counter)
+            if judged.view.settings is not None and any(one.kind == Kind.SETTINGS for one in judged.new):
+                self._networks.check_place(judged.view.settings)
             if judged.followed >= row.sequence:
                 row = await self._networks.advance(connection, network, beyond=judged.followed)
             changes = list(judged.changes)
             for identity in judged.gone:
                 await self._end(connection, network, identity, judged, errand=errand, now=now)
-            for body in judged.changed:
-                await self._change(connection, network, body, judged.view)
-            for body in minutes.resigned(judged):
+            for body in (*judged.changed, *judged.unseated):
                 await self._change(connection, network, body, judged.view)
             for body in judged.came:
                 changes += await self._take_in(connection, network, body, judged, errand=errand, now=now)

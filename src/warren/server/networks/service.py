@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from warren.errors import Code, WarrenError
 from warren.limits import COUNTER_AHEAD_MAX, COUNTER_STEP_MAX, EXPIRY_WARNED_S, HEAD_REDATE_S, NETWORKS_MAX
+from warren.log import Log
 from warren.model import prefixes
 from warren.model.ids import Identity, NetworkId, short_identity, show_identity, show_network_id
 from warren.model.keys import Secret, SigningKeyPair
@@ -43,6 +44,8 @@ from warren.trust import root_key
 from warren.trust.documents import Head, Kind, Policy, Right, ServerPlace, Settings
 from warren.trust.ed25519 import is_signed
 from warren.trust.founding import found, suffix_of
+
+log = Log("networks")
 
 DEFAULT_NAME = "default"
 Within = Callable[[AsyncConnection, NetworkId], Awaitable[None]]
@@ -92,8 +95,8 @@ class Networks:
             found_documents = [await store.read_documents(connection, row.id) for row in rows]
         for row, documents in zip(rows, found_documents, strict=True):
             self._live[row.id] = LiveNetwork(row, documents, self._clock)
-            self._check_keys(self._live[row.id])
             self._on_date(self._live[row.id].newest_date())
+        self._check_keys()
         if not self._live:
             await self._create(parse_network_name(DEFAULT_NAME), self._draw_prefix(), actor="server", owner=None)
         for network in list(self._live.values()):
@@ -411,6 +414,11 @@ class Networks:
         if number > self.furthest(network):
             raise WarrenError(Code.OUT_OF_ORDER, "a document's number is far ahead of all others of this network")
 
+    def check_place(self, settings: Settings) -> None:
+        """Raises FORBIDDEN where settings do not name this server: nobody would find or believe it by them."""
+        if self._place.key not in {place.key for place in settings.servers}:
+            raise WarrenError(Code.FORBIDDEN, "these settings do not name this server")
+
     async def advance(self, connection: AsyncConnection, network: LiveNetwork, *, beyond: int = 0) -> NetworkRow:
         """Within a transaction that took the network's turn: take the next sequence number, greater than `beyond`.
         Raises NETWORK_UNKNOWN, or OUT_OF_ORDER where that is past `furthest`.
@@ -525,27 +533,41 @@ class Networks:
             )
         return keys.load(self._folder.root_key(short_identity(network.id)))
 
-    def _check_keys(self, network: LiveNetwork) -> None:
-        """That the keys in the folder are those that this network's machines know. One that was lost or damaged would
-        sign on as well as before, and they would believe nothing of it."""
-        name, file = network.row.name, ""
-        registrars = network.registrar_keys()
-        if self._place.key not in {place.key for place in network.settings.servers}:
-            file = self._folder.server_key.name
-        elif registrars and self._registrar.public not in registrars:
-            file = self._folder.registrar_key.name
-        elif network.row.root == ROOT_HERE and self._root(network).public != network.row.root_key:
-            file = self._folder.root_key(short_identity(network.id)).name
-        if file:
-            raise WarrenError(
-                Code.STATE_DAMAGED,
-                f"keys/{file} is not the key that the network {name} knows: no machine would believe this server",
-                "restore the folder keys/ from a backup; the database may stay as it is",
-            )
+    def _check_keys(self) -> None:
+        """That the keys in the folder are those that the networks' machines know. One that was lost or damaged would
+        sign on as well as before, and they would believe nothing of it; but no network that knows another alone keeps
+        the server from those that know it: its owner or an admin says so by their own word."""
+        networks = self._live.values()
+        servers = [(one, {place.key for place in one.settings.servers}) for one in networks]
+        for file, key, knowing in (
+            (self._folder.server_key.name, self._place.key, servers),
+            (
+                self._folder.registrar_key.name,
+                self._registrar.public,
+                [(one, one.registrar_keys()) for one in networks],
+            ),
+        ):
+            told = [(one, key in known) for one, known in knowing if known]
+            strange = [one for one, is_known in told if not is_known]
+            if strange and len(strange) == len(told):
+                raise _not_the_key(file, strange[0])
+            for one in strange:
+                log.warning("a network knows another key than this server's", network=one.row.name, file=file)
+        for one in networks:
+            if one.row.root == ROOT_HERE and self._root(one).public != one.row.root_key:
+                raise _not_the_key(self._folder.root_key(short_identity(one.id)).name, one)
 
     def _draw_prefix(self) -> IPv4Network:
         in_use = [network.prefix4 for network in self._live.values()]
         return prefixes.draw_ipv4(int.from_bytes(os.urandom(4), "big"), in_use)
+
+
+def _not_the_key(file: str, network: LiveNetwork) -> WarrenError:
+    return WarrenError(
+        Code.STATE_DAMAGED,
+        f"keys/{file} is not the key that the network {network.row.name} knows: no machine would believe this server",
+        "restore the folder keys/ from a backup; the database may stay as it is",
+    )
 
 
 def _name_taken(name: str) -> WarrenError:

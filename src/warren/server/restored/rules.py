@@ -20,6 +20,7 @@ from warren.trust.authenticate import Authentic, authenticate
 from warren.trust.documents import INTEGER_MAX, Genesis, Head, Kind, Membership, Removal
 from warren.trust.floors import FloorKey, Floors, Order
 from warren.trust.ledger import order_of
+from warren.trust.members import admitted_in_time
 from warren.trust.verify import verify
 from warren.trust.view import View
 
@@ -88,7 +89,8 @@ def learn(
         for one in found
         if isinstance(one, Authentic) and (one.raw in held or one.kind not in SHARED_KINDS or _counter(one) <= furthest)
     ]
-    view = verify(network, documents, floors=Floors(), now=now, readable=is_readable)
+    floors = admitted_in_time(one for one in documents if one.raw in held)
+    view = verify(network, documents, floors=floors, now=now, readable=is_readable)
     if not any(_is_own_end(one) for one in documents):
         return view
     # Who leaves by its own word is believed by those alone who saw it as a member, as whoever held both was.
@@ -96,7 +98,9 @@ def learn(
     seen: dict[FloorKey, Order] = {
         (Kind.MEMBERSHIP.value, who): order for who, order in members.items() if who in view.members
     }
-    return verify(network, documents, floors=Floors(MappingProxyType(seen)), now=now, readable=is_readable)
+    return verify(
+        network, documents, floors=Floors(MappingProxyType({**floors.orders, **seen})), now=now, readable=is_readable
+    )
 
 
 def own_end(network: NetworkId, told: Iterable[bytes], identity: Identity) -> frozenset[bytes]:
