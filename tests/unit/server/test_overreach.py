@@ -25,7 +25,7 @@ from warren.server.networks.live import LiveNetwork
 from warren.server.restored.rules import compare, learn
 from warren.trust import acts, signing
 from warren.trust.batches import Draft, Pen
-from warren.trust.documents import AdmissionLimits, Delegation, Kind, Removal, ServerPlace
+from warren.trust.documents import AdmissionLimits, Delegation, Head, Kind, Removal, ServerPlace
 
 
 async def narrowed_giver(features: Features, adm: SigningKeyPair, *, gives: int, ends: int) -> None:
@@ -178,3 +178,21 @@ async def test_who_came_by_an_invite_that_is_over_stays_gone_behind_a_restored_s
     assert held is not None
     view = learn(copy.id, [copy.row.genesis, *held.documents], told.documents, now)
     assert compare(copy, view.documents).removed == (who.public,)
+
+
+async def test_the_servers_clock_follows_only_whom_nodes_trust_with_dates(features: Features) -> None:
+    """Each who may sign anything has a head, an invite's holder too; its date would be that of every network here."""
+    network, now, invite = features.network, int(features.clock[0]), Invite(features)
+    await invite.make()
+    adm, seen = await admin(features, "adm"), list[float]()
+    features.networks._on_date = seen.append
+    for key in (adm, invite.key):
+        body = Head(counter=9, date=now + 10 * 365 * 86_400, authority=key.public, digest=bytes(32))
+        await features.approvals.submit(network, (signing.sign(Kind.HEAD, network.id, body, key),), actor="x")
+        assert network.state.document(Kind.HEAD, key.public) is not None
+    await features.networks.load()
+    assert max(seen) == now
+    features.clock[0] += 100
+    await features.approvals.submit(features.network, await sign(features, acts.unlock), actor="owner")
+    await features.join(await features.key(), "late")
+    assert seen[-1] == now + 100

@@ -143,8 +143,14 @@ class LiveNetwork:
         return order > self._loaded_heads.get(authority, unseen) and (first is None or order < first)
 
     def newest_date(self) -> int:
-        """When something of this network was signed last, Unix seconds."""
-        return max((head.date for head in self.heads()), default=0)
+        """When something of this network was signed last, Unix seconds, by whom nodes trust with dates: an admin's clock,
+        or what an invite's holder writes, moves nobody's."""
+        trusted = (
+            head.date
+            for subject, head in self._heads.items()
+            if subject[-ID_BYTES:] == self.row.root_key or self.may(subject[-ID_BYTES:], Right.ATTEST)
+        )
+        return max(trusted, default=0)
 
     def head_marks(self) -> tuple[HeadMark, ...]:
         """How far each authority is: the first floors of a fresh node."""
