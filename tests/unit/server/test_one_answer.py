@@ -151,6 +151,7 @@ GIVE_ANNA = ("give", "anna", "root", "admin", 0, 0, None)
     ]
 )
 @example([GIVE_ANNA, ("root", 0, 2)])
+@example([GIVE_ANNA, ("give", "registrar", "anna", "policy", 2, 0, None)])
 @example(
     [GIVE_ANNA, ("give", "ben", "anna", "admin", 0, 0, None), ("give", "anna", "root", "policy", 0, 0, None), GIVE_ANNA]
 )

@@ -20,7 +20,7 @@ from warren.server.sessions.admission import Admission
 from warren.trust import acts, signing
 from warren.trust.batches import Draft
 from warren.trust.documents import AdmissionLimits, Delegation, Kind, Removal, Right
-from warren.trust.office import admins, is_locked
+from warren.trust.office import ADMIN_RIGHTS, admins, is_locked
 
 
 async def admin(features: Features, name: str) -> SigningKeyPair:
@@ -44,6 +44,8 @@ async def plant(features: Features, by: SigningKeyPair, target: bytes, **fields:
 
 PLANTED = {
     "a higher epoch": {"epoch": 7, "rights": (Right.ADMIT.value,)},
+    "more than it has": {"epoch": 0, "under": 0, "rights": tuple(map(str, ADMIN_RIGHTS[2:]))},
+    "all of it": {"epoch": 7, "rights": (Right.ADMIT.value, *map(str, ADMIN_RIGHTS[2:]))},
     "a right less": {"epoch": 0, "rights": (Right.POLICY.value,)},
     "a count": {"epoch": 0, "rights": (Right.ADMIT.value,), "limits": AdmissionLimits(ipv4="100.64.0.0/10", count=1)},
 }
@@ -56,6 +58,7 @@ async def test_the_registrar_goes_on_as_nodes_believe(features: Features, what: 
     cat = await features.join(await features.key(), "cat")
     for target in (features.networks._registrar.public, ben.public):
         await plant(features, adm, target, **PLANTED[what])
+    assert all(network.may(features.networks._registrar.public, right) for right in signing.REGISTRAR_RIGHTS)
     if is_kicked:
         kick = await sign(features, lambda draft: acts.kick(draft, adm.public))
         await features.approvals.submit(network, kick, actor="owner")
