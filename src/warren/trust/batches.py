@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from warren.errors import Code, WarrenError
+from warren.limits import DOCUMENT_LIST_MAX
 from warren.model.ids import Identity, short_identity
 from warren.model.keys import SigningKeyPair
 from warren.trust.authenticate import Authentic, authenticate
@@ -31,7 +32,7 @@ from warren.trust.documents import (
     subject_of,
 )
 from warren.trust.founding import digest_of
-from warren.trust.office import invites
+from warren.trust.office import admins, invites, registrars, sleeping_registrars
 from warren.trust.signing import sign
 from warren.trust.verify import verify
 from warren.trust.view import View
@@ -77,6 +78,7 @@ class Draft:
         self._leaving: set[Identity] = set()
         self._ending: dict[Identity, int] = {}
         self._invites = invites(view)
+        self._marks = self._head_marks()
 
     @property
     def is_root(self) -> bool:
@@ -99,16 +101,21 @@ class Draft:
         self._bodies[kind, subject] = numbered
 
     def admit(self, body: Membership) -> None:
-        """Put a membership, with how far the authorities are: a fresh node's first floors. Whom an invite let in is
-        known by it whoever signs, until a person makes an admin of it."""
+        """Put a membership, with how far the authorities are, as many as it holds: a fresh node's first floors. Whom an
+        invite let in is known by it whoever signs, until a person makes an admin of it."""
         held = self.view.members.get(Identity(body.identity))
         if held is not None and held.signer in self._invites and body.role == PLAIN_ROLE:
             body = msgspec.structs.replace(body, invite=held.signer)
-        marks = tuple(
-            HeadMark(authority=key, epoch=one.head.epoch, counter=one.head.counter)
-            for key, one in sorted(self.view.heads.items())
-        )
-        self.put(Kind.MEMBERSHIP, msgspec.structs.replace(body, heads=marks))
+        self.put(Kind.MEMBERSHIP, msgspec.structs.replace(body, heads=self._marks))
+
+    def _head_marks(self) -> tuple[HeadMark, ...]:
+        """How far the authorities are. The signer's own mark is all that nodes believe of any but the root; each who
+        may sign anything may have a head, so admins' come before what others made."""
+        view, heads = self.view, self.view.heads
+        chief = {view.root, *registrars(view), *sleeping_registrars(view), *admins(view)}
+        first = sorted(heads, key=lambda key: (key != self.pen.key.public, key not in chief, key))[:DOCUMENT_LIST_MAX]
+        marks = (HeadMark(authority=key, epoch=heads[key].head.epoch, counter=heads[key].head.counter) for key in first)
+        return tuple(sorted(marks, key=lambda mark: mark.authority))
 
     def remove(self, identity: Identity) -> None:
         """End a membership; whoever the identity is by its delegations stays to be ended beside it."""

@@ -196,3 +196,25 @@ async def test_the_servers_clock_follows_only_whom_nodes_trust_with_dates(featur
     await features.approvals.submit(features.network, await sign(features, acts.unlock), actor="owner")
     await features.join(await features.key(), "late")
     assert seen[-1] == now + 100
+
+
+async def test_nobody_stops_a_network_by_more_heads_than_a_membership_holds(features: Features) -> None:
+    """Whoever was given any right may have one."""
+    network, adm, now = features.network, await admin(features, "adm"), int(features.clock[0])
+    raws = []
+    for _ in range(limits.DOCUMENT_LIST_MAX + 1):
+        key = SigningKeyPair(os.urandom(32))
+        given = Delegation(counter=1, date=now, delegate=key.public, rights=("routes",))
+        head = Head(counter=1, date=now, authority=key.public, digest=bytes(32))
+        raws += [signing.sign(Kind.DELEGATION, network.id, given, adm), signing.sign(Kind.HEAD, network.id, head, key)]
+    await features.approvals.submit(network, tuple(raws), actor="adm")
+    late = await features.join(await features.key(), "late")
+    before = network.membership(late)
+    assert before is not None
+    root, registrar = network.row.root_key, features.networks.registrar_key
+    assert {root, registrar} <= {one.authority for one in before.heads}
+    demoted = await sign(features, lambda draft: acts.demote(draft, adm.public))
+    await features.approvals.submit(network, demoted, actor="owner")
+    after = network.membership(adm.public)
+    assert after is not None
+    assert {root, registrar} <= {one.authority for one in after.heads}

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
+from warren.limits import DOCUMENT_LIST_MAX
 from warren.model.addresses import member_ipv6
 from warren.model.ids import ID_BYTES, Identity, NetworkId, UserId
 from warren.policy.language import Policy, parse
@@ -143,25 +144,28 @@ class LiveNetwork:
         return order > self._loaded_heads.get(authority, unseen) and (first is None or order < first)
 
     def newest_date(self) -> int:
-        """When something of this network was signed last, Unix seconds, by whom nodes trust with dates: an admin's clock,
-        or what an invite's holder writes, moves nobody's."""
-        trusted = (
-            head.date
-            for subject, head in self._heads.items()
-            if subject[-ID_BYTES:] == self.row.root_key or self.may(subject[-ID_BYTES:], Right.ATTEST)
-        )
+        """When something of this network was signed last, Unix seconds, by whom nodes trust with dates: an admin's
+        clock, or what an invite's holder writes, moves nobody's."""
+        trusted = (head.date for subject, head in self._heads.items() if self._weight(subject[-ID_BYTES:]) == 0)
         return max(trusted, default=0)
 
     def head_marks(self) -> tuple[HeadMark, ...]:
-        """How far each authority is: the first floors of a fresh node."""
+        """How far each authority is, as many as a document holds: the first floors of a fresh node. First those whose
+        own word the membership may be, since each who may sign anything may have a head."""
         newest_of: dict[bytes, Head] = {}
         for head in self.heads():  # of one that was dated anew by another key there are two
             known = newest_of.get(head.authority)
             if known is None or (head.epoch, head.counter) > (known.epoch, known.counter):
                 newest_of[head.authority] = head
         return tuple(
-            HeadMark(authority=head.authority, epoch=head.epoch, counter=head.counter) for head in newest_of.values()
+            HeadMark(authority=head.authority, epoch=head.epoch, counter=head.counter)
+            for head in sorted(newest_of.values(), key=lambda head: self._weight(head.authority))[:DOCUMENT_LIST_MAX]
         )
+
+    def _weight(self, key: bytes) -> int:
+        if key == self.row.root_key or self.may(key, Right.ATTEST):
+            return 0
+        return 1 if self._grants.is_admin(key) else 2
 
     def stale_heads(self, before: int) -> list[Head]:
         """The newest head of each authority, where nobody dated it since `before` (Unix seconds)."""
