@@ -3,6 +3,7 @@
 The server takes a key's rights as nodes do, along the chain from the root: what it promises they believe.
 """
 
+import asyncio
 import os
 
 import pytest
@@ -108,6 +109,22 @@ async def test_who_comes_while_the_network_is_being_locked_uses_up_nothing(featu
     await features.approvals.submit(network, await sign(features, acts.unlock), actor="owner")
     await features.devices.join(network, join, CHALLENGE)
     assert who.public in (await view_of(features)).members
+
+
+async def test_a_removal_whose_turn_comes_after_a_lock_is_refused(features: Features) -> None:
+    """Nodes would go on with a machine that this server takes for gone."""
+    network, who = features.network, await features.join(await features.key(), "stays")
+    lock = await sign(features, acts.lock)
+    async with features.database.write(of=network.id):
+        locked = asyncio.create_task(features.approvals.submit(network, lock, actor="owner"))
+        await asyncio.sleep(0.05)
+        ended = asyncio.create_task(features.devices.remove(network, who, actor="owner", revoke_key=False))
+        await asyncio.sleep(0.05)
+    await locked
+    with pytest.raises(WarrenError) as refused:
+        await ended
+    assert refused.value.code is Code.FORBIDDEN
+    assert network.state.is_member(who)
 
 
 @pytest.mark.parametrize("act", [acts.lock, None])
