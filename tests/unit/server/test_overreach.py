@@ -25,7 +25,7 @@ from warren.server.networks.live import LiveNetwork
 from warren.server.restored.rules import compare, learn
 from warren.trust import acts, signing
 from warren.trust.batches import Draft, Pen
-from warren.trust.documents import AdmissionLimits, Delegation, Head, Kind, Removal, ServerPlace
+from warren.trust.documents import AdmissionLimits, Delegation, Head, Kind, Membership, Removal, ServerPlace
 
 
 async def narrowed_giver(features: Features, adm: SigningKeyPair, *, gives: int, ends: int) -> None:
@@ -218,3 +218,17 @@ async def test_nobody_stops_a_network_by_more_heads_than_a_membership_holds(feat
     after = network.membership(adm.public)
     assert after is not None
     assert {root, registrar} <= {one.authority for one in after.heads}
+
+
+async def test_who_left_is_not_taken_in_while_a_restored_server_waits_for_its_nodes(features: Features) -> None:
+    """A node told of its own word that it left before its machine showed the membership that it kept."""
+    network, who, now = features.network, SigningKeyPair(os.urandom(32)), int(features.clock[0])
+    body = Membership(
+        counter=network.row.sequence + 1, date=now, identity=who.public, hostname="gone", ipv4=str(network.prefix4[9])
+    )
+    membership = await features.networks._registrar.admit(network.id, body, network.prefix4)
+    left = Removal(counter=5, date=now, of="membership", subject=who.public)
+    features.restored._begin(network).told.add(signing.sign(Kind.REMOVAL, network.id, left, who))
+    await features.restored.look(network, who.public, membership, ())
+    assert not network.state.is_member(who.public)
+    assert network.is_removed(who.public)
