@@ -97,6 +97,28 @@ async def test_whom_another_key_may_let_in_this_server_does_not(
         features.clock[0] += 10
 
 
+@pytest.mark.parametrize("how", ["leaves", "went"])
+async def test_whose_own_word_it_takes_goes_by_it_where_another_key_may_let_in(
+    features: Features, admission: Admission, how: str
+) -> None:
+    """The registrar sleeps, so it ends nobody's membership, though people are not all who admit."""
+    network, adm, who = features.network, await admin(features, "adm"), SigningKeyPair(os.urandom(32))
+    join = features.join_message(await features.key(ephemeral=True), who, "short")
+    await features.devices.join(network, join, CHALLENGE)
+    await features.approvals.submit(network, await sign(features, acts.lock), actor="owner")
+    await plant(features, adm, SigningKeyPair(os.urandom(32)).public, rights=(Right.ADMIT.value,))
+    assert not network.is_locked
+    body = Removal(counter=1, date=int(features.clock[0]), of="membership", subject=who.public)
+    word = signing.sign(Kind.REMOVAL, network.id, body, who)
+    if how == "leaves":
+        await admission.leave(network, who.public, word)
+    else:
+        await features.approvals.keep_farewell(network, who.public, word)
+        await features.housekeeping._renew_or_end(network, who.public)
+    assert not network.state.is_member(who.public)
+    assert who.public not in (await view_of(features)).members
+
+
 async def test_who_comes_while_the_network_is_being_locked_uses_up_nothing(features: Features) -> None:
     """Its turn comes after the lock's."""
     network, who, key = features.network, SigningKeyPair(os.urandom(32)), await features.key(reusable=False)
