@@ -8,7 +8,7 @@ from warren.server.networks.live import LiveNetwork
 from warren.server.networks.store import DocumentRow, NetworkRow
 from warren.trust.authenticate import Authentic
 from warren.trust.documents import AdmissionLimits, Kind
-from warren.trust.office import ADMIN_RIGHTS
+from warren.trust.office import ADMIN_RIGHTS, invites
 
 
 def live(network: Network, documents: Iterable[Authentic], root: str = "root") -> LiveNetwork:
@@ -62,3 +62,20 @@ def test_what_a_former_root_ended_stays_so() -> None:
     now = live(network, [*documents, by_next, third], root="third")
     assert not now.is_admin(network.identity("anna"))
     assert now.is_locked
+
+
+def test_an_invites_key_stays_one_when_it_is_over_and_whatever_an_ended_admin_gave_it() -> None:
+    """Else what it signed would count as an authority's, for who reads it afterwards."""
+    network = Network()
+    key = network.identity("invite")
+    invite = network.delegation("invite", ("admit",), limits=AdmissionLimits(count=1))
+    anna = network.delegation("anna", ADMIN_RIGHTS)
+    planted = network.delegation("invite", ("policy",), by="anna")
+    documents = [*network.base(), invite, anna, planted]
+    for more, is_it in (
+        ([], False),
+        ([network.removal_of_delegation("anna")], True),
+        ([network.removal_of_delegation("invite")], True),
+    ):
+        shown = [*documents, *more]
+        assert live(network, shown).is_invites(key) is (key in invites(network.verify(shown))) is is_it
