@@ -6,6 +6,7 @@ The server takes a key's rights as nodes do, along the chain from the root: what
 import asyncio
 import os
 
+import msgspec
 import pytest
 from tests.unit.server.conftest import CHALLENGE, Features
 from tests.unit.server.test_approvals import sign, view_of
@@ -189,6 +190,23 @@ async def test_a_network_that_was_unlocked_remembers_who_let_whom_in(features: F
     revoke = await sign(features, lambda draft: acts.revoke_invite(draft, invite.key.public))
     await features.approvals.submit(network, revoke, actor="owner")
     assert who.public not in (await view_of(features)).members
+
+
+async def test_what_an_admin_says_of_a_machine_with_a_far_number_this_server_says_again(features: Features) -> None:
+    """Both speak in one order, so it follows that number; else nodes take its renewal for older."""
+    network, adm, now = features.network, await admin(features, "adm"), int(features.clock[0])
+    who = await features.join(await features.key(ephemeral=True), "short")
+    before = network.membership(who)
+    assert before is not None
+    far = msgspec.structs.replace(before, counter=features.networks.furthest(network) - 10, expires=now + 60)
+    raw = signing.sign(Kind.MEMBERSHIP, network.id, far, adm)
+    await features.approvals.submit(network, (raw,), actor="adm")
+    await features.devices.renew(network, who)
+    member = (await view_of(features)).members[who]
+    assert member.signer == features.networks.registrar_key
+    after = network.membership(who)
+    assert after is not None
+    assert after.counter > far.counter
 
 
 async def test_leavers_do_not_carry_the_networks_number_on_however_many_there_are(features: Features) -> None:
