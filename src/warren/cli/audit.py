@@ -1,13 +1,13 @@
 """`warren audit`: who changed who may do what, as the server kept it."""
 
 import itertools
-import time
 
 import msgspec
 
 from warren.cli import output
 from warren.cli.grammar import Parsed
 from warren.cli.server_call import network_name, rest_client
+from warren.cli.units import show_moment
 from warren.client.rest import RestClient
 from warren.limits import PAGE, PAGE_MAX
 from warren.protocol.rest.audit import AuditEntry, AuditPage
@@ -39,7 +39,7 @@ def _newest(client: RestClient, path: tuple[str, ...], wanted: int, action: str)
 
 
 def _row(one: AuditEntry) -> tuple[str, ...]:
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.at))
+    when = show_moment(one.at, "%Y-%m-%d %H:%M:%S")
     detail = ", ".join(f"{name} {_plain(value)}" for name, value in one.detail.items() if value not in (None, "", []))
     return (when, one.actor, one.action, one.subject[:16], detail)
 

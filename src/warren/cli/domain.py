@@ -26,7 +26,7 @@ def prove(parsed: Parsed) -> int:
         _note_issuers(found)
     else:
         output.say(f'{printable(found.record)}. TXT "{printable(found.proof)}"')
-        output.note(f"publish this record, then: warren network domain prove {printable(found.domain)}")
+        output.note(f"publish this record, then: warren network domain prove {output.pasted(found.domain)}")
         _note_issuers(found)
     return output.DONE
 
@@ -74,5 +74,5 @@ def _note_issuers(one: Domain) -> None:
         issuers = " and ".join(printable(issuer) for issuer in one.issuers)
         output.note(f"who comes by it: people with a verified mail address there, at {issuers}")
     else:
-        again = f"warren network domain prove {printable(one.domain)} --provider ID"
+        again = f"warren network domain prove {output.pasted(one.domain)} --provider ID"
         output.note(f"you sign on by no provider, so nobody comes by it until you name one: {again}")

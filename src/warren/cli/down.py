@@ -134,6 +134,6 @@ def leave(parsed: Parsed) -> int:
     if not result.told_server:
         output.note(
             "! the server could not be told: it still lists this machine, and nobody else gets its name, until an "
-            f"admin ends that: warren member kick {printable(result.name or 'NAME')}"
+            f"admin ends that: warren member kick {output.pasted(result.name or 'NAME')}"
         )
     return output.DONE

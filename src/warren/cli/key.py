@@ -77,8 +77,8 @@ def _end_delegation(parsed: Parsed, key: Key, network: str) -> None:
         signed(parsed, SignRequest(act="end-invite", network=network, who=(key.id,)))
     except WarrenError as error:
         output.note(
-            f"that is not signed here ({printable(error.text)}): on an admin's machine, warren invite revoke {key.id}, "
-            "which ends whom it admitted too"
+            f"that is not signed here ({printable(error.text)}): on an admin's machine, "
+            f"warren invite revoke {output.pasted(key.id)}, which ends whom it admitted too"
         )
     else:
         output.note("its end is signed; whom it admitted stays")

@@ -50,9 +50,10 @@ def kick(parsed: Parsed) -> int:
     query = {"keep_key": "true"} if keep else None
     kicked = client.delete("networks", network, "members", member, kind=Kicked, query=query)
     if kicked is not None and (state.is_signer or kicked.keeps_rights):
+        who = output.pasted(kicked.member.identity[:10])
         output.note(
             f"{printable(member)} keeps what its key may sign, can come back by that, may vote in a recovery; "
-            f"on the owner's machine, where the root key is: warren member kick {kicked.member.identity[:10]}"
+            f"on the owner's machine, where the root key is: warren member kick {who}"
         )
     if parsed.is_on("json"):
         output.say_json(kicked)

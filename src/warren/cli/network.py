@@ -8,6 +8,7 @@ from warren.cli.server_call import acted_on, network_name, rest_client
 from warren.cli.signing import sign
 from warren.client.rest import RestClient
 from warren.errors import Code, WarrenError
+from warren.model.ids import parse_network_id
 from warren.model.names import parse_network_name, printable
 from warren.protocol.local import rights
 from warren.protocol.local.network import FoundRequest, FoundResult, RootRequest, RootResult, SignRequest
@@ -99,7 +100,7 @@ def take_over(parsed: Parsed) -> int:
     if not output.is_confirmed(question, is_yes=parsed.is_on("yes")):
         raise WarrenError(Code.INVALID_ARGUMENT, "it was not confirmed", "add --yes")
     shown = client.post("networks", name, "take-over", body=TakeOver(), kind=TakenOver)
-    statement = take_over_statement(bytes.fromhex(shown.network.id)).hex()
+    statement = take_over_statement(parse_network_id(shown.network.id)).hex()
     request = RootRequest(secret=shown.secret, statement=statement)
     kept = local_client(parsed).post(rights.ROOT_IMPORT, request, RootResult)
     taken = client.post("networks", name, "take-over", body=TakeOver(proof=kept.proof), kind=TakenOver)

@@ -1,8 +1,10 @@
 """What a command writes: text or JSON to standard output, problems and progress to standard error.
 
 Decides the form of errors and tables and their exit codes. Text that came from a peer or a server passes `printable`
-here or where a line is built, so nothing from outside moves the terminal."""
+where a line is built, so that it stays one line, and all of it here once more: nothing from outside moves the terminal.
+"""
 
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -20,8 +22,8 @@ _UNREACHABLE = frozenset({Code.DAEMON_UNREACHABLE, Code.SERVER_UNREACHABLE, Code
 
 
 def say(text: str = "") -> None:
-    """Write a line of the answer."""
-    sys.stdout.write(text + "\n")
+    """Write a line of the answer, or several."""
+    sys.stdout.write(_harmless(text) + "\n")
 
 
 def say_json(value: object) -> None:
@@ -39,7 +41,7 @@ def say_json_line(value: object) -> None:
 
 def note(text: str) -> None:
     """Write a line that is not the answer: progress, warnings, the server acted on."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(_harmless(text) + "\n")
     sys.stderr.flush()
 
 
@@ -101,6 +103,15 @@ def is_confirmed(question: str, *, is_yes: bool) -> bool:
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def pasted(text: str) -> str:
+    """A word of somebody's in a command that a person is told to type: one word of the shell, whatever is in it."""
+    return shlex.quote(printable(text))
+
+
+def _harmless(text: str) -> str:
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def _note_json(code: Code, text: str, fix: str) -> None:

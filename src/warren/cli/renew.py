@@ -3,13 +3,12 @@
 Decides which network is meant, and where the key comes from: `--auth-key`, else a person approves in a browser. The
 daemon signs with it that this machine is theirs; the server's map brings the later end, as it brings everything."""
 
-import time
-
 from warren.cli import output
 from warren.cli.daemon_call import local_client
 from warren.cli.grammar import Parsed
 from warren.cli.secret import read_secret
 from warren.cli.sign_on import key_by_sign_on
+from warren.cli.units import show_moment
 from warren.client.credentials import is_protected
 from warren.client.rest import RestClient
 from warren.errors import Code, WarrenError
@@ -37,7 +36,7 @@ def renew(parsed: Parsed) -> int:
     if parsed.is_on("json"):
         output.say_json(done)
         return output.DONE
-    until = time.strftime("%Y-%m-%d", time.localtime(done.expires_at))
+    until = show_moment(done.expires_at, "%Y-%m-%d")
     output.say(printable(f"{signed.name} is renewed until {until}"))
     return output.DONE
 

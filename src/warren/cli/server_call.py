@@ -29,7 +29,7 @@ def rest_client(parsed: Parsed) -> RestClient:
     own = RestClient("", timeout_s(parsed))
     if url and not own.is_there:
         raise WarrenError(
-            Code.UNAUTHENTICATED, f"nobody is signed on to {url} here", f"warren login --server {printable(url)}"
+            Code.UNAUTHENTICATED, f"nobody is signed on to {url} here", f"warren login --server {output.pasted(url)}"
         )
     return own
 

@@ -10,7 +10,7 @@ import msgspec
 from warren.cli import output
 from warren.cli.daemon_call import local_client
 from warren.cli.grammar import Parsed
-from warren.cli.units import show_bytes, show_duration, show_latency, show_offline
+from warren.cli.units import show_bytes, show_clock, show_duration, show_latency, show_offline
 from warren.errors import Code, WarrenError
 from warren.model.names import printable
 from warren.protocol.local.rights import STATUS
@@ -86,12 +86,7 @@ def _moved(peer: Peer, now: float, *, is_long: bool) -> str:
     name = f"{peer.name}.{peer.network}" if is_long else peer.name
     where = f"moved to {'relay ' if last.kind == 'relay' else ''}{last.via}" if last.kind != "none" else "lost its path"
     why = f", because {last.reason}" if last.reason else ""
-    return printable(f"  {name} {where} at {_clock(last.at, now)}{why}")
-
-
-def _clock(at: float, now: float) -> str:
-    moment, today = time.localtime(at), time.localtime(now)
-    return time.strftime("%H:%M" if moment[:3] == today[:3] else "%Y-%m-%d %H:%M", moment)
+    return printable(f"  {name} {where} at {show_clock(last.at, now)}{why}")
 
 
 def _own_row(network: Network, *, is_long: bool) -> tuple[str, ...]:

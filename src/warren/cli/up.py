@@ -18,6 +18,7 @@ from warren.cli.places import Places, places
 from warren.cli.renew import renew
 from warren.cli.secret import read_secret
 from warren.cli.sign_on import key_by_sign_on
+from warren.cli.units import show_clock
 from warren.client.credentials import is_protected
 from warren.client.local import LocalClient
 from warren.client.process import Started, has_died, start
@@ -181,14 +182,10 @@ def _print(result: UpResult, where: Places, started: Started | None, parsed: Par
 
 def describe(network: UpNetwork) -> str:
     """Return this node's name and addresses in a network, in one line."""
-    away = "" if network.state_of is None else f" (server away, using state of {_clock(network.state_of)})"
+    away = ""
+    if network.state_of is not None:
+        away = f" (server away, using state of {show_clock(network.state_of, time.time())})"
     return printable(f"{network.fqdn}  {'  '.join(network.addresses)}{away}")
-
-
-def _clock(at: float) -> str:
-    moment = time.localtime(at)
-    is_today = moment[:3] == time.localtime()[:3]
-    return time.strftime("%H:%M" if is_today else "%Y-%m-%d %H:%M", moment)
 
 
 def _plan(client: LocalClient, parsed: Parsed) -> int:

@@ -1,8 +1,10 @@
 """Durations and amounts as people read them."""
 
+import time
+
 import pytest
 
-from warren.cli.units import show_bytes, show_duration, show_latency, show_round_trip
+from warren.cli.units import show_bytes, show_clock, show_duration, show_latency, show_moment, show_round_trip
 
 
 @pytest.mark.parametrize(
@@ -34,6 +36,17 @@ def test_a_duration_has_one_unit(seconds: float, shown: str) -> None:
 )
 def test_bytes_have_the_largest_unit_that_fits(count: int, shown: str) -> None:
     assert show_bytes(count) == shown
+
+
+@pytest.mark.parametrize("at", [1e300, 9e18, -1e300, float("inf"), float("nan")])
+def test_a_moment_that_no_calendar_has_is_unknown(at: float) -> None:
+    assert show_moment(at, "%Y-%m-%d") == "unknown"
+    assert show_clock(at, 1_790_000_000.0) == "unknown"
+
+
+def test_a_moment_of_another_day_has_its_day() -> None:
+    now = time.mktime((2026, 11, 22, 10, 30, 0, 0, 0, -1))
+    assert (show_clock(now - 60.0, now), show_clock(now - 86400.0, now)) == ("10:29", "2026-11-21 10:30")
 
 
 def test_latencies_have_a_digit_where_it_says_something() -> None:
