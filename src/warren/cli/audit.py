@@ -6,8 +6,8 @@ import msgspec
 
 from warren.cli import output
 from warren.cli.grammar import Parsed
+from warren.cli.moments import show_moment
 from warren.cli.server_call import network_name, rest_client
-from warren.cli.units import show_moment
 from warren.client.rest import RestClient
 from warren.limits import PAGE, PAGE_MAX
 from warren.protocol.rest.audit import AuditEntry, AuditPage

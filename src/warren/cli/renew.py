@@ -6,9 +6,9 @@ daemon signs with it that this machine is theirs; the server's map brings the la
 from warren.cli import output
 from warren.cli.daemon_call import local_client
 from warren.cli.grammar import Parsed
+from warren.cli.moments import show_moment
 from warren.cli.secret import read_secret
 from warren.cli.sign_on import key_by_sign_on
-from warren.cli.units import show_moment
 from warren.client.credentials import is_protected
 from warren.client.rest import RestClient
 from warren.errors import Code, WarrenError

@@ -10,7 +10,8 @@ import msgspec
 from warren.cli import output
 from warren.cli.daemon_call import local_client
 from warren.cli.grammar import Parsed
-from warren.cli.units import show_bytes, show_clock, show_duration, show_latency, show_offline
+from warren.cli.moments import show_clock
+from warren.cli.units import show_bytes, show_duration, show_latency, show_offline
 from warren.errors import Code, WarrenError
 from warren.model.names import printable
 from warren.protocol.local.rights import STATUS

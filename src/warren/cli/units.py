@@ -1,7 +1,6 @@
-"""Durations, moments and amounts as people write and read them. Pure but for the machine's time zone."""
+"""Durations and amounts as people write and read them. Pure."""
 
 import re
-import time
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([smhdw]?)", re.ASCII)
@@ -24,21 +23,6 @@ def show_duration(seconds: float) -> str:
             count, unit = int(seconds // size), name
             break
     return f"{count} {unit}" + ("" if count == 1 else "s")
-
-
-def show_moment(at: float, form: str) -> str:
-    """Return a moment (Unix seconds) in local time, by a form of `strftime`; `unknown` for what no calendar has: a
-    server may say anything."""
-    try:
-        return time.strftime(form, time.localtime(at))
-    except (OverflowError, OSError, ValueError):
-        return "unknown"
-
-
-def show_clock(at: float, now: float) -> str:
-    """Return `14:05`, on another day than that of `now` `2026-11-20 14:05`; Unix seconds."""
-    day = "%Y-%m-%d"
-    return show_moment(at, "%H:%M" if show_moment(at, day) == show_moment(now, day) else f"{day} %H:%M")
 
 
 def show_offline(last_seen: float | None, now: float) -> str:

@@ -14,11 +14,11 @@ from warren.cli import output
 from warren.cli.daemon_call import timeout_s
 from warren.cli.grammar import Parsed, UsageError
 from warren.cli.invite import parse_invite
+from warren.cli.moments import show_clock
 from warren.cli.places import Places, places
 from warren.cli.renew import renew
 from warren.cli.secret import read_secret
 from warren.cli.sign_on import key_by_sign_on
-from warren.cli.units import show_clock
 from warren.client.credentials import is_protected
 from warren.client.local import LocalClient
 from warren.client.process import Started, has_died, start

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from warren.cli.units import show_bytes, show_clock, show_duration, show_latency, show_moment, show_round_trip
+from warren.cli.moments import show_clock, show_moment
+from warren.cli.units import show_bytes, show_duration, show_latency, show_round_trip
 
 
 @pytest.mark.parametrize(

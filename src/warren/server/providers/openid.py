@@ -34,6 +34,8 @@ from warren.server.providers.settings import Provider, is_safe_url
 
 Answer = TypeVar("Answer")
 _WELL_KNOWN = "/.well-known/openid-configuration"
+# What the libraries raise over words that they trust to be what the standards say.
+_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
 
 class Description(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +102,7 @@ class OpenIdProvider:
                 token: Mapping[str, Any] = await client.fetch_token(
                     description.token_endpoint, code=code, code_verifier=verifier, grant_type="authorization_code"
                 )
-            except (OAuthError, ValueError, AttributeError, TypeError, RecursionError) as error:  # Authlib trusts it
+            except (OAuthError, *_UNREADABLE) as error:
                 raise rules.refused("it does not take back its own code") from error
         return token
 
@@ -133,7 +135,7 @@ class OpenIdProvider:
             except (JoseError, ValueError):
                 known = await self._look(newer_than=known.keys_at)
                 return jwt.decode(token, known.keys, algorithms=list(allowed)).claims
-        except (JoseError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except (JoseError, *_UNREADABLE) as error:
             raise rules.refused("its signature is not right") from error
 
     async def _look(self, newer_than: float = float("-inf")) -> _Known:
@@ -153,7 +155,7 @@ class OpenIdProvider:
             keys = await self._get(description.jwks_uri, dict[str, Any])
             try:
                 imported = KeySet.import_key_set(keys)  # type: ignore[arg-type]  # checked there
-            except (JoseError, ValueError, KeyError, TypeError) as error:
+            except (JoseError, *_UNREADABLE) as error:
                 raise rules.refused("its keys are none") from error
             self._known = _Known(description, imported, now, now + PROVIDER_METADATA_S)
             return self._known
