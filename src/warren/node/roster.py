@@ -96,6 +96,8 @@ class Roster:
         self._running: dict[NetworkId, Network] = {}
         self.damaged = Damaged(self._folder, health)
         self._one_change = asyncio.Lock()
+        self._has_ended = False
+        """Whether `stop_all` was: a network that began after it would keep the daemon from ending."""
 
     @property
     def networks(self) -> tuple[Network, ...]:
@@ -133,6 +135,8 @@ class Roster:
 
     def load(self) -> None:
         """Start every network that is on disk and is not running."""
+        if self._has_ended:
+            return
         self.damaged.look()
         if not self._folder.is_dir():
             return
@@ -156,6 +160,7 @@ class Roster:
     ) -> Joined:
         """Join the key's network, or find that this node is in it already. WarrenError; nothing is left then."""
         async with self._one_change:
+            self._check_goes_on()
             place = place.through(self._proxy)
             introduced = await introduce(place, key)
             known = self._running.get(introduced.network)
@@ -215,6 +220,7 @@ class Roster:
         word to the server, where the machine that this one is a copy of goes on with it. WarrenError; then this machine
         is what it was."""
         async with self._one_change:
+            self._check_goes_on()
             before = network.parts
             if self._running.get(network.id) is not network:
                 raise WarrenError(Code.NETWORK_UNKNOWN, "this network was left meanwhile")
@@ -271,11 +277,16 @@ class Roster:
             every.add(network.name)
 
     async def stop_all(self) -> None:
-        """Say goodbye everywhere; the folders stay."""
+        """Say goodbye everywhere, for good; the folders stay."""
         async with self._one_change:
+            self._has_ended = True
             await asyncio.gather(*(network.close() for network in self.networks))
             for network in self.networks:
                 await self._end(network)
+
+    def _check_goes_on(self) -> None:
+        if self._has_ended:
+            raise WarrenError(Code.NOT_UP, "the daemon is ending", "try again in a moment: `warren up` starts another")
 
     async def _end(self, network: Network) -> None:
         del self._running[network.id]

@@ -8,9 +8,12 @@ import pytest
 
 from warren.errors import Code, WarrenError
 from warren.model.ids import NetworkId
+from warren.node.control.joining import Entry
+from warren.node.control.place import ServerPlace
 from warren.node.health import Health
 from warren.node.network import Network
 from warren.node.roster import Life, Roster
+from warren.trust.admission_key import AdmissionKey
 
 
 def network(name: str, first: int) -> Network:
@@ -109,3 +112,19 @@ async def test_a_folder_that_cannot_be_deleted_refuses_before_the_server_is_told
     assert caught.value.code is Code.STORE_UNAVAILABLE
     assert "try again" in caught.value.fix
     assert (told.times, roster.networks, folder.is_dir()) == (0, (one,), True)
+
+
+async def test_after_the_daemon_began_to_end_no_network_begins(tmp_path: Path) -> None:
+    """Found by a reviewer: a join that came in between kept a daemon alive without socket or tunnel, for ever."""
+    roster = Roster(tmp_path, Health(), lambda: None, cast("Life", None))
+    (tmp_path / "networks" / ("ab" * 8)).mkdir(parents=True)
+    await roster.stop_all()
+    roster.load()
+    assert roster.refusal() is None, "nothing was even tried"
+    for begin in (
+        roster.join(cast("ServerPlace", None), cast("AdmissionKey", None), cast("Entry", None), None),
+        roster.reidentify(network("lab", 0xCC), cast("AdmissionKey", None), cast("Entry", None)),
+    ):
+        with pytest.raises(WarrenError) as caught:
+            await begin
+        assert caught.value.code is Code.NOT_UP
