@@ -329,3 +329,27 @@ async def test_a_removals_epoch_that_leaps_is_not_taken_and_the_root_lets_in_aga
             await features.approvals.submit(features.network, (raw,), actor="adm")
         assert refused.value.code is Code.OUT_OF_ORDER
     assert victim.public in (await view_of(features)).members
+
+
+async def test_where_the_server_admits_an_invite_names_its_machine_and_its_revocation_ends_the_membership(
+    features: Features,
+) -> None:
+    """Found by a helper: whom the registrar admitted by an invite's key was nobody's guest."""
+    network, seed, who = features.network, os.urandom(32), SigningKeyPair(os.urandom(32))
+    key, end = SigningKeyPair(seed).public, int(features.clock[0]) + 86_400
+    given = await sign(
+        features, lambda draft: acts.invite(draft, key, hostname="tv", ipv4="", tags=(), count=1, not_after=end)
+    )
+    await features.approvals.submit(network, given, actor="owner")
+    line = admission_key.format_key(
+        admission_key.AdmissionKey(admission_key.id_of(key), Secret(seed), features.invites.pin(network))
+    )
+    await features.devices.join(network, features.join_message(line, who, "laptop"), CHALLENGE)
+    admitted = network.membership(who.public)
+    assert admitted is not None
+    assert (admitted.hostname, admitted.invite) == ("tv", key)
+    assert who.public in (await view_of(features)).members, "nodes believe it"
+    await features.approvals.submit(
+        network, await sign(features, lambda draft: acts.revoke_invite(draft, key)), actor="owner"
+    )
+    assert not network.state.is_member(who.public)

@@ -352,6 +352,9 @@ class Devices:
             reach("admission.consumed")
             groups = await hold_groups(connection, key.user)
             tags = rules.granted_tags(join.tags, msgspec.json.decode(key.tags, type=list[str]))
+            given = network.grant_of(key.public) if network.is_invites(key.public) else None
+            if given is not None and given.limits.hostname and "*" not in given.limits.hostname:
+                hostname = given.limits.hostname  # what the one who invited calls the machine
             offset = await self._place(connection, network, row, hostname)
             ephemeral = key.ephemeral or join.ephemeral
             ipv4 = str(rules.address_at(network.prefix4, offset))
@@ -359,6 +362,7 @@ class Devices:
             body = msgspec.structs.replace(
                 body,
                 under=self._networks.under(network),
+                invite=key.public if given is not None else b"",  # so that its revocation ends the membership too
                 user=key.user or "",
                 groups=groups,
                 tags=tags,
