@@ -130,6 +130,7 @@ EPHEMERAL_GRACE_S = 300.0  # how long an ephemeral member may be away before it 
 EPHEMERAL_SWEEP_S = 30.0  # how often the server looks for such members
 CLOCK_JOIN_AHEAD_MAX_S = 5 * 86_400.0  # news counts as old after a week (settings' default), and is dated once a day
 CLOCK_OFF_S = 300.0  # by which a wall clock may be behind signed dates before a person is told (the node too)
+DATE_AHEAD_MAX_S = 2 * 3600  # of who moves nodes' time, by the server's: an ephemeral machine has 3 h left at least
 HEAD_REDATE_S = 24 * 3600  # heads older than this are dated again: well below the 7 days at which nodes raise an alarm
 HOUSEKEEPING_S = 3600.0  # how often the server looks whether a head is that old
 RELAY_GRANT_LIFE_S = 7 * 24 * 3600  # a server that is away for a week cuts nobody off; renewed at half

@@ -1,9 +1,9 @@
 """What counts as now: the wall clock, but never before the newest date in what was signed and the time since then.
 
 On a node that is the newest verified document, so that a clock that went back brings nothing to life that has ended. On
-a server it is what it signed itself: news with an older date would look stale to its nodes, and they would raise an
-alarm and admit nobody. Whoever runs the machine is told that its clock is behind; a clock that is ahead cannot be known
-for what it is. Must not know documents; reads no clock itself.
+a server it is what its own key signed, in whichever network: news with an older date would look stale to its nodes, and
+they would raise an alarm and admit nobody. Whoever runs the machine is told that its clock is behind; a clock that is
+ahead cannot be known for what it is. Must not know documents; reads no clock itself.
 """
 
 from collections.abc import Callable

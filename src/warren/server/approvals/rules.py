@@ -21,7 +21,7 @@ from warren.limits import (
 )
 from warren.model.ids import Identity, NetworkId, short_identity
 from warren.policy.language import is_readable
-from warren.server.networks.founding import SHARED_KINDS
+from warren.server.networks.founding import SHARED_KINDS, check_date
 from warren.server.networks.live import Change
 from warren.trust.authenticate import Authentic, authenticate
 from warren.trust.documents import ADMIN_ROLE, PLAIN_ROLE, Delegation, Kind, Membership, Removal, RootChange
@@ -82,7 +82,8 @@ def judge(
     and the invite that signed it is used by that.
 
     Raises WarrenError TOO_LARGE, UNSUPPORTED (a kind that is not for batches), FORBIDDEN (an invite's signature by any
-    other way), or what `verify` has against one of its documents.
+    other way), CLOCK (dated far ahead, by whom nodes trust with dates), or what `verify` has against one of its
+    documents.
     """
     if not raws:
         raise WarrenError(Code.TOO_LARGE, "a batch has at least one document")
@@ -99,6 +100,8 @@ def judge(
             raise WarrenError(reason.code, f"this {document.kind} does not count: {reason.text}")
         if document.kind == Kind.MEMBERSHIP and not is_joining and document.signer in by_invites:
             raise WarrenError(Code.FORBIDDEN, "an invite lets in who joins with it, and nobody else")
+    if view.newest_date > before.newest_date:
+        check_date(view.newest_date, now)
     if view.root != before.root and before.members.keys() - view.members.keys():
         raise WarrenError(
             Code.CONFLICT,

@@ -7,7 +7,8 @@ argument, and `trust.founding` says what a network begins with.
 import hashlib
 from collections.abc import Iterable, Sequence
 
-from warren.errors import WarrenError
+from warren.errors import Code, WarrenError
+from warren.limits import DATE_AHEAD_MAX_S
 from warren.model.ids import NetworkId
 from warren.model.keys import SigningKeyPair
 from warren.policy.language import is_readable
@@ -48,7 +49,19 @@ def adopted(genesis: bytes, raws: Sequence[bytes], now: int) -> tuple[NetworkId,
     view = verify(network, [first, *documents], floors=Floors(), now=now, readable=is_readable)
     if view.refused:
         raise WarrenError(view.refused[0].code, f"a document does not count: {view.refused[0].text}")
+    check_date(view.newest_date, now)
     return network, [DocumentRow(one.kind.value, one.subject, one.raw) for one in documents], view
+
+
+def check_date(newest: int, now: int) -> None:
+    """Raises CLOCK where those whom nodes trust with dates are far ahead of this server: what it signs would be old
+    news to them, and its short memberships over."""
+    if newest > now + DATE_AHEAD_MAX_S:
+        raise WarrenError(
+            Code.CLOCK,
+            f"this is signed by a clock that is {(newest - now) // 3600} hours ahead of the server's",
+            "set the clock of the machine that signs (if it is right: the server's), then run the same again",
+        )
 
 
 def root_head(

@@ -149,6 +149,10 @@ class LiveNetwork:
         trusted = (head.date for subject, head in self._heads.items() if self._weight(subject[-ID_BYTES:]) == 0)
         return max(trusted, default=0)
 
+    def dated_by(self, key: bytes) -> int:
+        """When this key dated a head last, its own or another's, Unix seconds."""
+        return max((head.date for subject, head in self._heads.items() if subject[-ID_BYTES:] == key), default=0)
+
     def head_marks(self) -> tuple[HeadMark, ...]:
         """How far each authority is, as many as a document holds: the first floors of a fresh node. First those whose
         own word the membership may be, since each who may sign anything may have a head."""

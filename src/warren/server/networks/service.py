@@ -95,7 +95,7 @@ class Networks:
             found_documents = [await store.read_documents(connection, row.id) for row in rows]
         for row, documents in zip(rows, found_documents, strict=True):
             self._live[row.id] = LiveNetwork(row, documents, self._clock)
-            self._on_date(self._live[row.id].newest_date())
+            self._follow(self._live[row.id])
         self._check_keys()
         if not self._live:
             await self._create(parse_network_name(DEFAULT_NAME), self._draw_prefix(), actor="server", owner=None)
@@ -326,7 +326,7 @@ class Networks:
             raise _name_taken(row.name) from error
         network.apply(row, [(head.kind, head.subject, head.raw)])
         self._live[row.id] = network
-        self._on_date(network.newest_date())
+        self._follow(network)
         return network
 
     async def rename(self, network: LiveNetwork, name: str, *, actor: str) -> None:
@@ -460,11 +460,15 @@ class Networks:
     def apply(self, network: LiveNetwork, row: NetworkRow, changes: Iterable[Change]) -> None:
         """At once after a commit, without waiting for anything between: let sessions see the change."""
         network.apply(row, changes)
-        newest = network.newest_date()
-        self._on_date(newest)
+        self._follow(network)
         self._on_change(network.id)
+        newest = min(network.newest_date(), int(self._clock()))  # others may be ahead: nothing is dated as they are
         if network.stale_heads(newest - HEAD_REDATE_S):
             self.heads_overtaken.set()
+
+    def _follow(self, network: LiveNetwork) -> None:
+        """Go by the dates of the key that never leaves this server: a root's owner could leap the clock of all."""
+        self._on_date(network.dated_by(self._registrar.public))
 
     async def redate_heads(self) -> None:
         """Date the heads anew that are older than HEAD_REDATE_S, so that no node has to think it is cut off."""
