@@ -227,9 +227,12 @@ async def _listening(
     metrics.add_gauges(gauges)
     memberships = GaugeReader("warren_memberships")
     metrics.add_gauges(memberships)
+    networks = GaugeReader("warren_networks")
+    metrics.add_gauges(networks)
 
     async def scrape() -> bytes:
         memberships.set(services.networks.count_ending())
+        networks.set({"unserved": float(len(services.networks.unserved()))})
         with suppress(WarrenError):
             counters = await front.stats() | {"restarts": front.restarts}
             gauges.set({name: float(value) for name, value in counters.items()})

@@ -147,6 +147,7 @@ def _announce(settings: Settings, networks: "Networks", first: str | None) -> No
         f"network {network.row.name}: {network.settings.prefix4}, root key on {network.row.root}"
         for network in networks.all()
     ]
+    lines += [f"network {out.row.name} is out of service: {printable(str(out.reason))}" for out in networks.unserved()]
     if first is not None:
         lines += ["make the first admin, once and within a day:", f"  {settings.base_url}/first/{first}"]
     lines += [

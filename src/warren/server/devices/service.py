@@ -212,6 +212,7 @@ class Devices:
         for machine in machines:
             network = self._networks.get(machine.network)
             if network is None:
+                kept += [f"{machine.hostname}.{out.row.name}" for out in self._networks.unserved(machine.network)]
                 continue
             try:
                 await self.remove(network, machine.identity, actor=actor, revoke_key=False)

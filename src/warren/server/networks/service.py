@@ -9,7 +9,8 @@ import asyncio
 import dataclasses
 import hashlib
 import os
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from ipaddress import IPv4Network, IPv6Network
 
 import msgspec
@@ -34,10 +35,11 @@ from warren.server.completions import Completions
 from warren.server.db.engine import Database
 from warren.server.devices import store as member_store
 from warren.server.files import Folder, write_private
-from warren.server.networks import store
+from warren.server.networks import store, unserved
 from warren.server.networks.founding import ROOT_KINDS, adopted, root_head, signed_row
 from warren.server.networks.live import Change, LiveNetwork
 from warren.server.networks.store import DocumentRow, NetworkRow
+from warren.server.networks.unserved import Unserved
 from warren.server.registrar import Registrar
 from warren.server.repeats.kept import AnsweredMeanwhileError, Keep, keep_nothing
 from warren.trust import root_key
@@ -83,27 +85,52 @@ class Networks:
         self._on_change = on_change
         self._on_date = on_date
         self._live: dict[NetworkId, LiveNetwork] = {}
+        self._unserved: dict[NetworkId, Unserved] = {}
         self._order = asyncio.Lock()  # one change of a network's root documents at a time
         self.heads_overtaken = asyncio.Event()
         """Set when something was signed so much later than a head that nodes will take that head for old news."""
 
     async def load(self) -> None:
-        """Read every network; make the default one where there is none; follow a changed URL. Raises WarrenError
-        STATE_DAMAGED where a key of this server is another one than they know: nothing is signed with it."""
+        """Read every network; make the default one where there is none; follow a changed URL. What is wrong with one
+        is logged, and the others are served. Raises WarrenError where none can be, and STATE_DAMAGED where a key of
+        this server is another one than they know: nothing is signed with it."""
         async with self._database.read() as connection:
             rows = await store.read_all(connection)
             found_documents = [await store.read_documents(connection, row.id) for row in rows]
+        self._unserved.clear()
         for row, documents in zip(rows, found_documents, strict=True):
-            self._live[row.id] = LiveNetwork(row, documents, self._clock)
-            self._follow(self._live[row.id])
+            with self._or_leave(row):
+                self._live[row.id] = unserved.begin(row, documents, self._clock)
         self._check_keys()
-        if not self._live:
+        for network in list(self._live.values()):
+            with self._or_leave(network.row):
+                self._check_root(network)
+                self._follow(network)
+        if self._unserved and not self._live:
+            raise next(iter(self._unserved.values())).reason
+        if not rows:
             await self._create(parse_network_name(DEFAULT_NAME), self._draw_prefix(), actor="server", owner=None)
         for network in list(self._live.values()):
             if network.settings.servers != (self._place,) and network.row.root == ROOT_HERE:
                 await self._change_settings(
                     network, Action.SETTINGS_CHANGED, "server", {"url": self._place.url}, servers=(self._place,)
                 )
+
+    @contextmanager
+    def _or_leave(self, row: NetworkRow) -> Iterator[None]:
+        """Do this for a network, or leave it out of service."""
+        try:
+            yield
+        except WarrenError as error:
+            self._live.pop(row.id, None)
+            self._unserved[row.id] = Unserved(row, error)
+            log.warning(
+                "a network is out of service", network=row.name, code=error.code.value, reason=error.text, fix=error.fix
+            )
+
+    def unserved(self, network: bytes | None = None) -> list[Unserved]:
+        """The networks that are out of service; `network`: the one with this id, where it is."""
+        return [one for one in self._unserved.values() if network in {None, one.row.id}]
 
     def unix_time(self) -> float:
         """This server's time, which is never before what it signed."""
@@ -118,7 +145,8 @@ class Networks:
         return self._live.get(NetworkId(network))
 
     def find(self, name_or_id: str) -> LiveNetwork:
-        """The network of this name or (beginning of) id in hex. Raises WarrenError NETWORK_UNKNOWN."""
+        """The network of this name or (beginning of) id in hex. Raises WarrenError NETWORK_UNKNOWN, or UNAVAILABLE
+        where it is out of service."""
         lowered = name_or_id.lower()
         for network in self._live.values():
             if network.row.name == lowered:
@@ -129,6 +157,11 @@ class Networks:
             if len(lowered) >= SHORTEST_ID_DIGITS and show_network_id(network.id).startswith(lowered)
         ]
         if len(by_id) != 1:
+            for out in self._unserved.values():
+                if out.row.name == lowered or (
+                    len(lowered) >= SHORTEST_ID_DIGITS and show_network_id(out.row.id).startswith(lowered)
+                ):
+                    raise out.refusal()
             raise WarrenError(
                 Code.NETWORK_UNKNOWN,
                 f"this server has no network {printable(name_or_id[:80])!r}",
@@ -178,7 +211,7 @@ class Networks:
             raise WarrenError(Code.FORBIDDEN, "the settings of this network name another network or server")
         if view.members or not {Kind.SETTINGS.value, Kind.POLICY.value} <= {one.kind for one in documents}:
             raise WarrenError(Code.FORBIDDEN, "a network begins with settings and a policy, and without members")
-        if network in self._live:
+        if network in self._live or network in self._unserved:
             raise WarrenError(Code.CONFLICT, "this network is here already")
         self._check_room()
         now = int(self._clock())
@@ -250,7 +283,7 @@ class Networks:
         return dataclasses.replace(row, root=ROOT_OF_OWNER, root_key=root)
 
     def _check_room(self) -> None:
-        if len(self._live) >= NETWORKS_MAX:
+        if len(self._live) + len(self._unserved) >= NETWORKS_MAX:
             raise WarrenError(Code.BUSY, f"this server has {NETWORKS_MAX} networks already", "delete one")
 
     async def _create(
@@ -557,9 +590,10 @@ class Networks:
                 raise _not_the_key(file, strange[0])
             for one in strange:
                 log.warning("a network knows another key than this server's", network=one.row.name, file=file)
-        for one in networks:
-            if one.row.root == ROOT_HERE and self._root(one).public != one.row.root_key:
-                raise _not_the_key(self._folder.root_key(short_identity(one.id)).name, one)
+
+    def _check_root(self, network: LiveNetwork) -> None:
+        if network.row.root == ROOT_HERE and self._root(network).public != network.row.root_key:
+            raise _not_the_key(self._folder.root_key(short_identity(network.id)).name, network)
 
     def _draw_prefix(self) -> IPv4Network:
         in_use = [network.prefix4 for network in self._live.values()]

@@ -53,7 +53,8 @@ class Admission:
     wrong_batches: Throttle = field(default_factory=lambda: Throttle(WRONG_BATCHES_MAX))
 
     async def greet(self, hello: Greeted) -> tuple[LiveNetwork, Challenge]:
-        """The network that a node means, and how to challenge it. Raises NETWORK_UNKNOWN or KEY_UNKNOWN."""
+        """The network that a node means, and how to challenge it. Raises NETWORK_UNKNOWN, KEY_UNKNOWN or
+        UNAVAILABLE (it is out of service)."""
         network, key = await self._meant(hello)
         nonce = os.urandom(NONCE_BYTES)
         delegation = network.delegation_to(key) if key and not self.networks.admits(network) else b""
@@ -183,6 +184,7 @@ class Admission:
         if hello.network is not None:
             network = self.networks.get(hello.network)
             if network is None:
+                self._check_served(hello.network)
                 raise WarrenError(Code.NETWORK_UNKNOWN, "this server does not serve the network")
             return network, b""
         if hello.key_id is None:
@@ -191,8 +193,13 @@ class Admission:
         key = await self.invites.find(hello.key_id)
         network = None if key is None else self.networks.get(key.network)
         if network is None or key is None:
+            self._check_served(b"" if key is None else key.network)
             raise unknown_key()
         return network, key.public
+
+    def _check_served(self, network: bytes) -> None:
+        for out in self.networks.unserved(network):
+            raise out.refusal()
 
     def _still_here(self, network: LiveNetwork) -> None:
         if self.networks.get(network.id) is not network:
