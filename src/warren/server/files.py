@@ -36,6 +36,10 @@ class Folder:
         """The root key of a network that this server made."""
         return self.keys / f"root-{network_short}.key"
 
+    def root_keys(self) -> dict[str, Path]:
+        """The root keys that lie here, by what `root_key` was told."""
+        return {path.stem.removeprefix("root-"): path for path in self.keys.glob("root-*.key")}
+
     def prepare(self) -> None:
         """Make the folders, 0700, and shut a database to others that is there: the folder may be older than the server,
         and open to all. Raises WarrenError INVALID_CONFIG where the system does not let us."""
@@ -86,6 +90,25 @@ def write_private(path: Path, content: bytes) -> None:
         _write_private(path, content)
     except OSError as error:
         raise disk_refused(f"{path} cannot be written", error) from error
+
+
+def check_changeable(folder: Path) -> None:
+    """Whether files of this folder may come and go now. Raises WarrenError STORE_UNAVAILABLE."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise disk_refused(f"{folder} cannot be changed", error) from error
+
+
+def delete_private(path: Path) -> None:
+    """Delete a file, if it is there: it is gone from the disk when this returns. Raises WarrenError
+    STORE_UNAVAILABLE."""
+    try:
+        path.unlink(missing_ok=True)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise disk_refused(f"{path} cannot be deleted", error, "the next start of the server tries it again") from error
 
 
 def _unusable(path: Path, error: OSError) -> WarrenError:

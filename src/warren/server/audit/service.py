@@ -87,6 +87,11 @@ async def record(
     )
 
 
+async def deleted_networks(connection: AsyncConnection) -> list[NetworkId]:
+    """The networks that were here."""
+    return await store.read_networks(connection, Action.NETWORK_DELETED.value)
+
+
 class Audit:
     """The log as it is read."""
 

@@ -54,6 +54,12 @@ async def add(
     )
 
 
+async def read_networks(connection: AsyncConnection, action: str) -> list[NetworkId]:
+    """The networks to which this was ever done."""
+    statement = select(audit.c.network).where(audit.c.action == action, audit.c.network.is_not(None)).distinct()
+    return [NetworkId(network) for (network,) in await connection.execute(statement)]
+
+
 async def read_newest(
     connection: AsyncConnection,
     network: NetworkId | None,

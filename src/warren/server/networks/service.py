@@ -30,11 +30,11 @@ from warren.protocol.rest.networks import take_over_statement
 from warren.server import keys
 from warren.server.accounts import store as account_store
 from warren.server.accounts.rules import Role
-from warren.server.audit.service import Action, record
+from warren.server.audit.service import Action, deleted_networks, record
 from warren.server.completions import Completions
 from warren.server.db.engine import Database
 from warren.server.devices import store as member_store
-from warren.server.files import Folder, write_private
+from warren.server.files import Folder, check_changeable, delete_private, write_private
 from warren.server.networks import store, unserved
 from warren.server.networks.founding import ROOT_KINDS, adopted, root_head, signed_row
 from warren.server.networks.live import Change, LiveNetwork
@@ -97,6 +97,8 @@ class Networks:
         async with self._database.read() as connection:
             rows = await store.read_all(connection)
             found_documents = [await store.read_documents(connection, row.id) for row in rows]
+            deleted = await deleted_networks(connection)
+        await asyncio.to_thread(self._forget_left_roots, rows, deleted)
         self._unserved.clear()
         for row, documents in zip(rows, found_documents, strict=True):
             with self._or_leave(row):
@@ -115,6 +117,21 @@ class Networks:
                 await self._change_settings(
                     network, Action.SETTINGS_CHANGED, "server", {"url": self._place.url}, servers=(self._place,)
                 )
+
+    def _forget_left_roots(self, rows: Sequence[NetworkRow], deleted: Sequence[NetworkId]) -> None:
+        """Delete the root keys that a crash left where the database says already that they are here no more. One that
+        it does not know at all stays: a database from a backup may be older than the keys."""
+        here = {short_identity(row.id) for row in rows if row.root == ROOT_HERE}
+        over = {short_identity(one) for one in (*deleted, *(row.id for row in rows))} - here
+        for name, path in self._folder.root_keys().items():
+            if name not in over:
+                continue
+            try:
+                delete_private(path)
+            except WarrenError as error:
+                log.warning("a root key that has no place here is still there", file=path.name, reason=error.text)
+            else:
+                log.info("a root key that has no place here was left and is deleted", file=path.name)
 
     @contextmanager
     def _or_leave(self, row: NetworkRow) -> Iterator[None]:
@@ -239,13 +256,15 @@ class Networks:
     async def forget_root(
         self, network: LiveNetwork, proof: bytes, *, actor: str, keep: Keep[None] = keep_nothing
     ) -> None:
-        """The owner's device proved that it holds the root: delete it here. Raises WarrenError BAD_SIGNATURE."""
+        """The owner's device proved that it holds the root: delete it here. Raises WarrenError BAD_SIGNATURE, or
+        STORE_UNAVAILABLE."""
         self._root(network)
         if not is_signed(network.row.root_key, take_over_statement(network.id), proof):
             raise WarrenError(Code.BAD_SIGNATURE, "this is no proof that the root key arrived")
         await self._completions.finish(self._forget_root(network, actor=actor, keep=keep))
 
     async def _forget_root(self, network: LiveNetwork, *, actor: str, keep: Keep[None]) -> None:
+        await asyncio.to_thread(check_changeable, self._folder.keys)
         async with self._database.write(of=network.id) as connection:
             row = await self.advance(connection, network)
             await store.set_root(connection, network.id, ROOT_OF_OWNER)
@@ -255,7 +274,7 @@ class Networks:
             await keep(connection, None)
         row = NetworkRow(**{**{name: getattr(row, name) for name in row.__slots__}, "root": ROOT_OF_OWNER})
         self.apply(network, row, ())
-        self._folder.root_key(short_identity(network.id)).unlink(missing_ok=True)
+        await asyncio.to_thread(delete_private, self._folder.root_key(short_identity(network.id)))
 
     async def follow_root(
         self,
@@ -413,14 +432,16 @@ class Networks:
 
     async def _delete(self, network: LiveNetwork, *, actor: str) -> None:
         now = int(self._clock())
+        if network.row.root == ROOT_HERE:
+            await asyncio.to_thread(check_changeable, self._folder.keys)
         async with self._database.write(of=network.id) as connection:
             await store.remove(connection, network.id)
             await record(
                 connection, Action.NETWORK_DELETED, actor=actor, at=now, network=network.id, subject=network.row.name
             )
         self._live.pop(network.id, None)
-        self._folder.root_key(short_identity(network.id)).unlink(missing_ok=True)
         self._on_change(network.id)
+        await asyncio.to_thread(delete_private, self._folder.root_key(short_identity(network.id)))
 
     def count_ending(self) -> dict[str, float]:
         """How many memberships have ended, or end within EXPIRY_WARNED_S; but for ephemeral ones."""
