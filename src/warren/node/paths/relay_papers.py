@@ -5,7 +5,7 @@ session key, which is worth nothing after an hour. Pure: `now_s` (Unix, not behi
 arguments.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 
 from warren.limits import RELAY_CERTIFICATE_LIFE_S
@@ -55,9 +55,9 @@ class PaperDesk:
         known = self._made.get(relay_key)
         return known is not None and not self._is_fresh(known, now_s)
 
-    def forget(self, relay_key: bytes) -> None:
-        """The relay is not used any more; its session key is drawn anew should it be."""
-        self._made.pop(relay_key, None)
+    def forget_others(self, relay_keys: Set[bytes]) -> None:
+        """Only these are relays; the session key of another is drawn anew should it be one again."""
+        self._made = {key: papers for key, papers in self._made.items() if key in relay_keys}
 
     def _is_fresh(self, papers: Papers, now_s: float) -> bool:
         # made in what is the future by now: the clock was wrong, and the relay may refuse it

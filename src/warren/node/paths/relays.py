@@ -164,6 +164,7 @@ class Relays:
         now = time.monotonic()
         self._agent.set_relays(self._usable(), now)
         self._act()
+        self._forget_untold()
         for relay in self._book.relays:
             if relay.number in self._agent.held and (relay.number in before):
                 self._connect(relay)  # another grant, or other addresses
@@ -293,19 +294,37 @@ class Relays:
                         self._book.note_home(relay)
                         self._owner.relay_home(relay)
             except (WarrenError, ValueError, OSError) as error:
-                # the tunnel is being closed, or a relay's description is of no use: neither stops the others
+                # the tunnel is being closed, or has no such relay since it could not be used: neither stops the others
                 log.warning("a relay cannot be used", reason=str(error))
         self._wake.set()
 
+    def _forget_untold(self) -> None:
+        """A server may tell other relays again and again."""
+        told = self._book.relays
+        numbers = {relay.number for relay in told}
+        names = {name for relay in told for name in relay.udp}
+        self._desk.forget_others({relay.key for relay in told})
+        self._troubles = {one: reason for one, reason in self._troubles.items() if one in numbers}
+        self._carriages = {one: carriage for one, carriage in self._carriages.items() if one in numbers}
+        self._resolved_at = {name: at for name, at in self._resolved_at.items() if name in names}
+
     def _connect(self, place: RelayPlace) -> None:
-        """Have the tunnel connect, or take new papers and addresses."""
+        """Have the tunnel connect, or take new papers and addresses. What the server told of a relay may be of no use:
+        that is this relay's trouble alone."""
         if self._tunnel is None:
             return
+        try:
+            self._set_relay(self._tunnel, place)
+        except (WarrenError, ValueError, OSError) as error:
+            log.warning("a relay cannot be used", relay=place.name, reason=str(error))
+            self._troubles[place.number] = str(error)
+
+    def _set_relay(self, tunnel: Relaying, place: RelayPlace) -> None:
         papers = self._desk.papers(place.key, self._unix_time())
         endpoints = tuple(one for name in place.udp for one in self._addresses(name))
         if not endpoints and not self._may_dial(place.url):
             return  # no name of it has an address yet
-        self._tunnel.set_relay(
+        tunnel.set_relay(
             RelaySession(
                 relay=place.number,
                 relay_key=place.key,

@@ -48,6 +48,11 @@ def test_a_clock_that_was_ahead_does_not_leave_papers_of_the_future() -> None:
 def test_every_relay_has_a_session_key_of_its_own() -> None:
     made = desk()
     assert made.papers(RELAY, NOW).session_key.public != made.papers(OTHER, NOW).session_key.public
-    before = made.papers(RELAY, NOW).session_key.public
-    made.forget(RELAY)
-    assert made.papers(RELAY, NOW).session_key.public != before
+
+
+def test_of_relays_that_are_not_told_any_more_nothing_is_kept() -> None:
+    made = desk()
+    kept, gone = (made.papers(relay, NOW).session_key.public for relay in (RELAY, OTHER))
+    made.forget_others({RELAY})
+    assert made.papers(RELAY, NOW).session_key.public == kept
+    assert made.papers(OTHER, NOW).session_key.public != gone

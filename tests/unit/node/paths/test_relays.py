@@ -7,13 +7,14 @@ import pytest
 from msgspec import structs
 from tests.unit.node.memory_dataplane import MemoryTunnel
 
-from warren.limits import RELAY_GRANT_LIFE_S
+from warren.engine.errors import InvalidError
+from warren.limits import RELAY_CERTIFICATE_LIFE_S, RELAY_GRANT_LIFE_S
 from warren.model.addresses import Endpoint, RelayHop, parse_endpoint
 from warren.model.ids import Identity, NetworkId
 from warren.model.keys import ExchangeKeyPair, SigningKeyPair
 from warren.node.control.proxy import parse_proxy
 from warren.node.dataplane.interface import StampWindow, TunnelSpec
-from warren.node.dataplane.relaying import Carriage, ChannelOpened, RelayConnected, RelayLost
+from warren.node.dataplane.relaying import Carriage, ChannelOpened, RelayConnected, RelayLost, RelaySession
 from warren.node.paths.relay_book import RelayBook
 from warren.node.paths.relay_papers import PaperDesk
 from warren.node.paths.relays import Relays
@@ -58,15 +59,24 @@ class Owner:
         self.endpoints = endpoints
 
 
+class Picky(MemoryTunnel):
+    """Refuses what is no URL, as the engine does."""
+
+    def set_relay(self, session: RelaySession) -> None:
+        if "\r" in session.url:
+            raise InvalidError("the URL of a relay cannot be used")
+        super().set_relay(session)
+
+
 class Node:
     """The relays of one process over a folder, with a tunnel in memory."""
 
     def __init__(self, folder: Path, now: float = NOW, *, is_local: bool = False) -> None:
         self.owner = Owner()
         self.book = RelayBook(Store(folder, lambda _: None))
-        desk = PaperDesk(NETWORK, IDENTITY, lambda size: bytes([9]) * size)
+        self.desk = PaperDesk(NETWORK, IDENTITY, lambda size: bytes([9]) * size)
         proxy = parse_proxy("http://proxy.example.org:3128")
-        self.relays = Relays(desk, self.book, self.owner, unix_time=lambda: now, proxy=proxy, is_local=is_local)
+        self.relays = Relays(self.desk, self.book, self.owner, unix_time=lambda: now, proxy=proxy, is_local=is_local)
         self.tunnel = MemoryTunnel("w0", TunnelSpec((ExchangeKeyPair(bytes(32)),), 0, StampWindow(0, 1)), None)
         self.relays.set_tunnel(self.tunnel)
 
@@ -106,6 +116,32 @@ async def test_a_renewed_grant_reaches_the_relays_that_are_held(tmp_path: Path) 
     node.relays.handle_told(ToldRelays(relays=(FRA,), grant=grant()))
     node.relays.handle_told(ToldRelays(relays=(FRA,), grant=grant(NOW + 5)))
     assert node.tunnel.relays[FRA.number].grant == grant(NOW + 5)
+
+
+async def test_a_relay_that_cannot_be_used_stops_nothing_else(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    tunnel = Picky("w1", node.tunnel.spec, None)
+    node.relays.set_tunnel(tunnel)
+    node.relays.handle_told(ToldRelays(relays=(FRA, AMS), grant=grant()))
+    bad = structs.replace(FRA, url="http://ex\r\nHost: x/")
+    node.relays.handle_told(ToldRelays(relays=(bad, AMS), grant=grant(NOW + 5)))
+    assert tunnel.relays[AMS.number].grant == grant(NOW + 5)
+    node.relays.handle_network_change()
+    assert {one.name: bool(one.trouble) for one in node.relays.view()} == {"fra": True, "ams": False}
+
+
+async def test_of_what_the_server_tells_no_more_nothing_is_kept(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    for turn in range(3):
+        node.relays.handle_told(ToldRelays(relays=(structs.replace(FRA, key=bytes([turn]) * 32), AMS), grant=grant()))
+    node.relays.handle_event(RelayLost(FRA.number, "it does not answer"))
+    half = NOW + RELAY_CERTIFICATE_LIFE_S / 2
+    assert [node.desk.is_due(bytes([turn]) * 32, half) for turn in range(3)] == [False, False, True]
+    node.relays.handle_told(ToldRelays(relays=(AMS,), grant=grant()))
+    assert node.desk.is_due(AMS.key, half)
+    assert not node.desk.is_due(bytes([2]) * 32, half)
+    node.relays.handle_told(ToldRelays(relays=(FRA, AMS), grant=grant()))
+    assert node.relays.view()[0].trouble == ""
 
 
 async def test_hops_and_home_are_passed_on_and_end_with_their_relay(tmp_path: Path) -> None:
