@@ -259,6 +259,9 @@ SILENCE_IDLE_LOOKS = 8  # the others are looked at once in so many looks, in tur
 SILENCE_IDLE_MAX = 32  # of them a look: with more than 256 each waits longer
 TRAFFIC_BYTES = 256  # between two looks that count as traffic: keepalives and handshakes are smaller
 NETWORKS_MAX = 32  # of one machine: each has a link, a port and a worker thread
+PRESENCE_MAX = (
+    20_000  # of whom the server says that they are there: members of the largest network; then of others none
+)
 CONVERGE_RETRY_FIRST_S = 0.5  # after a failed change of the host; then twice as long each time
 CONVERGE_RETRY_MAX_S = 30.0  # what failed for a minute needs a person; still tried
 TASK_RESTART_FIRST_S = 0.5  # after a bug; then twice as long each time

@@ -23,6 +23,7 @@ from warren.limits import (
     HEADS_TELL_S,
     PAUSE_HANDSHAKES_MAX,
     PAUSE_SESSION_MAX_S,
+    PRESENCE_MAX,
     REVERIFY_WAIT_MAX_S,
     SERVER_ANSWER_MAX_S,
     SERVER_WORD_WAIT_S,
@@ -451,9 +452,16 @@ class Network:
             await self._take(update.documents)
         else:
             self._rebuild()
+        self._forget_strangers()
         self.parts.ledger.note_current(time.time())
         self.book.note_contact(time.time())
         self._publish_if_needed()
+
+    def _forget_strangers(self) -> None:
+        """Who is told of and is no member may become one; a server that tells of ever more of them is not believed."""
+        if len(self._presence) > PRESENCE_MAX:
+            members = self.held.view.members if self.held is not None else {}
+            self._presence = {one: found for one, found in self._presence.items() if one in members}
 
     async def handle_relays(self, told: ToldRelays) -> None:
         """For the relays."""
