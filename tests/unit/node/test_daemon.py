@@ -13,15 +13,19 @@ import pytest
 
 from warren.client.local import LocalClient
 from warren.errors import Code, WarrenError
+from warren.model.ids import NetworkId
+from warren.model.keys import SigningKeyPair
 from warren.node.storage import Store
 from warren.node.wanted import WANTED_FILE, Wanted, save
 from warren.protocol.local import rights
 from warren.protocol.local.config import Config
 from warren.protocol.local.down import DownResult, LeaveRequest, LeaveResult
+from warren.protocol.local.network import FoundRequest, FoundResult, RootRequest, RootResult
 from warren.protocol.local.ping import PingLine, PingRequest
 from warren.protocol.local.status import Status
 from warren.protocol.local.up import UpLine, UpRequest
 from warren.protocol.local.whoami import Whoami
+from warren.trust.root_key import format_root
 
 READY_S = 30.0  # on a loaded machine
 
@@ -165,7 +169,19 @@ def test_bad_requests_are_refused_with_a_code_and_change_nothing(start: Start) -
     assert refusal(lambda: list(daemon.client.stream(rights.PING, nobody, PingLine))) is Code.NOT_UP
     leave = LeaveRequest(network="x")
     assert refusal(lambda: daemon.client.post(rights.LEAVE, leave, LeaveResult)) is Code.NETWORK_UNKNOWN
+    root = RootRequest(secret=format_root(NetworkId(bytes(32)), SigningKeyPair(bytes(32))), statement="no hex")
+    assert refusal(lambda: daemon.client.post(rights.ROOT_IMPORT, root, RootResult)) is Code.INVALID_ARGUMENT
     assert sorted(path.name for path in daemon.state.iterdir()) == before
+
+
+def test_what_a_server_lists_that_is_no_ipv4_prefix_keeps_nobody_from_a_network(start: Start) -> None:
+    listed = ("", "nonsense", "fd00::/8", "100.96.0.1/11")
+    request = FoundRequest(
+        name="lab", url="https://vpn.example.org", server_key="00" * 32, registrar="00" * 32, in_use=listed
+    )  # fmt: skip
+    lines = start().client.post(rights.FOUND, request, FoundResult).lines
+    second = int(lines[0].partition(" 100.")[2].partition(".")[0])
+    assert second < 96, "what overlaps none of them comes first"
 
 
 def test_it_keeps_no_privilege_that_it_does_not_need(start: Start) -> None:

@@ -5,6 +5,7 @@ the network. Must not reach the server: who asked does.
 """
 
 import asyncio
+import contextlib
 import functools
 import os
 import time
@@ -86,4 +87,9 @@ async def export_root(scope: Scope, request: Request, reply: Reply) -> None:
 
 
 def _drawn(in_use: tuple[str, ...]) -> IPv4Network:
-    return draw_ipv4(int.from_bytes(os.urandom(4), "big"), [IPv4Network(one) for one in in_use])
+    """`in_use`: a wish only, as a server listed it; what is no IPv4 prefix there stands in nobody's way."""
+    taken = []
+    for one in in_use:
+        with contextlib.suppress(ValueError):
+            taken.append(IPv4Network(one, strict=False))
+    return draw_ipv4(int.from_bytes(os.urandom(4), "big"), taken)

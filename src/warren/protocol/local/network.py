@@ -118,7 +118,7 @@ class RootRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     network: str | None = None
     secret: str = ""
-    statement: Annotated[str, Meta(max_length=512)] = ""
+    statement: Annotated[str, Meta(pattern="^([0-9a-f]{2})*$", max_length=512)] = ""
 
 
 class RootResult(msgspec.Struct, frozen=True, kw_only=True):
