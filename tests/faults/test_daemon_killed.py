@@ -174,6 +174,18 @@ def test_host_undo_takes_leftovers_away_and_nothing_while_a_daemon_runs(pair: Pa
     pair.is_as_before()
 
 
+def test_the_socket_that_wg_looks_for_goes_with_the_leftovers(lab: Lab) -> None:
+    lan = lab.switch("lan")
+    server, a = Server(lab.host("server", lan), lab.folder), Machine(lab.host("a", lan), lab.folder)
+    server.start()
+    a.up(server, server.key())
+    sockets = ["find", "/run/wireguard", "-type", "s"]
+    assert a.host.run(sockets).stdout
+    assert kill(a)
+    a.run("host", "undo")
+    assert a.host.run(sockets).stdout == ""
+
+
 @pytest.mark.timeout(3600)
 def test_a_daemon_killed_between_any_two_steps_of_a_change_heals(pair: Pair) -> None:
     pair.join()

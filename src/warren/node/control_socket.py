@@ -46,6 +46,14 @@ async def serve(link: str, get: Get, change: Change | None) -> AsyncIterator[Pat
         path.unlink(missing_ok=True)
 
 
+def clear(prefix: str) -> None:
+    """Take away the sockets of links `prefix` and a number that nobody answers on: what a killed daemon left."""
+    for path in FOLDER.glob(f"{prefix}*.sock"):
+        with contextlib.suppress(OSError):  # another's that we may not look at
+            if path.stem.removeprefix(prefix).isdecimal() and path.is_socket() and not _has_owner(path):
+                path.unlink()
+
+
 def _bind(path: Path) -> socket.socket:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if _has_owner(path):

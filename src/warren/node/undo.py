@@ -16,12 +16,13 @@ import msgspec
 from warren.errors import Code, WarrenError
 from warren.limits import DAEMON_POLL_S, UNDO_LOCK_MAX_S
 from warren.model.ids import NetworkId
+from warren.node import control_socket
 from warren.node import wanted as wanted_file
 from warren.node.changes import DropHost
 from warren.node.dataplane.interface import Tunnel, TunnelSpec
 from warren.node.host.linux.host import LinuxHost, epoch
 from warren.node.journal import Journal
-from warren.node.plan import show_item
+from warren.node.plan import LINK_PREFIX, show_item
 from warren.node.reconcile import Reconciler
 from warren.node.settings import Loaded
 from warren.node.storage import Damage, FolderLock, Store
@@ -61,6 +62,7 @@ async def undo(loaded: Loaded, *, off: bool) -> Undone:
         if off:
             _remember_off(store, warnings)
         loaded.settings.socket.unlink(missing_ok=True)
+        control_socket.clear(LINK_PREFIX)
     finally:
         lock.release()
     return Undone(

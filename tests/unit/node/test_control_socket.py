@@ -26,3 +26,19 @@ def test_a_program_that_hangs_with_a_full_queue_is_there_and_nobody_waits_for_it
         assert caught.value.code is Code.CONFLICT
     with control_socket._bind(path) as listening:
         assert listening.getsockname() == str(path), "who is gone is replaced"
+
+
+def test_sockets_of_links_that_nobody_answers_for_go_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control_socket, "FOLDER", tmp_path)
+    for name in ("warren0", "warren1", "wg0"):
+        control_socket._bind(tmp_path / f"{name}.sock").close()
+    (tmp_path / "warren2.sock").write_text("no socket")
+    with control_socket._bind(tmp_path / "warren12.sock") as living:
+        living.listen()
+        control_socket.clear("warren")
+        left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == ["warren12.sock", "warren2.sock", "wg0.sock"]
+    monkeypatch.setattr(control_socket, "FOLDER", tmp_path / "none")
+    control_socket.clear("warren")
