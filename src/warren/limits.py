@@ -137,6 +137,10 @@ RELAY_GRANT_LIFE_S = 7 * 24 * 3600  # a server that is away for a week cuts nobo
 RELAY_GRANTS_LOOK_S = 60.0  # how often the server looks whose grant is due
 HOME_CHANGES_BURST = 4  # times that a node may move its home at once, then once in HOME_CHANGE_EVERY_S
 HOME_CHANGE_EVERY_S = 10.0  # each is told to all its peers
+RECORDS_MAX = (
+    60  # of one member in a quarter of an hour, each a commit and told to all: a change of its key takes three
+)
+RECORD_MAX_BYTES = 16 * 1024  # ours have 500; one with as many routes as there may be has half of it
 CERTIFICATE_DAYS = 825  # of the self-signed certificate; made anew when CERTIFICATE_RENEW_DAYS are left at a start
 CERTIFICATE_RENEW_DAYS = 90
 LAST_SEEN_FLUSH_S = 5.0  # how often 'last seen' times are written: losing seconds of them harms nobody

@@ -10,7 +10,7 @@ from tests.unit.server.conftest import CHALLENGE, Features
 from tests.unit.server.test_approvals import sign, view_of
 
 from warren.errors import Code, WarrenError
-from warren.limits import SUBMIT_BESIDE_MAX, SUBMIT_DOCUMENT_BYTES
+from warren.limits import RECORDS_MAX, SUBMIT_BESIDE_MAX, SUBMIT_DOCUMENT_BYTES
 from warren.model.keys import SigningKeyPair
 from warren.policy.language import is_readable
 from warren.protocol.control.events import BatchSubmitted, Greeted, JoinWanted
@@ -23,6 +23,8 @@ from warren.server.sessions.connection import Connection, Line
 from warren.server.signon.rules import FAILURES_WITHIN_S
 from warren.trust import acts
 from warren.trust.batches import Draft, Pen
+from warren.trust.documents import Kind, NodeRecord
+from warren.trust.signing import sign as sign_document
 
 
 async def test_a_hello_that_names_a_key_in_text_that_no_database_takes_is_refused(admission: Admission) -> None:
@@ -151,3 +153,35 @@ async def test_a_batch_that_never_ends_is_not_kept_for_longer_than_one_could_be(
     assert refused.value.code is Code.TOO_LARGE
     assert len(connection._batch) <= 2 * held + SUBMIT_BESIDE_MAX + len(part)
     assert sum(map(len, connection._batch)) <= (2 * held + SUBMIT_BESIDE_MAX) * SUBMIT_DOCUMENT_BYTES + len(part[0]) * 4
+
+
+async def test_a_member_changes_its_record_as_often_as_honest_ones_need_and_no_more(features: Features) -> None:
+    """Each is a commit, and told to all its peers."""
+    network, who = features.network, SigningKeyPair(os.urandom(32))
+    await features.devices.join(network, features.join_message(await features.key(), who, "laptop"), CHALLENGE)
+
+    async def publish(counter: int, capabilities: tuple[str, ...] = ()) -> None:
+        body = NodeRecord(
+            identity=who.public, wireguard=os.urandom(32), path=bytes([1]) * 32, counter=counter, date=1,
+            capabilities=capabilities,
+        )  # fmt: skip
+        await features.devices.publish(network, who.public, sign_document(Kind.RECORD, network.id, body, who))
+
+    for number in range(RECORDS_MAX):
+        await publish(2 + number)
+    with pytest.raises(WarrenError) as refused:
+        await publish(2 + RECORDS_MAX)
+    assert refused.value.code is Code.BUSY
+
+
+async def test_a_record_of_the_size_of_a_book_is_none(features: Features) -> None:
+    who = SigningKeyPair(os.urandom(32))
+    join = features.join_message(await features.key(), who, "laptop")
+    body = NodeRecord(
+        identity=who.public, wireguard=bytes([5]) * 32, path=bytes([1]) * 32, counter=1, date=1,
+        capabilities=tuple(f"{number:0200}" for number in range(200)),
+    )  # fmt: skip
+    large = sign_document(Kind.RECORD, features.network.id, body, who)
+    with pytest.raises(WarrenError) as refused:
+        await features.devices.join(features.network, msgspec.structs.replace(join, record=large), CHALLENGE)
+    assert refused.value.code is Code.TOO_LARGE

@@ -1,10 +1,12 @@
 """Whether a node's record may take the place of the one before. Pure.
 
-Decides: signed by this very identity for this network, of its membership's epoch, newer than the stored one, and no
-WireGuard key that another member showed first. Must not know sessions or the database. SECURITY.md rules 20 and 22.
+Decides: no larger than any needs, signed by this very identity for this network, of its membership's epoch, newer than
+the stored one, and no WireGuard key that another member showed first. Must not know sessions or the database.
+SECURITY.md rules 20 and 22.
 """
 
 from warren.errors import Code, WarrenError
+from warren.limits import RECORD_MAX_BYTES
 from warren.model.ids import Identity
 from warren.server.networks.live import LiveNetwork, wireguard_keys
 from warren.trust.authenticate import Refusal, authenticate
@@ -13,7 +15,10 @@ from warren.trust.floors import reason_against
 
 
 def check_record(network: LiveNetwork, identity: Identity, raw: bytes) -> None:
-    """Raise WarrenError MALFORMED, BAD_SIGNATURE, FORBIDDEN, OUT_OF_ORDER or CONFLICT unless it may be stored."""
+    """Raise WarrenError TOO_LARGE, MALFORMED, BAD_SIGNATURE, FORBIDDEN, OUT_OF_ORDER or CONFLICT unless it may be
+    stored."""
+    if len(raw) > RECORD_MAX_BYTES:
+        raise WarrenError(Code.TOO_LARGE, f"a node record has {RECORD_MAX_BYTES} bytes at most")
     answer = authenticate(network.id, raw)
     if isinstance(answer, Refusal):
         raise WarrenError(answer.code, f"the node's record does not count: {answer.text}")

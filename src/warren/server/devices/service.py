@@ -6,6 +6,7 @@ did not hear the answer asks again with the same identity and is given the membe
 twice. Must not know sessions or HTTP. SECURITY.md rules 14, 15, 20 and 22.
 """
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from warren.errors import Code, WarrenError
 from warren.failpoints import reach
-from warren.limits import JOIN_ATTEMPTS_MAX, MACHINE_LIFE_S, MEMBERS_PER_NETWORK_MAX
+from warren.limits import JOIN_ATTEMPTS_MAX, MACHINE_LIFE_S, MEMBERS_PER_NETWORK_MAX, RECORDS_MAX
 from warren.model.ids import Identity, NetworkId, show_identity
 from warren.protocol.control.messages import Join
 from warren.protocol.rest.paging import ByName
@@ -35,6 +36,7 @@ from warren.server.networks.service import Networks
 from warren.server.networks.store import DocumentRow, NetworkRow
 from warren.server.registrar import Registrar
 from warren.server.repeats.kept import Keep, keep_nothing
+from warren.server.signon.rules import Throttle
 from warren.trust import admission_key
 from warren.trust.documents import FIRST_EPOCH, Kind, Membership, Removal, Right, subject_of
 
@@ -69,6 +71,7 @@ class Devices:
         self._clock = clock
         self._on_removed = on_removed
         self._life_s = life_s
+        self._records = Throttle(RECORDS_MAX)
 
     async def join(self, network: LiveNetwork, join: Join, key_challenge: bytes) -> bytes:
         """Admit a node that proved its identity; returns its membership document, committed and told to its peers.
@@ -96,14 +99,24 @@ class Devices:
     async def publish(self, network: LiveNetwork, identity: Identity, raw: bytes) -> None:
         """Store a member's newest record and let its peers have it.
 
-        Raises WarrenError MALFORMED, BAD_SIGNATURE, OUT_OF_ORDER, FORBIDDEN, NOT_A_MEMBER or STORE_UNAVAILABLE.
+        Raises WarrenError as `check_record` does, NOT_A_MEMBER, STORE_UNAVAILABLE, or BUSY where it changes too often.
         """
         if not network.state.is_member(identity):
             raise WarrenError(Code.NOT_A_MEMBER, "this node is not a member of the network")
         if network.state.document(Kind.RECORD, identity) == raw:
             return
         check_record(network, identity, raw)
-        await self._completions.finish(self._publish(network, identity, raw))
+        whose, now = f"{network.id.hex()} {identity.hex()}", asyncio.get_running_loop().time()
+        if self._records.wait_s(whose, now):
+            raise WarrenError(
+                Code.BUSY, "this machine's node record changes too often", "try again in a quarter of an hour"
+            )
+        self._records.fail(whose, now)  # before the outcome is known: many at once are not more than many
+        try:
+            await self._completions.finish(self._publish(network, identity, raw))
+        except WarrenError:
+            self._records.take_back(whose)
+            raise
 
     async def _publish(self, network: LiveNetwork, identity: Identity, raw: bytes) -> None:
         change = DocumentRow(Kind.RECORD.value, identity, raw)
