@@ -67,3 +67,11 @@ def test_every_program_has_pools_of_threads_with_a_bound() -> None:
     assert [path.relative_to(ROOT).as_posix() for path in begun] == ["src/warren/running.py"]
     pools = [path for path in tracked("src/*.py") if "PoolExecutor(" in path.read_text()]
     assert pools == begun
+
+
+def test_no_limit_has_the_name_of_another() -> None:
+    """The later one would hold for both: a server took no more networks than one machine does."""
+    text = (ROOT / "src/warren/limits.py").read_text()
+    names = re.findall(r"^([A-Z][A-Z0-9_]*)\b.*?=", text, re.MULTILINE)
+    assert len(names) > 100
+    assert sorted({name for name in names if names.count(name) > 1}) == []

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from warren.errors import Code, WarrenError
-from warren.limits import ASKS_A_USER_MAX, INVITATIONS_A_NETWORK_MAX, NETWORKS_MAX
+from warren.limits import ASKS_A_USER_MAX, INVITATIONS_A_NETWORK_MAX, SERVER_NETWORKS_MAX
 from warren.model.ids import NetworkId
 from warren.protocol.rest.paging import ByDateAndNetwork, ByDateAndPair
 from warren.server.accounts import store as account_store
@@ -106,7 +106,7 @@ class Invitations:
     # --- people ---
 
     async def of_user(
-        self, user: str, *, after: ByDateAndPair | None = None, limit: int = NETWORKS_MAX
+        self, user: str, *, after: ByDateAndPair | None = None, limit: int = SERVER_NETWORKS_MAX
     ) -> list[InvitationRow]:
         """What waits of this person, the longest first; so much behind a place."""
         async with self._database.read() as connection:

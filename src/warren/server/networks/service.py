@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from warren.errors import Code, WarrenError
-from warren.limits import COUNTER_AHEAD_MAX, COUNTER_STEP_MAX, EXPIRY_WARNED_S, HEAD_REDATE_S, NETWORKS_MAX
+from warren.limits import COUNTER_AHEAD_MAX, COUNTER_STEP_MAX, EXPIRY_WARNED_S, HEAD_REDATE_S, SERVER_NETWORKS_MAX
 from warren.log import Log
 from warren.model import prefixes
 from warren.model.ids import Identity, NetworkId, short_identity, show_identity, show_network_id
@@ -302,8 +302,8 @@ class Networks:
         return dataclasses.replace(row, root=ROOT_OF_OWNER, root_key=root)
 
     def _check_room(self) -> None:
-        if len(self._live) + len(self._unserved) >= NETWORKS_MAX:
-            raise WarrenError(Code.BUSY, f"this server has {NETWORKS_MAX} networks already", "delete one")
+        if len(self._live) + len(self._unserved) >= SERVER_NETWORKS_MAX:
+            raise WarrenError(Code.BUSY, f"this server has {SERVER_NETWORKS_MAX} networks already", "delete one")
 
     async def _create(
         self,
