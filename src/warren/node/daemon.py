@@ -90,7 +90,7 @@ class Daemon:
             if not self.loaded.settings.stay:
                 background.append(tasks.create_task(supervised("idle", lambda: self._end_when_idle(api))))
             if self.wanted.up:
-                self.roster.load()
+                await self.roster.load()
             running.settle()
             self.convergence.request()  # undoes what a killed daemon left behind, even where nothing is wanted
             await self._stop_asked.wait()

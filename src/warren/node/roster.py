@@ -133,10 +133,14 @@ class Roster:
             raise WarrenError(Code.NETWORK_UNKNOWN, "the network was left while the host was changed for it")
         return self._running[network].tunnel_spec()
 
-    def load(self) -> None:
-        """Start every network that is on disk and is not running."""
-        if self._has_ended:
-            return
+    async def load(self) -> None:
+        """Start every network that is on disk and is not running; one that is being joined, left or joined anew at this
+        moment is half there, so its turn is waited for."""
+        async with self._one_change:
+            if not self._has_ended:
+                self._load()
+
+    def _load(self) -> None:
         self.damaged.look()
         if not self._folder.is_dir():
             return

@@ -1,5 +1,6 @@
 """Which network a word means."""
 
+import asyncio
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -119,7 +120,7 @@ async def test_after_the_daemon_began_to_end_no_network_begins(tmp_path: Path) -
     roster = Roster(tmp_path, Health(), lambda: None, cast("Life", None))
     (tmp_path / "networks" / ("ab" * 8)).mkdir(parents=True)
     await roster.stop_all()
-    roster.load()
+    await roster.load()
     assert roster.refusal() is None, "nothing was even tried"
     for begin in (
         roster.join(cast("ServerPlace", None), cast("AdmissionKey", None), cast("Entry", None), None),
@@ -128,3 +129,17 @@ async def test_after_the_daemon_began_to_end_no_network_begins(tmp_path: Path) -
         with pytest.raises(WarrenError) as caught:
             await begin
         assert caught.value.code is Code.NOT_UP
+
+
+async def test_what_is_half_there_is_not_started_beside_the_call_that_joins_or_leaves_it(tmp_path: Path) -> None:
+    """Found by a reviewer's chaos: `up` started a folder that a join had just made, so that one network ran twice, and
+    one of the two for ever."""
+    roster = Roster(tmp_path, Health(), lambda: None, cast("Life", None))
+    (tmp_path / "networks" / ("ab" * 8)).mkdir(parents=True)
+    async with roster._one_change:  # as every call holds it that changes a folder
+        loading = asyncio.create_task(roster.load())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert (loading.done(), roster.refusal()) == (False, None)
+    await loading
+    assert roster.refusal() is not None, "its turn came, and it was looked at"

@@ -54,7 +54,7 @@ async def answer(scope: Scope, request: Request, reply: Reply) -> None:
     check_tun_rights()
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wish.timeout_s
-    scope.roster.load()
+    await scope.roster.load()
     networks, joined = await _networks(scope, wish, reply)
     for network in networks:
         if network is not joined:
