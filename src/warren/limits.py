@@ -57,6 +57,7 @@ RESTORED_LISTEN_S = (
 )
 RESTORED_LISTEN_MAX_S = 8.0  # and at most so long for those that it asked: 10 s in all, with their return
 RESTORED_ASK_S = 3600.0  # whoever comes back within this is asked too; by then every node's back-off has ended
+RESTORED_TOLD_MAX_BYTES = 64 * 1024 * 1024  # that wait to be taken, half of one node: 40,000 documents have 14 MiB
 RESTORED_TELLERS_MAX = 64  # nodes asked: policy shows each a part, and a few of them know the whole
 SESSION_FROM_SERVER_MAX_BYTES = 8 * 1024 * 1024  # one frame: a whole map of 10,000 members at 800 bytes each
 SESSION_OUTBOX_MAX = 256  # frames waiting for a slow reader (the map waits in its own slot); then the session ends

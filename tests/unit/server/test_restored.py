@@ -5,13 +5,14 @@ import os
 import pytest
 from tests.unit.server.conftest import Features
 
+from warren.limits import RESTORED_TOLD_MAX_BYTES
 from warren.model.ids import Identity
 from warren.model.keys import SigningKeyPair
 from warren.node.heads import own_heads
 from warren.policy.language import is_readable
 from warren.server.networks import store
 from warren.server.networks.live import LiveNetwork
-from warren.server.restored.rules import compare, learn, own_end, shows_more
+from warren.server.restored.rules import compare, learn, own_ends, shows_more
 from warren.trust import acts
 from warren.trust.batches import Draft, Pen
 from warren.trust.documents import Delegation, Head, Kind, Membership, Removal
@@ -148,7 +149,7 @@ async def test_who_left_a_locked_network_by_its_own_word_is_not_back(features: F
     told, held = network.state.difference(0), copy.state.difference(0)
     assert told is not None
     assert held is not None
-    shown = {membership, *own_end(copy.id, told.documents, who.public)}
+    shown = {membership, *own_ends(copy.id, told.documents, who.public)}
     known = [copy.row.genesis, *held.documents]
     by_nodes = compare(copy, learn(copy.id, known, told.documents, now).documents)
     by_itself = compare(copy, learn(copy.id, known, shown, now).documents)
@@ -163,6 +164,33 @@ async def test_who_left_a_locked_network_by_its_own_word_is_not_back(features: F
     )
     view = learn(copy.id, known, {*told.documents, bare}, now)
     assert bare not in {one.raw for one in view.documents}, "who was never a member fills no store"
+
+
+async def test_what_nodes_tell_is_bounded_and_dropped_when_it_was_taken_but_for_who_left(
+    copied: Copied, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever left before the copy was made comes back by no membership that its machine kept."""
+    restored, copy, (one, other) = copied.features.restored, copied.copy, (Identity(bytes([n]) * 32) for n in (1, 2))
+    await restored.look(copy, NOBODY, b"", copied.heads())
+    assert restored.should_tell(copy.id, one)
+    assert restored.should_tell(copy.id, other)
+    told = restored._rounds[copy.id].told
+    for number in range(RESTORED_TOLD_MAX_BYTES // 60_000):
+        await restored.take_told(copy, one, [number.to_bytes(4, "big") * 15_000], last=False)
+    assert sum(map(len, told)) <= RESTORED_TOLD_MAX_BYTES // 2
+    gone = SigningKeyPair(os.urandom(32))
+    left = Removal(counter=5, date=int(copied.features.clock[0]), of="membership", subject=gone.public)
+    end = sign(Kind.REMOVAL, copy.id, left, gone)
+    await restored.take_told(copy, other, [end], last=True)
+    assert end in told, "one node that lies takes no other's room"
+    monkeypatch.setattr("warren.server.restored.service.RESTORED_LISTEN_MAX_S", 0.0)
+    restored.forget(copy.id, one)
+    await restored.served(copy.id)
+    assert restored._rounds[copy.id].told == {end}
+    assert restored.should_tell(copy.id, one)
+    monkeypatch.setattr("warren.server.restored.service.RESTORED_ASK_S", -1.0)
+    await restored.take_told(copy, one, [b"much later"], last=False)
+    assert restored._rounds[copy.id].told == {end}
 
 
 async def test_a_copy_from_before_a_change_of_the_root_learns_of_it_and_does_not_go_back(copied: Copied) -> None:

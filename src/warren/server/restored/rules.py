@@ -103,11 +103,14 @@ def learn(
     )
 
 
-def own_end(network: NetworkId, told: Iterable[bytes], identity: Identity) -> frozenset[bytes]:
-    """Of these documents those by which this machine left."""
-    found = ((raw, authenticate(network, raw)) for raw in told if raw.find(identity) >= 0)
+def own_ends(network: NetworkId, told: Iterable[bytes], of: Identity | None = None) -> frozenset[bytes]:
+    """Of these documents those by which a machine, or the machine `of`, left by its own word."""
+    mark = Kind.REMOVAL.value.encode() if of is None else of
+    found = ((raw, authenticate(network, raw)) for raw in told if raw.find(mark) >= 0)
     return frozenset(
-        raw for raw, one in found if isinstance(one, Authentic) and one.signer == identity and _is_own_end(one)
+        raw
+        for raw, one in found
+        if isinstance(one, Authentic) and _is_own_end(one) and of in {None, Identity(one.signer)}
     )
 
 

@@ -7,7 +7,8 @@ know sockets; `rules.py` says what is news.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 
 import msgspec
@@ -20,6 +21,7 @@ from warren.limits import (
     RESTORED_LISTEN_MAX_S,
     RESTORED_LISTEN_S,
     RESTORED_TELLERS_MAX,
+    RESTORED_TOLD_MAX_BYTES,
 )
 from warren.log import Log
 from warren.model.ids import Identity, NetworkId
@@ -33,7 +35,7 @@ from warren.server.networks import store as network_store
 from warren.server.networks.live import LiveNetwork
 from warren.server.networks.service import Networks
 from warren.server.networks.store import DocumentRow
-from warren.server.restored.rules import Learned, compare, is_an_invites_word, learn, own_end, shows_more, without
+from warren.server.restored.rules import Learned, compare, is_an_invites_word, learn, own_ends, shows_more, without
 from warren.trust.ephemeral import is_ephemeral
 
 log = Log("restored")
@@ -47,9 +49,30 @@ class _Round:
     asked: set[Identity] = field(default_factory=set)
     waiting: set[Identity] = field(default_factory=set)
     told: set[bytes] = field(default_factory=set)
+    """What is still to be taken, and by whose own word they left: those come back by nothing that they kept."""
+    told_bytes: int = 0
+    brought: Counter[Identity] = field(default_factory=Counter)
+    """Bytes of `told` that nobody had told before this node."""
     moved: asyncio.Event = field(default_factory=asyncio.Event)
     served: asyncio.Event = field(default_factory=asyncio.Event)
     """Maps are served (again)."""
+
+    def add(self, teller: Identity, documents: Iterable[bytes]) -> None:
+        """Keep what a node tells, as much as one may tell."""
+        for raw in documents:
+            size = len(raw)
+            is_full = len(self.told) >= MAP_MAX_DOCUMENTS or self.told_bytes + size > RESTORED_TOLD_MAX_BYTES
+            if raw in self.told or is_full or self.brought[teller] + size > RESTORED_TOLD_MAX_BYTES // 2:
+                continue
+            self.told.add(raw)
+            self.told_bytes += size
+            self.brought[teller] += size
+
+    def drop(self, taken: Set[bytes]) -> None:
+        """These were taken."""
+        self.told -= taken
+        self.told_bytes = sum(map(len, self.told))
+        self.brought.clear()
 
 
 class Restored:
@@ -101,7 +124,7 @@ class Restored:
         elif one is None:
             return
         if membership and not network.state.is_member(identity) and not network.is_removed(identity):
-            await self._take(network, {membership, *own_end(network.id, one.told, identity)})
+            await self._take(network, {membership, *own_ends(network.id, one.told, identity)})
 
     def should_tell(self, network: NetworkId, identity: Identity) -> bool:
         """Whether this node, whose session is open, is to be asked what it holds; each is asked once."""
@@ -121,14 +144,14 @@ class Restored:
         one = self._rounds.get(network.id)
         if one is None or identity not in one.waiting:
             return
-        if len(one.told) < MAP_MAX_DOCUMENTS:
-            one.told.update(documents)
+        if asyncio.get_running_loop().time() - one.began_at <= RESTORED_ASK_S + RESTORED_LISTEN_MAX_S:
+            one.add(identity, documents)
         if not last:
             return
         one.waiting.discard(identity)
         one.moved.set()
         if one.served.is_set():  # came back late: what it knows counts as well
-            await self._take(network, one.told)
+            await self._take_told(network, one)
 
     def forget(self, network: NetworkId, identity: Identity) -> None:
         """Its session ended: nobody waits for it, and it is asked again when it is back."""
@@ -157,7 +180,7 @@ class Restored:
                         await one.moved.wait()
                 except TimeoutError:
                     continue
-            await self._take(network, one.told)
+            await self._take_told(network, one)
         except WarrenError as error:
             log.warning("what nodes told cannot be stored", code=error.code.value)
         except Exception as error:  # noqa: BLE001 - a task root: maps go out all the same
@@ -166,7 +189,17 @@ class Restored:
             one.served.set()
             self._on_served(network.id)
 
-    async def _take(self, network: LiveNetwork, told: set[bytes]) -> None:
+    async def _take_told(self, network: LiveNetwork, one: _Round) -> None:
+        """Take what was told, and drop it. Raises WarrenError as `_take`; then it is taken the next time.
+
+        While somebody is telling nothing is dropped: what came may count by what is still to come."""
+        taken = frozenset(one.told)
+        await self._take(network, taken)
+        left = await asyncio.to_thread(own_ends, network.id, taken)
+        if not one.waiting:
+            one.drop(taken - left)
+
+    async def _take(self, network: LiveNetwork, told: Set[bytes]) -> None:
         """Let what these documents say count. Raises WarrenError STORE_UNAVAILABLE or TOO_LARGE.
 
         What an invite's key signed counts only while the network waits for its nodes: its holder has that word at any
