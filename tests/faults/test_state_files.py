@@ -158,7 +158,7 @@ class Folder:
         return Done(path, is_certain=True, content=None)
 
 
-def look(folder: Path) -> Found:
+async def look(folder: Path) -> Found:
     """Load as the daemon does at its start."""
     damages: list[Damage] = []
     networks: list[Network] = []
@@ -174,7 +174,7 @@ def look(folder: Path) -> Found:
     roster = Roster(
         folder, health, lambda: None, Life(lambda one, _: networks.append(one), stop, lambda work: work.close())
     )
-    roster.load()
+    await roster.load()
     if (refusal := roster.refusal()) is not None:
         refused.append(refusal)
     for network in networks:
@@ -227,17 +227,17 @@ async def test_no_damage_of_the_state_makes_another_machine(
     monkeypatch.setattr(os, "fsync", lambda _: None)  # no power cut in between
     rng, count = figures.new_rng("state files"), figures.times(300, 10_000)
     folder = Folder(joined.state, tmp_path / "damaged", rng)
-    (identity,) = look(joined.state).identities
+    (identity,) = (await look(joined.state)).identities
     kept = refused_count = recovered = 0
     for number in range(count):
         done = folder.damage(both=number % 3 == 0)
-        found = look(folder.work)
+        found = await look(folder.work)
         assert found.identities <= {identity}, done
         assert found.identities or found.refused, f"neither started nor explained: {done}"
         assert all(one.code is Code.STATE_DAMAGED and one.text for one in found.refused), (done, found)
         if len(done) == 1 and done[0].is_certain:
             recovered += check_recovery(folder, done[0], found, identity)
-        again = look(folder.work)  # a second start is not cleverer than the first
+        again = await look(folder.work)  # a second start is not cleverer than the first
         assert again.identities == found.identities, done
         kept += bool(found.identities)
         refused_count += not found.identities

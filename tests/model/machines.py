@@ -88,10 +88,6 @@ class Machine:
         """Run something on this machine, as one of its own tasks would."""
         return await asyncio.get_running_loop().create_task(work, context=self._context)
 
-    def run(self, work: Callable[[], T]) -> T:
-        """The same for what does not wait."""
-        return self._context.run(work)
-
     async def _survive(self) -> None:
         with contextlib.suppress(PowerLossError, BaseExceptionGroup):
             await self._life()

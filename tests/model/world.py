@@ -28,6 +28,7 @@ from warren.model.ids import Identity
 from warren.node.control.connection import UnreachableError
 from warren.node.control.joining import Entry
 from warren.node.control.place import ServerPlace, parse_server
+from warren.node.daemon import Daemon
 from warren.node.network import Network
 from warren.node.plan import FilterPlan, PeerPlan
 from warren.policy.language import DEFAULT_TEXT as OPEN_TEXT
@@ -191,9 +192,8 @@ class World:
 
     async def _join(self, node: NodeMachine, key: AdmissionKey, key_id: str, hostname: str, mangle: str) -> None:
         power, daemon, truth = node.power, node.daemon, self.truth
-        if daemon is None or not node.is_on:
+        if daemon is None or not node.is_on or not await self._is_loaded(node, daemon):
             return
-        node.run(daemon.roster.load)
         began_at, cut_short, ahead_s = self.loop_time(), node.network, node.wall_offset_s
         if cut_short is not None:
             if cut_short.parts.membership.state != "joining":
@@ -235,6 +235,15 @@ class World:
             return wrong[mangle]
         true_now = EPOCH + self.loop_time()
         return self.truth.answers_to_join(key_id, hostname, server_now=self.server.wall(), true_now=true_now)
+
+    @staticmethod
+    async def _is_loaded(node: NodeMachine, daemon: Daemon) -> bool:
+        """Start what is on disk, as `warren up` does first; False where the power went meanwhile."""
+        try:
+            await node.call(daemon.roster.load())
+        except (PowerLossError, asyncio.CancelledError):
+            return False
+        return True
 
     async def _up(self, node: NodeMachine, key: AdmissionKey, entry: Entry) -> tuple[str, bytes]:
         """(code, identity) of `warren up --auth-key`."""
