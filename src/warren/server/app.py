@@ -268,6 +268,7 @@ async def _listening(
             await listener.start()
         yield
     finally:
+        await node.drain()
         with suppress(TimeoutError):
             async with asyncio.timeout(HTTP_DRAIN_S * 3), asyncio.TaskGroup() as stopping:
                 for listener in listeners:

@@ -4,9 +4,12 @@ Decides what of a handshake is refused before a session exists. Must not know th
 which of its connections this is; clients cannot set it, since the front strips it.
 """
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
+from warren.limits import HTTP_DRAIN_S
 from warren.log import Log
 from warren.model.keys import SigningKeyPair
 from warren.protocol.control.server_role import ServerSession
@@ -34,6 +37,7 @@ class NodeEndpoint:
     server_key: SigningKeyPair
     now: Callable[[], float]
     prove: Callable[[int], None]
+    _sessions: set[asyncio.Task[Any]] = field(default_factory=set, init=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one WebSocket. Never raises for what a node does."""
@@ -50,11 +54,23 @@ class NodeEndpoint:
             server_key=self.server_key.public, sign=self.server_key.sign, verify=is_signed, now=self.now()
         )
         line = self._line(scope, socket, receive, send)
+        if session := asyncio.current_task():
+            self._sessions.add(session)
+            session.add_done_callback(self._sessions.discard)
         try:
             await Connection(line, machine, self.admission, self.hub, self.metrics).run()
+        except asyncio.CancelledError:  # by `drain`, or by uvicorn's own end: nobody is left to answer
+            socket.abort()
         except Exception as error:  # noqa: BLE001 - the root of this connection's tasks: others live on
             log.bug("a session's task failed", error)
             socket.abort()
+
+    async def drain(self) -> None:
+        """The server stops: what sessions are in the middle of gets HTTP_DRAIN_S, then they go without an answer."""
+        if self._sessions:
+            await asyncio.wait(self._sessions, timeout=HTTP_DRAIN_S)
+        for session in list(self._sessions):
+            session.cancel()
 
     def _line(self, scope: Scope, socket: NodeSocket, receive: Receive, send: Send) -> Line:
         number = _connection_number(scope)
