@@ -5,7 +5,6 @@ to the direct path and the bars of issue 5; then a small flow beside a greedy on
 """
 
 import json
-import re
 import statistics
 import sys
 from dataclasses import dataclass, field
@@ -17,11 +16,12 @@ from tests.netlab.lab import Lab
 from tests.netlab.machines import Machine, Server
 from tests.netlab.until import until
 
-from benchmarks import flood, pump
+from benchmarks import flood, pings
+from benchmarks.flows import Flows, Line
 from warren.model.keys import ExchangeKeyPair
 
-RUNS = 3
-FLOW_S, PINGS, PORT = 4.0, 200, 5201
+RUNS = 5
+FLOW_S = 4.0
 WAYS = ("direct", "UDP relay", "TLS relay")
 CARRIAGES = {"UDP relay": "udp", "TLS relay": "websocket"}
 CARRIED_S = 60.0
@@ -49,14 +49,8 @@ class Figures:
 
 def measure(left: Host, right: Host, address: str) -> Figures:
     """Pings on the idle way, then one TCP flow from left to right."""
-    said = left.run(["ping", "-q", "-i", "0.002", "-c", str(PINGS), address]).stdout
-    found = re.search(r"= [\d.]+/([\d.]+)/", said)
-    if found is None:
-        raise RuntimeError(said)
-    sink = right.start([sys.executable, str(pump.__file__), "sink", address, str(PORT)])
-    sink.wait_for("ready")
-    left.run([sys.executable, str(pump.__file__), "source", address, str(PORT), str(FLOW_S)])
-    return Figures(float(sink.wait_for("rate", 10.0).split()[1]) * 8 / 1e9, float(found[1]) * 1e3)
+    rtt_us = pings.median_us(left, address)
+    return Figures(Flows(Line(left, right, address)).run(FLOW_S) * 8 / 1e9, rtt_us)
 
 
 @dataclass(slots=True)

@@ -42,6 +42,9 @@ NEBULA = Rival(
     ),
     "bin/nebula",
 )
+ALL = (TAILSCALE, GOTATUN, NEBULA)
+LEFT_OUT = "tailscaled: it carries nothing before a coordination server took it in; its engine runs here instead"
+"""Whom no run has, and why."""
 NEWER_NEBULA_SPEED, NEWER_NEBULA_CPU = 1.73, 0.49
 """Of wireguard-go's in one TCP flow: a Nebula with offloads, as measured elsewhere (PERFORMANCE.md)."""
 

@@ -15,6 +15,7 @@ from contextlib import suppress
 from functools import partial
 from itertools import cycle, permutations
 
+from benchmarks.flows import Flows, Line
 from tests.netlab.host import Host
 from tests.netlab.lab import Lab
 from tests.netlab.machines import WARREN, Machine, Server
@@ -24,7 +25,6 @@ MACHINES = 3
 PATIENCE_S = 120.0  # a machine that others use too may be slow; what took longer than it should is told at the end
 NOISE_S = 3.0
 FLOW_S = 2.0
-FLOW_PORT = 5201
 EVERYBODY = {"from": ["*"], "to": ["*"]}
 POLICIES = ([EVERYBODY], [EVERYBODY, {"from": ["tag:web"], "to": ["*"], "protocols": ["tcp"], "ports": ["443"]}])
 """They let the same packets pass here; each is signed, told, taken and compiled anew."""
@@ -124,11 +124,7 @@ class World:
         """What m0 has open and sends while others send to it."""
         source, sink = self.machines[0], self.machines[1]
         address = sink.status()["self"]["addresses"][0]
-        pump = [sys.executable, "-m", "benchmarks.pump"]
-        taking = sink.host.start([*pump, "sink", address, str(FLOW_PORT)])
-        taking.wait_for("ready")
-        source.host.run([*pump, "source", address, str(FLOW_PORT), str(FLOW_S)], timeout_s=PATIENCE_S)
-        taking.wait_for("rate", PATIENCE_S)
+        Flows(Line(source.host, sink.host, address)).run(FLOW_S)
 
     def _ask_server(self, *words: str) -> None:
         self.server.host.run([WARREN, *words, "--server", self.server.data])
