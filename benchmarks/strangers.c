@@ -1,9 +1,11 @@
 /* Datagrams of a file from forged sources (198.18.0.0/15, any port), so many a second:
- * `strangers FILE RECORD_BYTES ADDRESS PORT A_SECOND SECONDS`. Needs a raw socket. Says how many it sent. */
+ * `strangers FILE RECORD_BYTES ADDRESS PORT A_SECOND`, until SIGTERM. Needs a raw socket. Says how many it sent in what
+ * time. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +18,13 @@
 
 enum { BATCH = 64 };
 
+static volatile sig_atomic_t is_over;
+
+static void end(int signal)
+{
+    is_over = signal;
+}
+
 static double now_s(void)
 {
     struct timespec time;
@@ -25,14 +34,14 @@ static double now_s(void)
 
 int main(int count, char **words)
 {
-    if (count < 7)
+    if (count < 6)
         return 2;
     static struct { struct iphdr ip; struct udphdr udp; } heads[BATCH];
     static struct iovec pieces[BATCH][2];
     static struct mmsghdr headers[BATCH];
     int file = open(words[1], O_RDONLY), line = socket(AF_INET, SOCK_RAW, IPPROTO_RAW), room = 4 << 20;
     size_t len = atoi(words[2]), total = 0, next = 0;
-    double a_second = atof(words[5]), began = now_s(), end = began + atof(words[6]);
+    double a_second = atof(words[5]), began = now_s();
     struct sockaddr_in place = {.sin_family = AF_INET};
     struct stat about;
     uint32_t random = 2463534242;
@@ -52,8 +61,9 @@ int main(int count, char **words)
         headers[i].msg_hdr = (struct msghdr){.msg_name = &place, .msg_namelen = sizeof place,
                                              .msg_iov = pieces[i], .msg_iovlen = 2};
     }
-    for (double now; (now = now_s()) < end;) {
-        size_t due = (now - began) * a_second;
+    signal(SIGTERM, end);
+    while (!is_over) {
+        size_t due = (now_s() - began) * a_second;
         if (due <= total) {
             nanosleep(&(struct timespec){0, 500000}, NULL);
             continue;
@@ -68,6 +78,6 @@ int main(int count, char **words)
         int sent = sendmmsg(line, headers, batch, 0);
         total += sent > 0 ? sent : 0;
     }
-    printf("sent %zu\n", total);
+    printf("sent %zu %f\n", total, now_s() - began);
     return 0;
 }
