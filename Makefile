@@ -48,13 +48,8 @@ faults: setup ## crashes, liars, damage: every case in its short count (WARREN_F
 check: setup ## formats, lints, types, import contracts
 	tools/check
 
-bench: setup ## measure the tunnel beside wireguard-go, the relay beside the direct path; what many peers cost
-	$(BIN)/python -m benchmarks.tunnel --rivals
-	$(BIN)/python -m benchmarks.packets
-	$(BIN)/python -m benchmarks.peers
-	$(BIN)/python -m benchmarks.strangers
-	cargo run --release --quiet -p warren-io --example handshakes
-	$(BIN)/python -m benchmarks.relay
+bench: setup ## every figure that is promised, beside other tunnels, with its must (fails where one is missed)
+	$(BIN)/python -m benchmarks
 
 matrix: setup ## every kind of NAT against every other, with times; the grid; twenty moves under load; the relays
 	WARREN_MATRIX=full $(BIN)/pytest -q tests/netlab/test_grid.py tests/netlab/test_matrix.py tests/netlab/test_moves.py tests/netlab/test_relays.py --timeout 3600
