@@ -2,9 +2,9 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 PYTHON ?= python3
-CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/warren
-RUSTC_VERSION := $(shell rustc --version 2>/dev/null | cut -d' ' -f2)
-export CARGO_TARGET_DIR ?= $(CACHE)/target-$(RUSTC_VERSION)
+ifndef CARGO_TARGET_DIR
+export CARGO_TARGET_DIR := $(shell tools/target)
+endif
 BIN := .venv/bin
 ENGINE := src/warren/engine/_native.abi3.so
 RUST := $(shell find engine -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock pyproject.toml
@@ -73,7 +73,7 @@ fuzz: setup ## 10 million inputs for every Rust parser, 1 million for every Pyth
 
 # What calls ring (C and assembler) cannot run in it: parsers, tables and offloads can.
 miri: ## undefined behaviour in the pure crate, where it runs without cryptography (needs a nightly with miri)
-	PROPTEST_CASES=4 CARGO_TARGET_DIR=$(CACHE)/target-miri MIRIFLAGS=-Zmiri-disable-isolation timeout 1200 \
+	PROPTEST_CASES=4 CARGO_TARGET_DIR=$$(tools/target miri) MIRIFLAGS=-Zmiri-disable-isolation timeout 1200 \
 	  cargo +nightly miri test -p warren-proto --lib -- narrow::tests offload::checksum filter::tests::headers replay::tests trains --skip fuzz::
 
 sbom: $(BIN)/.packages ## the bill of materials of both lock files (CycloneDX) in dist/sbom.json

@@ -50,7 +50,7 @@ def build() -> Path:
     ):
         if shutil.which(program) is None:
             raise MissingError(f"`make fuzz` needs {package}; '{program}' is not here")
-    folder = CACHE / "target-fuzzing"
+    folder = Path(subprocess.check_output([ROOT / "tools" / "target", "fuzzing"], text=True).strip())
     environment = os.environ | {"CARGO_TARGET_DIR": str(folder), "RUSTC_WRAPPER": str(CRATE / "rustc")}
     command = ["cargo", "build", "--release", "--locked", "--quiet", "--manifest-path", str(CRATE / "Cargo.toml")]
     done = subprocess.run(command, env=environment, check=False)
