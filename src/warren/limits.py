@@ -130,6 +130,9 @@ EPHEMERAL_LOCKED_LIFETIME_S = 7 * 86400  # in a locked network only admins' mach
 EPHEMERAL_GRACE_S = 300.0  # how long an ephemeral member may be away before it is removed: a reboot, not a holiday
 EPHEMERAL_SWEEP_S = 30.0  # how often the server looks for such members
 CLOCK_JOIN_AHEAD_MAX_S = 5 * 86_400.0  # news counts as old after a week (settings' default), and is dated once a day
+CLOCK_ATTESTED_AHEAD_MAX_S = (
+    86_400  # that who merely attests may date ahead of a clock: a wrong time zone is half a day
+)
 CLOCK_OFF_S = 300.0  # by which a wall clock may be behind signed dates before a person is told (the node too)
 DATE_AHEAD_MAX_S = 2 * 3600  # of who moves nodes' time, by the server's: an ephemeral machine has 3 h left at least
 HEAD_REDATE_S = 24 * 3600  # heads older than this are dated again: well below the 7 days at which nodes raise an alarm

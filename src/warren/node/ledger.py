@@ -63,8 +63,9 @@ class Ledger:
         """Whether the disk refused the last time: what is held is less than what came, and `take` tries it again."""
         self.held: Held | None = None
 
-    def load(self, now: float) -> None:
+    def load(self, now: float, latest: float | None = None) -> None:
         """Take up what is on disk, verifying it like anything that comes in; `held` stays None where there is nothing.
+        `now`, `latest`: Unix seconds, as `take` has them.
 
         WarrenError STATE_DAMAGED where the floors are lost: going on without them would let old documents back in.
         """
@@ -80,7 +81,7 @@ class Ledger:
         self._kept = frozenset(kept.raw)
         documents, refused = self._authenticate(kept.raw)
         self._documents |= documents
-        view = self._verify(now)
+        view = self._verify(now, latest)
         try:
             self._keep_floors(view.floors)  # a crash came between the documents and their floors
             self._floors = view.floors
@@ -90,21 +91,22 @@ class Ledger:
         self._keep(view)
         self.held = Held(view, (*refused, *view.refused), kept.as_of)
 
-    async def take(self, raw: Iterable[bytes], now: float) -> Held:
+    async def take(self, raw: Iterable[bytes], now: float, latest: float | None = None) -> Held:
         """Add documents (of the server or a peer); when this returns floors and documents are on disk and in force.
 
-        `now`: Unix seconds. WarrenError STORE_UNAVAILABLE where the disk refuses: of what was in force that stays which
-        the documents do not end, and the next call takes them again.
+        `now`: Unix seconds; `latest`: up to when a date of who merely attests counts. WarrenError
+        STORE_UNAVAILABLE where the disk refuses: of what was in force that stays which the documents do not end, and
+        the next call takes them again.
         """
         async with self._lock:
-            return await asyncio.to_thread(self._take, list(raw), now)
+            return await asyncio.to_thread(self._take, list(raw), now, latest)
 
-    def _take(self, raw: list[bytes], now: float) -> Held:
+    def _take(self, raw: list[bytes], now: float, latest: float | None = None) -> Held:
         before = dict(self._documents)
         documents, refused = self._authenticate([*self._unwritten, *raw])
         self._documents |= documents
         try:
-            view = self._verify(now)
+            view = self._verify(now, latest)
         except WarrenError:
             self._documents = before
             raise
@@ -150,8 +152,15 @@ class Ledger:
         if self.held is not None:
             self.held = Held(self.held.view, self.held.refused, now)
 
-    def _verify(self, now: float) -> View:
-        return verify(self.network, self._documents.values(), floors=self._floors, now=int(now), readable=is_readable)
+    def _verify(self, now: float, latest: float | None) -> View:
+        return verify(
+            self.network,
+            self._documents.values(),
+            floors=self._floors,
+            now=int(now),
+            latest=None if latest is None else int(latest),
+            readable=is_readable,
+        )
 
     def _keep(self, view: View) -> None:
         self._documents = {document.digest: document for document in (self._genesis, *view.documents)}

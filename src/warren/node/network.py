@@ -220,7 +220,7 @@ class Network:
 
     def load(self) -> None:
         """Take up what is on disk. WarrenError STATE_DAMAGED where it may not be used."""
-        self.parts.ledger.load(self._clock())
+        self.parts.ledger.load(self._clock(), self._clock.latest)
         self._rebuild()
 
     async def run(self, first: Connection | None = None) -> None:
@@ -552,7 +552,7 @@ class Network:
 
     async def _take(self, documents: Sequence[bytes]) -> None:
         try:
-            await self.parts.ledger.take(documents, self._clock())
+            await self.parts.ledger.take(documents, self._clock(), self._clock.latest)
         except WarrenError as error:
             log.warning("documents cannot be taken", code=error.code.value, reason=error.text)
             self._health.set_error(self._key + "ledger", error, time.time())
@@ -609,7 +609,7 @@ class Network:
         held = self.held
         if held is None:
             return
-        self._clock.see(held.view.newest_date)
+        self._clock.see(held.view.newest_date, sure=held.view.root_date)
         self._troubles.take(held, time.monotonic())
         self._show_trouble()
         self._remap(held)

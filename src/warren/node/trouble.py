@@ -26,6 +26,7 @@ HAPPENED = frozenset({"conflict", "policy-conflict", "wireguard-key-claimed", "h
 """Notes of `verify` that are about what came, not about what is held."""
 
 _FIXES = {
+    "date-ahead": "it counts no further here; set this machine's clock, or if it is right its server's is wrong",
     "heads-stale": "look at this machine's clock; if it is right, its server is cut off or withholds news",
     "root-change-missing": "its server withholds it; until it is here the former root's documents do not count",
     "root-conflict": "the first one counts; whoever signed the other has keys that they should not have",

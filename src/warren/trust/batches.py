@@ -193,6 +193,7 @@ class Draft:
             [*self.view.documents, *signed],
             floors=self.view.floors,
             now=self.view.effective_now,
+            latest=self.view.effective_now,
             readable=self._readable,
         )
 

@@ -38,9 +38,10 @@ def judge_heads(
     settings: Settings,
     *,
     now: int,
+    latest: int,
     ledger: Ledger,
 ) -> Freshness:
-    """The newest head of each authority, and who is stale at `now` (Unix seconds)."""
+    """The newest head of each authority, and who is stale at `now` (Unix seconds). `latest`: as `verify` has it."""
     own: defaultdict[Identity, list[Authentic]] = defaultdict(list)
     redated: defaultdict[Identity, list[Authentic]] = defaultdict(list)
     for document in documents:
@@ -54,8 +55,8 @@ def judge_heads(
     for authority in sorted(own):
         chosen = _own_head(authority, own[authority], marks, authorities, ledger)
         if chosen is not None and isinstance(chosen.body, Head):
-            date = _newest_date(chosen, redated.pop(authority, []), authorities, now, ledger)
-            heads[authority] = VerifiedHead(chosen.body, date)
+            again = _redated(chosen, redated.pop(authority, []), authorities, now=now, latest=latest, ledger=ledger)
+            heads[authority] = VerifiedHead(chosen.body, max(chosen.body.date, again))
     for orphans in redated.values():
         for document in orphans:
             ledger.refuse(document, Code.NOT_FOUND, "the head that it dates anew is not here")
@@ -102,11 +103,20 @@ def _first_floors(memberships: Iterable[Authentic], authorities: Authorities, le
     return marks
 
 
-def _newest_date(
-    own: Authentic, redated: Iterable[Authentic], authorities: Authorities, now: int, ledger: Ledger
+def _redated(
+    own: Authentic,
+    redated: Iterable[Authentic],
+    authorities: Authorities,
+    *,
+    now: int,
+    latest: int,
+    ledger: Ledger,
 ) -> int:
+    """The newest date that attesters put on this head; 0 where none did. Of each the newest date is kept, and of those
+    after `latest` none where there is another: that one would hide for ever that news is withheld."""
     body = own.body
-    newest = body.date if isinstance(body, Head) else 0
+    newest: dict[bytes, tuple[bool, int, bytes]] = {}
+    good: dict[bytes, Authentic] = {}
     for document in sorted(redated, key=lambda entry: entry.digest):
         again = document.body
         same = isinstance(again, Head) and isinstance(body, Head) and again.digest == body.digest
@@ -115,9 +125,18 @@ def _newest_date(
         elif not same or order_of(document) != order_of(own):
             ledger.refuse(document, Code.OUT_OF_ORDER, "it dates another head than the newest")
         elif isinstance(again, Head):
-            ledger.keep(document)
-            newest = max(newest, again.date)
-    return newest
+            rank = again.date <= latest, again.date, document.digest
+            newest[document.signer] = max(rank, newest.get(document.signer, rank))
+            good[document.digest] = document
+    for _, _, digest in newest.values():
+        ledger.keep(good.pop(digest))
+    for document in good.values():
+        is_ahead = isinstance(document.body, Head) and document.body.date > latest
+        reason = (
+            "its date is far ahead of this machine's clock" if is_ahead else "its signer dated this head anew since"
+        )
+        ledger.refuse(document, Code.OUT_OF_ORDER, reason)
+    return max(newest.values(), default=(False, 0, b""))[1]
 
 
 def _freshness(

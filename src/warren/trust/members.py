@@ -44,13 +44,13 @@ def admit(
     freshness: Freshness,
     *,
     now: int,
-    newest_date: int,
+    sure_date: int,
     ledger: Ledger,
 ) -> dict[Identity, Admitted]:
     """The members at `now` (Unix seconds), in the order of seniority; all other memberships are refused.
 
-    `newest_date`: the newest that was signed. Only by that is one forgotten that ran out: a clock that is ahead would
-    otherwise throw away what nobody sends again when it is right.
+    `sure_date`: the newest that was signed and is no lie. Only by that is one forgotten that ran out: a clock that is
+    ahead would otherwise throw away what nobody sends again when it is right.
     """
     candidates: defaultdict[Identity, list[Admitted]] = defaultdict(list)
     for document in memberships:
@@ -62,7 +62,7 @@ def admit(
         newest = _newest(candidates[identity], now, ledger)
         if newest is None:
             continue
-        if _is_in_force(newest, authorities.root, freshness, ledger, now=now, newest_date=newest_date):
+        if _is_in_force(newest, authorities.root, freshness, ledger, now=now, sure_date=sure_date):
             chosen.append(newest)
     return _within_counts(sorted(chosen, key=Admitted.seniority), authorities, ledger)
 
@@ -191,14 +191,14 @@ def _has_run_out(membership: Membership, now: int) -> bool:
 
 
 def _is_in_force(
-    candidate: Admitted, root: Identity, freshness: Freshness, ledger: Ledger, *, now: int, newest_date: int
+    candidate: Admitted, root: Identity, freshness: Freshness, ledger: Ledger, *, now: int, sure_date: int
 ) -> bool:
     document = candidate.document
     signer = root if candidate.grant is None else document.signer  # what a former root signed, the one in force answers
     if _has_run_out(candidate.membership, now):
         # its floor stays: an older one without an end must not come back in its place
         ledger.raise_floor(document.kind, document.subject, order_of(document))
-        if newest_date < (candidate.membership.expires or 0) + limits.EXPIRED_KEPT_S:
+        if sure_date < (candidate.membership.expires or 0) + limits.EXPIRED_KEPT_S:
             ledger.keep(document)
         ledger.refuse(document, Code.EXPIRED, RUN_OUT)
         return False

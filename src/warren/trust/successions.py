@@ -54,6 +54,7 @@ def change_root(
     change = _authentic(view, sign(Kind.ROOT_CHANGE, view.network, body, old))
     changed = verify(
         view.network, [*last.after.documents, change], floors=last.after.floors, now=view.effective_now,
+        latest=view.effective_now,
         readable=readable,
     )  # fmt: skip
     if changed.root != new.public:

@@ -4,6 +4,7 @@ Decides what counts, in this order: root (genesis and its changes), delegations,
 heads, memberships, records, names. Must not know how documents came here or where floors are kept. The answer does not
 depend on the order of the documents; giving a View's own `documents` and `floors` back gives the same facts. A removal
 wins whatever a head says. Dates that members write do not move the time: one of them could make everybody else expire.
+Those of who merely attests move it no further than the machine's clock bears out (`trust.clock` says why).
 """
 
 from collections import defaultdict
@@ -16,10 +17,10 @@ from types import MappingProxyType
 from warren import limits
 from warren.errors import Code, WarrenError
 from warren.model.addresses import member_ipv6
-from warren.model.ids import Identity, NetworkId
+from warren.model.ids import Identity, NetworkId, short_identity
 from warren.trust.authenticate import Authentic
 from warren.trust.authority import Authorities, RemovalFact, removal_facts, removed_members, resolve
-from warren.trust.documents import Delegation, Genesis, Kind, NodeRecord, Policy, Right, Settings
+from warren.trust.documents import INTEGER_MAX, Delegation, Genesis, Kind, NodeRecord, Policy, Right, Settings
 from warren.trust.electorate import Roots
 from warren.trust.epochs import reached
 from warren.trust.floors import Claim, Floors
@@ -41,22 +42,25 @@ def verify(
     *,
     floors: Floors,
     now: int,
+    latest: int | None = None,
     readable: Callable[[bytes], bool] = lambda _text: True,
 ) -> View:
     """What these documents make true.
 
     `documents`: with the genesis among them; all that the node holds, old and new. `floors`: of the last View, or from
-    disk. `now`: Unix seconds, max(clock, last newest_date + monotonic seconds since). `readable`: whether a policy's
-    text can be read by this version; an unreadable one does not replace the last good one. WarrenError NETWORK_UNKNOWN
-    without this network's genesis, TOO_LARGE for more documents or delegations than `limits` allows.
+    disk. `now`: Unix seconds, of a `SignedClock`. `latest`: up to when a date of who merely attests counts, where the
+    root dated nothing later; None: CLOCK_ATTESTED_AHEAD_MAX_S after `now`. `readable`: whether a policy's text can be
+    read by this version; an unreadable one does not replace the last good one. WarrenError NETWORK_UNKNOWN without this
+    network's genesis, TOO_LARGE for more documents or delegations than `limits` allows.
     """
     documents = tuple(documents)
     ledger = Ledger(floors, reached((one for one in documents if one.network == network), floors))
     begun = _begin(network, documents, ledger)
     lineage, authorities, by_kind = begun.lineage, begun.authorities, begun.by_kind
     removed = removed_members(begun.removals, begun.facts, authorities, ledger)
-    newest_date = _newest_date(now, by_kind, authorities)
-    now = max(now, newest_date)
+    latest = now + limits.CLOCK_ATTESTED_AHEAD_MAX_S if latest is None else latest
+    dates = _dates(now, latest, by_kind, authorities, ledger)
+    now = max(now, dates.newest)
     settings = _settings(by_kind[Kind.SETTINGS], authorities, now, ledger)
     policy = _policy(by_kind[Kind.POLICY], authorities, now, readable, ledger)
     admitted: dict[Identity, Admitted] = {}
@@ -67,10 +71,22 @@ def verify(
         ledger.note("no-settings", "the network's settings are not here, so nobody has an address")
     else:
         freshness = judge_heads(
-            by_kind[Kind.HEAD], by_kind[Kind.MEMBERSHIP], authorities, settings, now=now, ledger=ledger
+            by_kind[Kind.HEAD],
+            by_kind[Kind.MEMBERSHIP],
+            authorities,
+            settings,
+            now=now,
+            latest=dates.latest,
+            ledger=ledger,
         )
         admitted = admit(
-            by_kind[Kind.MEMBERSHIP], authorities, removed, freshness, now=now, newest_date=newest_date, ledger=ledger
+            by_kind[Kind.MEMBERSHIP],
+            authorities,
+            removed,
+            freshness,
+            now=now,
+            sure_date=dates.sure,
+            ledger=ledger,
         )
         members = _members(network, admitted, by_kind[Kind.RECORD], settings, ledger, delegations=delegations)
     return View(
@@ -88,7 +104,8 @@ def verify(
         health=ledger.health(),
         floors=Floors(MappingProxyType(ledger.orders), floors.claims if settings is None else _claims(members, floors)),
         effective_now=now,
-        newest_date=newest_date,
+        newest_date=dates.newest,
+        root_date=dates.root,
         next_change=_next_change(authorities, admitted, freshness, now),
         roots=lineage.roots.former | {authorities.root},
         generation=lineage.roots.generation,
@@ -169,19 +186,42 @@ def _without_void(
     return left
 
 
-def _newest_date(now: int, by_kind: Mapping[Kind, Sequence[Authentic]], authorities: Authorities) -> int:
-    """The newest date that somebody trusted with dates put on a document; 0 where there is none.
+@dataclass(frozen=True, slots=True)
+class _Dates:
+    """The newest date of the root, of whoever is trusted with dates, and that no lie can be (0 where there is none);
+    `latest`: up to when attested ones count."""
 
-    Trusted with dates: the root, and keys that may attest. One pass is enough: a later now can only silence signers.
+    root: int
+    newest: int
+    sure: int
+    latest: int
+
+
+def _dates(
+    now: int, latest: int, by_kind: Mapping[Kind, Sequence[Authentic]], authorities: Authorities, ledger: Ledger
+) -> _Dates:
+    """What is to be known of the time. Trusted with dates: the root, and up to `latest` keys that may attest; without a
+    bound where the root dated something later, for then the clock that `latest` rests on witnesses nothing. One pass is
+    enough: a later now can only silence signers.
     """
-    newest = 0
+    root, attested = 0, dict[int, Identity]()
     for document in chain.from_iterable(by_kind.values()):
         body = document.body
-        if isinstance(body, Genesis) or body.date <= newest:
+        if isinstance(body, Genesis) or body.date <= root:
             continue
-        if authorities.grants_for(document, Right.ATTEST, now) is not None:
-            newest = body.date
-    return newest
+        grants = authorities.grants_for(document, Right.ATTEST, now)
+        if grants:
+            attested[body.date] = document.signer
+        elif grants is not None:
+            root = body.date
+    bound = latest if root <= latest else INTEGER_MAX
+    newest = max([root, *(date for date in attested if date <= bound)])
+    ahead = max(attested, default=0)
+    if ahead > bound:
+        ledger.note(
+            "date-ahead", f"{short_identity(attested[ahead])} dates what it signs {ahead} (Unix time), far ahead"
+        )
+    return _Dates(root, newest, max(root, min(newest, latest)), bound)
 
 
 def _settings(documents: Sequence[Authentic], authorities: Authorities, now: int, ledger: Ledger) -> Settings | None:

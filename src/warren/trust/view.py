@@ -83,8 +83,8 @@ class View:
     `policy` None: deny all. `removed`: identities whose membership was ended, with the epoch. `delegations`: the live
     ones by delegate. `documents`: those worth keeping on disk, by digest; giving them back with `floors` gives the same
     facts. `floors`: to be on disk before anything here is used. `effective_now`: Unix seconds, what counted as now.
-    `newest_date`: of what those wrote who are trusted with dates; the next `verify` gets max(clock, this + monotonic
-    seconds since), as `trust.clock` says (never the last `effective_now`: a clock that was wrong once would count for
+    `newest_date`: of what those wrote who are trusted with dates; `root_date`: of what the root did. The next `verify`
+    gets what `trust.clock` makes of both (never the last `effective_now`: a clock that was wrong once would count for
     ever). `next_change`: when time alone changes the answer (None: never). `root` is the one in force, after
     `generation` changes; `roots`: it and the former ones; `recovery`: who may change it where it is lost, and
     `proposals` what they voted for so far; `voters`: those of them whose vote counts, members or not, with
@@ -112,3 +112,4 @@ class View:
     recovery: Recovery | None = None
     proposals: tuple[Proposal, ...] = ()
     voters: Mapping[Identity, int] = field(default_factory=dict)
+    root_date: int = 0

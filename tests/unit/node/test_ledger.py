@@ -248,6 +248,17 @@ async def test_what_the_disk_refused_is_not_kept_beside_what_came_instead(store:
     assert len(ledger._unwritten) == 1, "the newest alone, and nothing that no node would believe"
 
 
+async def test_no_date_of_a_server_counts_that_the_clock_does_not_bear_out(store: Store, network: Network) -> None:
+    ledger = await filled(store, network)
+    told = network.head("registrar", date=DATE + 1000).raw
+    for latest, now in ((DATE + 999, int(NOW)), (DATE + 1000, DATE + 1000)):
+        assert (await ledger.take([told], NOW, float(latest))).view.effective_now == now
+        again = open_ledger(store)
+        again.load(NOW, float(latest))
+        assert again.held is not None
+        assert again.held.view.effective_now == now
+
+
 async def test_forged_documents_are_named_with_their_reason(store: Store, network: Network) -> None:
     ledger = await filled(store, network)
     held = await ledger.take([b"nonsense", network.member("db", by="stranger").raw], NOW)

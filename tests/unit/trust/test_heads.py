@@ -1,11 +1,18 @@
 """Heads: how fresh the news is, who may put a new date on it, and what follows when it is old or withheld."""
 
+import pytest
 from tests.unit.trust.founding import DATE, Network, seed
 
 from warren.errors import Code
+from warren.trust.authenticate import Authentic
+from warren.trust.clock import SignedClock
 from warren.trust.documents import HeadMark, Right
+from warren.trust.floors import Floors
 from warren.trust.heads import DAY_S
+from warren.trust.verify import verify
 from warren.trust.view import View
+
+FAR = 2**40
 
 
 def notes(view: View) -> set[str]:
@@ -125,3 +132,86 @@ def test_an_attesters_right_ends_with_its_delegation(network: Network) -> None:
     again = network.head("root", by="attester", counter=9, date=DATE + 500)
     view = network.verify([*network.base(), attester, network.head("root", counter=9), again], now=DATE)
     assert view.heads[network.identity("root")].date == DATE
+
+
+@pytest.fixture
+def locked(network: Network) -> list[Authentic]:
+    """Documents of a network that a lock closed: the registrar may date, and nothing else."""
+    return [
+        network.genesis,
+        network.settings(cut_after_days=30),
+        network.delegation("registrar", rights=[Right.ATTEST]),
+        network.policy(),
+        network.head("root", counter=9),
+        network.member("a", by="root"),
+        network.member("tagged", by="root", expires=DATE + 180 * DAY_S, tags=("x",)),
+    ]
+
+
+@pytest.mark.parametrize("authority", ["registrar", "root"])
+def test_a_date_far_ahead_of_who_merely_attests_ends_nothing_and_is_told(
+    network: Network, locked: list[Authentic], authority: str
+) -> None:
+    """Found by review R4A: a lying server's 2^40 was every node's time, for good."""
+    lie = network.head(authority, by="registrar", counter=9, date=FAR, digest=seed("digest root"))
+    view = network.verify([*locked, lie])
+    assert network.names(view, "a", "tagged") == ["a", "tagged"]
+    assert view.effective_now == DATE + 100
+    assert notes(view) == {"date-ahead"}
+    late = network.verify(view.documents, view.floors, now=DATE + 8 * DAY_S)
+    assert network.names(late, "a", "tagged") == ["a", "tagged"]
+
+
+def test_what_a_date_ahead_ended_on_a_machine_without_a_clock_goes_on_when_it_is_set(
+    network: Network, locked: list[Authentic]
+) -> None:
+    lie = network.head("registrar", date=FAR)
+    lost = network.verify([*locked, lie], now=1000)
+    assert network.names(lost, "a", "tagged") == []
+    assert (lost.effective_now, lost.newest_date, lost.root_date) == (FAR, FAR, DATE)
+    right = network.verify(lost.documents, lost.floors)
+    assert network.names(right, "a", "tagged") == ["a", "tagged"]
+
+
+def test_a_machine_without_a_clock_goes_by_what_is_attested(network: Network, locked: list[Authentic]) -> None:
+    again = network.head("root", by="registrar", counter=9, date=DATE + 200 * DAY_S)
+    view = network.verify([*locked, again], now=1000)
+    assert view.effective_now == DATE + 200 * DAY_S
+    assert network.names(view, "a", "tagged") == ["a"]
+    assert notes(view) == set()
+
+
+def test_dates_told_again_and_again_do_not_add_up(network: Network, locked: list[Authentic]) -> None:
+    wall = [float(DATE + 100)]
+    clock = SignedClock(lambda: wall[0], lambda: 0.0)
+    documents, floors = locked, Floors()
+    view = network.verify(documents)
+    for days in range(1, 400):
+        told = network.head("registrar", date=DATE + 100 + days * DAY_S)
+        latest = int(clock.latest)
+        view = verify(network.id, [*documents, told], floors=floors, now=int(clock()), latest=latest)
+        documents, floors = list(view.documents), view.floors
+        clock.see(view.newest_date, sure=view.root_date)
+        assert view.effective_now <= DATE + 100 + DAY_S
+        assert view.effective_now <= int(clock())
+    assert network.names(view, "a", "tagged") == ["a", "tagged"]
+    assert clock() <= DATE + 100 + DAY_S
+
+
+def test_of_a_heads_new_dates_the_newest_is_kept_that_counts(network: Network) -> None:
+    def dated(days: int) -> Authentic:
+        return network.head("root", by="registrar", counter=9, date=DATE + days * DAY_S)
+
+    documents, root = [*network.base(), network.head("root", counter=9)], network.identity("root")
+    view = network.verify([*documents, dated(1), dated(2)], now=DATE + 2 * DAY_S)
+    assert view.heads[root].date == DATE + 2 * DAY_S
+    assert len(view.documents) == len(documents) + 1, "one a day would add up"
+    lie = network.verify([*view.documents, dated(4000)], view.floors, now=DATE + 2 * DAY_S)
+    assert lie.heads[root].date == DATE + 2 * DAY_S
+    assert {one.text for one in lie.refused} == {"its date is far ahead of this machine's clock"}
+    alone = network.verify([*documents, dated(4000)], now=DATE + 2 * DAY_S)
+    assert notes(alone) == {"date-ahead"}
+    healed = network.verify([*alone.documents, dated(3)], alone.floors, now=DATE + 3 * DAY_S)
+    assert healed.heads[root].date == DATE + 3 * DAY_S
+    assert notes(healed) == {"date-ahead"}
+    assert notes(network.verify(healed.documents, healed.floors, now=DATE + 3 * DAY_S)) == set()
