@@ -277,6 +277,24 @@ async def test_whose_last_admins_machine_is_demoted_is_an_admin_no_more_though_a
         assert (await account_store.read_roles(connection, "u-boss"))[network.id] == Role.MEMBER
 
 
+@pytest.mark.parametrize("way", ["signed", "over REST", "signed after leaving"])
+async def test_a_kicked_admins_account_is_an_admins_no_more(features: Features, way: str) -> None:
+    """Found by review R7G: nothing took it from them then, and over REST they made a key and were back."""
+    network, machines = features.network, await boss_with_two_admins_machines(features)
+    for key, role in zip(machines, (Role.ADMIN, Role.MEMBER), strict=True):
+        if way == "signed after leaving":
+            await features.devices.remove(network, key.public, actor="u-boss", revoke_key=False, left=True)
+            async with features.database.read() as connection:
+                assert (await account_store.read_roles(connection, "u-boss"))[network.id] == Role.ADMIN
+        if way == "over REST":
+            await features.devices.remove(network, key.public, actor="owner", revoke_key=False)
+        else:
+            kicked = await sign(features, lambda draft, key=key: acts.kick(draft, key.public))
+            await features.approvals.submit(network, kicked, actor="owner")
+        async with features.database.read() as connection:
+            assert (await account_store.read_roles(connection, "u-boss"))[network.id] == role
+
+
 @pytest.mark.parametrize("whose", ["root", "admin"])
 async def test_no_admin_makes_an_invites_key_of_anothers(features: Features, whose: str) -> None:
     """By a delegation with a count, upon which neither the owner nor other admins let anybody in (review H1)."""

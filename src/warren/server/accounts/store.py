@@ -180,6 +180,14 @@ async def set_role(connection: AsyncConnection, network: NetworkId, user: str, r
         await connection.execute(statement.values(role=role))
 
 
+async def lower_role(connection: AsyncConnection, network: NetworkId, user: str, role: int, to: int) -> None:
+    """Give a person who has just this role in a network the other; nothing for who has another, or none."""
+    statement = update(network_roles).where(
+        network_roles.c.network == network, network_roles.c.user == user, network_roles.c.role == role
+    )
+    await connection.execute(statement.values(role=to))
+
+
 async def read_roles(connection: AsyncConnection, user: str) -> dict[NetworkId, int]:
     """What a person is, by network."""
     statement = select(network_roles.c.network, network_roles.c.role).where(network_roles.c.user == user)

@@ -8,8 +8,6 @@ of memberships, records and heads goes. Must not know the database or sessions.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from warren.errors import Code, WarrenError
 from warren.limits import (
     DOCUMENTS_MAX,
@@ -24,11 +22,11 @@ from warren.policy.language import is_readable
 from warren.server.networks.founding import SHARED_KINDS, check_date
 from warren.server.networks.live import Change
 from warren.trust.authenticate import Authentic, authenticate
-from warren.trust.documents import ADMIN_ROLE, PLAIN_ROLE, Delegation, Kind, Membership, Removal, RootChange
+from warren.trust.documents import ADMIN_ROLE, Delegation, Kind, Membership, Removal, RootChange
 from warren.trust.epochs import about, reached
 from warren.trust.ledger import SAID_ALREADY
 from warren.trust.members import admitted_in_time
-from warren.trust.office import invites
+from warren.trust.office import admins, invites, is_admins
 from warren.trust.verify import verify
 from warren.trust.view import View
 
@@ -50,15 +48,15 @@ VANISHING = frozenset({Kind.MEMBERSHIP, Kind.RECORD, Kind.HEAD, Kind.ROOT_CHANGE
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a batch does: `changes` to what is stored, who comes and goes, who is an admin no more (`unseated`, as plain
-    members), the greatest counter in it, that of what this server may have to sign anew (`followed`), and its own
-    documents (`new`)."""
+    """What a batch does: `changes` to what is stored, who comes and goes, whose machine is an admin's no more, or was
+    and is kicked (`unseated`), the greatest counter in it, that of what this server may have to sign anew (`followed`),
+    and its own documents (`new`)."""
 
     changes: tuple[Change, ...]
     came: tuple[Membership, ...]
     changed: tuple[Membership, ...]
     gone: tuple[Identity, ...]
-    unseated: tuple[Membership, ...]
+    unseated: tuple[Identity, ...]
     counter: int
     followed: int
     view: View
@@ -126,16 +124,28 @@ def judge(
             if one in before.members and member.membership != before.members[one].membership
         ),
         gone=tuple(one for one in before.members if one not in view.members),
-        unseated=tuple(
-            msgspec.structs.replace(member.membership, role=PLAIN_ROLE)
-            for one, member in view.members.items()
-            if one in before.members and before.members[one].role == ADMIN_ROLE != member.role
-        ),
+        unseated=_unseated(known, before, view, new),
         counter=max(map(_counter, new), default=0),
         followed=max((_counter(one) for one in new if one.kind in SHARED_KINDS or one.signer in view.roots), default=0),
         view=view,
         new=tuple(new),
     )
+
+
+def _unseated(known: Iterable[Authentic], before: View, after: View, new: Iterable[Authentic]) -> tuple[Identity, ...]:
+    """Whose machine was an admin's until this batch, by office or by role, and whose was one ever and is kicked now.
+    Nobody took anything from who leaves by its own word."""
+    lost = admins(before).keys() - admins(after).keys()
+    lost |= {
+        one
+        for one, member in before.members.items()
+        if member.role == ADMIN_ROLE and one in after.members and after.members[one].role != ADMIN_ROLE
+    }
+    offices = (one.body for one in known if isinstance(one.body, Delegation))
+    ever = {Identity(one.delegate) for one in offices if is_admins(one)}
+    removals = ((one.signer, one.body) for one in new if isinstance(one.body, Removal))
+    kicked = {Identity(one.subject) for signer, one in removals if one.of == "membership" and signer != one.subject}
+    return tuple(sorted(lost | (kicked & ever)))
 
 
 def _counter(document: Authentic) -> int:

@@ -40,7 +40,7 @@ from warren.server.networks.service import Networks
 from warren.server.networks.store import DocumentRow
 from warren.trust import admission_key
 from warren.trust.authenticate import Authentic, authenticate
-from warren.trust.documents import FIRST_EPOCH, Kind, Membership, Removal, Right
+from warren.trust.documents import ADMIN_ROLE, FIRST_EPOCH, Kind, Membership, Removal, Right
 from warren.trust.ephemeral import is_ephemeral
 from warren.trust.office import is_locked, newest
 from warren.trust.view import View
@@ -132,8 +132,10 @@ class Approvals:
             changes = list(judged.changes)
             for identity in judged.gone:
                 await self._end(connection, network, identity, judged, errand=errand, now=now)
-            for body in (*judged.changed, *judged.unseated):
-                await self._change(connection, network, body, judged.view)
+            for body in judged.changed:
+                await self._change(connection, network, body)
+            for identity in judged.unseated:
+                await self._unseat(connection, network, identity, judged.view)
             for body in judged.came:
                 changes += await self._take_in(connection, network, body, judged, errand=errand, now=now)
             settings = judged.view.settings
@@ -228,23 +230,23 @@ class Approvals:
         for ended in network.ended_keys(judged.view.delegations.keys()):
             await invites.revoke_within(connection, network.id, admission_key.id_of(ended), actor=errand.actor, now=now)
 
-    async def _change(self, connection: AsyncConnection, network: LiveNetwork, body: Membership, after: View) -> None:
-        """Another role: what the person may do on the server follows, but a demotion gives nobody a role who was put
-        out, and takes none from whom another machine makes an admin; an admin's machine is not ephemeral."""
+    async def _change(self, connection: AsyncConnection, network: LiveNetwork, body: Membership) -> None:
+        """An admin's role: what the person may do on the server follows; an admin's machine is not ephemeral."""
         await member_store.set_ephemeral(connection, network.id, Identity(body.identity), is_it=is_ephemeral(body))
         before = network.membership(Identity(body.identity))
-        if before is None or before.role == body.role:
+        if before is None or before.role == body.role or body.role != ADMIN_ROLE:
             return  # signed again, as renewals do: nobody said anything about the person
-        is_promoted = body.role == "admin"
-        others = (one for key, one in after.members.items() if key != body.identity)
-        if not is_promoted and (
-            network.id not in await account_store.read_roles(connection, body.user)
-            or any((one.membership.user, one.role) == (body.user, "admin") for one in others)
-        ):
-            return
         if body.user and await account_store.read_user(connection, body.user) is not None:
-            role = Role.ADMIN if is_promoted else Role.MEMBER
-            await account_store.set_role(connection, network.id, body.user, role, but=Role.OWNER)
+            await account_store.set_role(connection, network.id, body.user, Role.ADMIN, but=Role.OWNER)
+
+    async def _unseat(self, connection: AsyncConnection, network: LiveNetwork, identity: Identity, after: View) -> None:
+        """An admin's machine no more: the person may do no more on the server than others, unless another machine of
+        theirs is an admin's. Who was put out is given no role by that."""
+        row, body = await member_store.read(connection, network.id, identity), network.membership(identity)
+        user = body.user if body is not None else "" if row is None else row.user
+        others = (one for key, one in after.members.items() if key != identity)
+        if not any((one.membership.user, one.role) == (user, ADMIN_ROLE) for one in others):
+            await account_store.lower_role(connection, network.id, user, Role.ADMIN, Role.MEMBER)
 
     async def _take_in(
         self,

@@ -21,6 +21,8 @@ from warren.limits import JOIN_ATTEMPTS_MAX, MACHINE_LIFE_S, MEMBERS_PER_NETWORK
 from warren.model.ids import Identity, NetworkId, show_identity
 from warren.protocol.control.messages import Join
 from warren.protocol.rest.paging import ByName
+from warren.server.accounts import store as account_store
+from warren.server.accounts.rules import Role
 from warren.server.accounts.service import hold_groups
 from warren.server.audit.service import Action, record
 from warren.server.completions import Completions
@@ -190,6 +192,9 @@ class Devices:
             if revoke_key and member.key_id is not None:
                 key = await invites.revoke_within(connection, network.id, member.key_id, actor=actor, now=now)
                 revoked = None if key is None else key.id
+            is_kicked_admin = not left and network.is_admin(identity)  # nobody takes anything from who leaves
+            if is_kicked_admin and network.admins_of(member.user) <= {identity}:
+                await account_store.lower_role(connection, network.id, member.user, Role.ADMIN, Role.MEMBER)
             await record(
                 connection,
                 Action.MEMBER_LEFT if left else Action.MEMBER_REMOVED,

@@ -233,6 +233,12 @@ class LiveNetwork:
         raw = self.state.document(Kind.MEMBERSHIP, identity)
         return None if raw is None else read_body(raw, Membership)
 
+    def admins_of(self, user: str) -> set[Identity]:
+        """The machines of a person that are an admin's."""
+        bodies = (read_body(raw, Membership) for _subject, raw in self.state.documents(Kind.MEMBERSHIP))
+        owned = (Identity(body.identity) for body in bodies if body.user == user and body.role == ADMIN_ROLE)
+        return {one for one in owned if self.is_admin(one)}
+
     def users_and_groups(self) -> tuple[set[str], set[str]]:
         """Whom and which groups the memberships in force name, by id and name."""
         bodies = [read_body(raw, Membership) for _subject, raw in self.state.documents(Kind.MEMBERSHIP)]
