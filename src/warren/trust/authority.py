@@ -182,13 +182,11 @@ def _is_own_end(document: Authentic, body: Removal, ledger: Ledger) -> bool:
 
 def _keep_delegation_removal(document: Authentic, body: Removal, authorities: Authorities, ledger: Ledger) -> None:
     """Kept, and remembered by its floor, only if it counts for whatever its signer stands above (`_is_removed`): who
-    may not delegate stands above nobody."""
+    may not delegate stands above nobody. Whichever of its signer's delegations it names: a floor knows none, and the
+    word of who gave something, that it ended, is theirs under any."""
     signer = document.signer
     is_own = signer == body.subject and authorities.knows(signer)
-    stands = any(
-        grant.delegation.epoch == body.under and Right.DELEGATE in grant.delegation.rights
-        for grant in authorities.grants.get(signer, ())
-    )
+    stands = any(Right.DELEGATE in grant.delegation.rights for grant in authorities.grants.get(signer, ()))
     if authorities.roots.is_root(document) or is_own or stands:
         ledger.accept(document)
     else:
@@ -240,12 +238,8 @@ def _may_give(above: Delegation, given: Delegation) -> bool:
 def _is_removed(grant: Grant, removals: Mapping[bytes, Sequence[RemovalFact]]) -> bool:
     if grant.above is not None and grant.above.removed:
         return True
-    above = {upper.key: upper.delegation.epoch for upper in grant.chain() if upper is not grant}
-    for fact in removals.get(grant.key, ()):
-        if fact.epoch < grant.delegation.epoch:
-            continue
-        if fact.by_root or fact.signer == grant.key:
-            return True
-        if fact.signer in above and fact.under in {None, above[fact.signer]}:
-            return True
-    return False
+    enders = {link.key for link in grant.chain()}  # its own key among them
+    return any(
+        fact.epoch >= grant.delegation.epoch and (fact.by_root or fact.signer in enders)
+        for fact in removals.get(grant.key, ())
+    )

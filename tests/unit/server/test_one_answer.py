@@ -150,6 +150,16 @@ GIVE_ANNA = ("give", "anna", "root", "admin", 0, 0, None)
         ("end", "dan", "anna", 0, 0),
     ]
 )
+@example(
+    [
+        GIVE_ANNA,
+        ("give", "dan", "anna", "admin", 0, 0, None),
+        ("end", "dan", "anna", 0, 0),
+        ("end", "anna", "root", 0, 0),
+        ("give", "anna", "root", "admin", 1, 0, None),
+        ("give", "dan", "anna", "admin", 0, 1, None),
+    ]
+)
 @example([GIVE_ANNA, ("root", 0, 2)])
 @example([GIVE_ANNA, ("give", "registrar", "anna", "policy", 2, 0, None)])
 @example(

@@ -176,3 +176,20 @@ def test_more_delegations_than_a_network_has_are_refused_at_once(
     with pytest.raises(WarrenError) as refusal:
         network.verify(documents)
     assert refusal.value.code is Code.TOO_LARGE
+
+
+def test_an_end_counts_by_its_document_as_by_its_floor(network: Network) -> None:
+    """Found by review R7G: under another of the signer's delegations it counted by the floor alone, a moment later."""
+    admin = [right.value for right in (Right.ADMIT, Right.DELEGATE)]
+    documents = [
+        *network.base(),
+        network.delegation("ben", admin),
+        network.delegation("anna", admin),
+        network.delegation("anna", admin, by="ben", epoch=1),
+        network.delegation("dan", [Right.ADMIT], by="anna", under=1),
+        network.removal_of_delegation("dan", by="anna", under=0),
+    ]
+    first = network.verify(documents)
+    assert network.identity("dan") not in first.delegations
+    again = network.verify(first.documents, first.floors)
+    assert (again.delegations, again.floors) == (first.delegations, first.floors)
