@@ -44,6 +44,8 @@ def lock(draft: Draft, *, without: tuple[Identity, ...] = (), office: Identity |
         raise WarrenError(Code.CONFLICT, "this network is locked already", "`warren network unlock` undoes it")
     for key, delegation in found.items():
         draft.end_delegation(key, delegation.epoch)
+        if not any(Right.ATTEST in one.rights for one in draft.view.delegations[key]):
+            continue  # an admin alone let it admit: unlocking would make a server's key of it
         attest = Delegation(counter=0, date=0, epoch=delegation.epoch + 1, delegate=key, rights=(Right.ATTEST.value,))
         draft.put(Kind.DELEGATION, attest)
     for identity, member in draft.view.members.items():

@@ -3,7 +3,8 @@
 Decides what an admin's delegation says, which keys are registrars, and so whether the network is locked. A registrar is
 known by what it may do, not by its name: it admits without a limit of number and may not undo a removal. A person's key
 may (`readmit`); an invite's is limited in number. A server cannot change what it counts as, since none of the three can
-be had without the root's or an admin's signature.
+be had without the root's or an admin's signature. Those that hold the network open are the root's own, which alone may
+attest: whatever key an admin lets admit is that admin's word, and wakes no server.
 """
 
 from collections import defaultdict
@@ -33,14 +34,19 @@ def admins(view: View) -> dict[Identity, Delegation]:
 
 
 def is_locked(view: View) -> bool:
-    """Whether no key but those of people, and invites of theirs, admits. False before the settings are known."""
-    return view.settings is not None and not registrars(view)
+    """Whether no key but those of people, and what they gave, admits. False before the settings are known."""
+    return view.settings is not None and not any(holds_open(one) for many in view.delegations.values() for one in many)
 
 
 def is_registrar(delegation: Delegation) -> bool:
     """Whether this delegation lets a key admit any number on its own."""
     rights = set(delegation.rights)
     return Right.ADMIT in rights and Right.READMIT not in rights and not is_invite(delegation)
+
+
+def holds_open(delegation: Delegation) -> bool:
+    """Whether this delegation makes a key a registrar by the root's word, which alone gives `attest`."""
+    return is_registrar(delegation) and Right.ATTEST in delegation.rights
 
 
 def is_admins(delegation: Delegation) -> bool:

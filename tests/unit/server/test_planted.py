@@ -108,7 +108,8 @@ async def test_whose_own_word_it_takes_goes_by_it_where_another_key_may_let_in(
     await features.devices.join(network, join, CHALLENGE)
     await features.approvals.submit(network, await sign(features, acts.lock), actor="owner")
     await plant(features, adm, SigningKeyPair(os.urandom(32)).public, rights=(Right.ADMIT.value,))
-    assert not network.is_locked
+    assert network.is_locked
+    assert is_locked(await view_of(features))
     body = Removal(counter=1, date=int(features.clock[0]), of="membership", subject=who.public)
     word = signing.sign(Kind.REMOVAL, network.id, body, who)
     if how == "leaves":

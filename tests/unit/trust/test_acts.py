@@ -11,7 +11,7 @@ from warren.node.netmap import party_of
 from warren.trust import acts
 from warren.trust.authenticate import Authentic
 from warren.trust.batches import Batch, Draft, Pen, lines_digest
-from warren.trust.documents import Kind, Removal
+from warren.trust.documents import Kind, Removal, Right
 from warren.trust.ephemeral import renew
 from warren.trust.floors import Floors
 from warren.trust.narrowing import narrowed
@@ -116,6 +116,22 @@ def test_a_member_left_out_of_a_lock_is_removed(network: Network) -> None:
     draft = Draft(view, root(network), now=NOW)
     acts.lock(draft, without=(network.identity("cam"),))
     assert network.names(draft.batch().after, "laptop", "cam") == ["laptop"]
+
+
+@pytest.mark.parametrize("target", ["nobody", "registrar"])
+def test_what_an_admin_lets_admit_wakes_no_registrar_and_is_made_none(network: Network, target: str) -> None:
+    """Found by review R7G: nodes called a network open whose registrar slept, and waited for it to act."""
+    view = locked(network, network.verify(begun(network))).after
+    given = done(network, view, root(network), lambda draft: acts.promote(draft, network.identity("laptop"))).after
+    planted = network.delegation(target, [Right.ADMIT], by="laptop", epoch=7)
+    view = network.verify([*given.documents, planted], given.floors)
+    assert network.identity(target) in registrars(view)
+    assert is_locked(view)
+    again = locked(network, view).after
+    assert registrars(again) == {}
+    opened = done(network, again, root(network), acts.unlock).after
+    assert set(registrars(opened)) == {network.identity("registrar")}
+    assert not is_locked(opened)
 
 
 def test_only_the_root_locks(network: Network) -> None:

@@ -12,7 +12,7 @@ from warren.model.ids import Identity, NetworkId
 from warren.trust.authenticate import Authentic, authenticate
 from warren.trust.authority import Authorities, Grant
 from warren.trust.documents import REMOVED_DELEGATE, Delegation, Kind, Right
-from warren.trust.office import is_admins, is_invite, is_invites_key, is_registrar
+from warren.trust.office import holds_open, is_admins, is_invite, is_invites_key, is_registrar
 from warren.trust.verify import authorities_of
 
 KINDS = frozenset({Kind.DELEGATION, Kind.REMOVAL, Kind.RECOVERY, Kind.ROOT_CHANGE})
@@ -74,7 +74,7 @@ class Grants:
 
     def is_locked(self) -> bool:
         """Whether no registrar admits."""
-        return not any(is_registrar(one.delegation) for key in self._now().grants for one in self._live(key))
+        return not any(holds_open(one.delegation) for key in self._now().grants for one in self._live(key))
 
     def is_invites(self, key: bytes) -> bool:
         """Whether a key is an invite's, or was."""

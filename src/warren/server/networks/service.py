@@ -490,8 +490,9 @@ class Networks:
         return row
 
     def admits(self, network: LiveNetwork) -> bool:
-        """Whether this server may let machines in: what counts is its own registrar, not whether another key admits."""
-        return network.may(self._registrar.public, Right.ADMIT)
+        """Whether this server may let machines in: what counts is its own registrar, not whether another key admits;
+        nor does an admin's word to that one unlock a network."""
+        return not network.is_locked and network.may(self._registrar.public, Right.ADMIT)
 
     def under(self, network: LiveNetwork) -> int:
         """The epoch of the delegation under which the registrar signs."""
