@@ -3,13 +3,15 @@ the registrar may admit nobody. Whatever it makes of that, no machine of its own
 `warren status` says why. `WARREN_FAULTS=full` tells each 100 times.
 """
 
+import os
+
 import msgspec
 import pytest
 from tests.faults.lying import RUNS, Field, HostilePlace, Stranger, now
 from tests.netlab.until import until
 
 from warren.model.keys import SigningKeyPair
-from warren.trust.documents import FIRST_EPOCH, Delegation, Kind, Policy, Removal, Right
+from warren.trust.documents import FIRST_EPOCH, Delegation, Head, Kind, Policy, Removal, Right
 
 pytestmark = pytest.mark.netlab
 
@@ -125,6 +127,30 @@ def test_it_brings_no_removed_member_back(field: Field, liar: HostilePlace) -> N
         assert "guest" not in field.peers(field.a) + field.peers(field.b)
         assert field.attempt(gone.key.public, gone.membership.ipv4) == 0
         assert field.reaches()
+
+
+def test_the_dates_that_it_signs_end_nothing(field: Field, liar: HostilePlace) -> None:
+    """Dates are all that the lock left it: by one far ahead whatever has an end would be over, for good."""
+    registrar = field.truth.registrar
+    left = field.truth.find(Kind.DELEGATION, registrar.public + field.truth.root.public).body
+    assert isinstance(left, Delegation)
+    guest = field.stranger("guest")
+    ending = msgspec.structs.replace(guest.membership, expires=now() + 3600)
+    liar.tell([field.sign(Kind.MEMBERSHIP, ending, field.truth.root), guest.record])
+    field.until_peer("guest")
+    for _ in range(RUNS):
+        body = Head(
+            counter=field.count(), date=2**40 + field.count(), under=left.epoch, authority=registrar.public,
+            digest=os.urandom(32),
+        )  # fmt: skip
+        liar.tell([field.sign(Kind.HEAD, body, registrar)])
+        for machine in (field.a, field.b):
+            field.until_said(machine, "date-ahead", f"{body.date} (Unix time)")
+            assert "guest" in field.peers(machine)
+        assert field.reaches()
+    end = Removal(epoch=FIRST_EPOCH, counter=field.count(), date=now(), of="membership", subject=guest.key.public)
+    liar.tell([field.sign(Kind.REMOVAL, end, field.truth.root)])
+    field.until_gone("guest")
 
 
 def test_it_rolls_no_policy_back(field: Field, liar: HostilePlace) -> None:
