@@ -18,6 +18,7 @@ from warren.trust.authenticate import Refusal
 from warren.trust.authority import DELEGATION_REMOVED
 from warren.trust.documents import REMOVED_DELEGATE, Kind
 from warren.trust.ephemeral import is_ephemeral
+from warren.trust.heads import DATED_ANEW
 from warren.trust.ledger import SAID_ALREADY
 from warren.trust.office import is_locked
 from warren.trust.view import View
@@ -138,7 +139,7 @@ def _is_course(refusal: Refusal, view: View) -> bool:
     """Whether a refusal is the course of things: what is held itself says the same, or shows the end of what came, as
     it does for good wherever a delegation once ended. Where only the floors know of that end, somebody withholds it."""
     if refusal.text != DELEGATION_REMOVED:
-        return refusal.text == SAID_ALREADY
+        return refusal.text in {SAID_ALREADY, DATED_ANEW}
     about = REMOVED_DELEGATE + refusal.subject[:ID_BYTES]
     return any(one.kind == Kind.REMOVAL and one.subject.startswith(about) for one in view.documents)
 

@@ -19,6 +19,7 @@ from warren.trust.ledger import Ledger, order_of
 from warren.trust.view import VerifiedHead
 
 DAY_S = 86_400
+DATED_ANEW = "its signer dated this head anew since"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +133,7 @@ def _redated(
         ledger.keep(good.pop(digest))
     for document in good.values():
         is_ahead = isinstance(document.body, Head) and document.body.date > latest
-        reason = (
-            "its date is far ahead of this machine's clock" if is_ahead else "its signer dated this head anew since"
-        )
+        reason = "its date is far ahead of this machine's clock" if is_ahead else DATED_ANEW
         ledger.refuse(document, Code.OUT_OF_ORDER, reason)
     return max(newest.values(), default=(False, 0, b""))[1]
 

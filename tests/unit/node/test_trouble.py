@@ -62,6 +62,20 @@ def test_a_delegation_whose_end_is_held_is_no_trouble_one_whose_end_is_withheld_
     assert Code.REMOVED.value in codes(troubles, held(network), network, NOW)
 
 
+def test_a_heads_older_dates_are_no_trouble_a_date_far_ahead_is_named_while_it_is_held() -> None:
+    """What an older version kept, one a day, goes when a newer one starts."""
+    network, troubles = Network(), Troubles()
+    heads = [network.head("root", counter=9)]
+    heads += [network.head("root", by="registrar", counter=9, date=DATE + day) for day in (1, 2)]
+    beside = held(network, *heads)
+    assert len(beside.view.refused) == 1
+    troubles.take(Held(beside.view, beside.view.refused, NOW), NOW)
+    assert codes(troubles, beside, network, NOW) == []
+    ahead = held(network, network.head("registrar", date=2**40))
+    troubles.take(ahead, NOW)
+    assert codes(troubles, ahead, network, NOW + TROUBLE_SHOWN_S + 1) == ["date-ahead"]
+
+
 def test_a_flood_of_refusals_is_bounded_and_its_newest_stay() -> None:
     network, troubles = Network(), Troubles()
     good = held(network)
