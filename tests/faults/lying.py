@@ -24,6 +24,7 @@ from tests.netlab.process import Process
 from tests.netlab.until import until
 
 from warren.client.local import LocalClient
+from warren.limits import TROUBLES_REMEMBERED_MAX
 from warren.model.addresses import member_ipv6
 from warren.model.ids import Identity, NetworkId
 from warren.model.keys import ExchangeKeyPair, SigningKeyPair
@@ -127,6 +128,17 @@ class HostilePlace:
         """Greet the two machines with these documents."""
         both = map(field.identity, (field.a, field.b))
         self.know({one: field.truth.find(Kind.MEMBERSHIP, one).raw for one in both}, greeting)
+
+    def bury(self, field: "Field") -> None:
+        """Tell `a` as many other lies as its status remembers: of those before it speaks no more, so that a reason that
+        is the same each time is one of a lie that comes after this."""
+        strangers = [field.stranger() for _ in range(TROUBLES_REMEMBERED_MAX)]
+        self.tell([one.record for one in strangers], to=field.identity(field.a))
+        shown = [one.key.public.hex()[:10] for one in strangers]
+        for about in (shown[0], shown[-1]):
+            field.until_said(field.a, "E_NOT_A_MEMBER", f"refused a record of {about}")
+        refused = [text for code, text in field.health(field.a) if ": refused a " in text]
+        assert len(refused) == len(shown), refused
 
     def frames(self, frames: Sequence[bytes], *, times: int = 1, text: bool = False, to: Identity | None = None) -> int:
         """Send WebSocket messages as they are."""

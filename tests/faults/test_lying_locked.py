@@ -98,8 +98,8 @@ def test_it_re_keys_nobody(field: Field, liar: HostilePlace) -> None:
             field.record(field.b), counter=field.count(), wireguard=field.intruder.public
         )  # fmt: skip
         liar.tell([*field.before.raw(), field.sign(Kind.RECORD, swapped, registrar)], full=True)
-        about = f"refused a record of {victim.hex()[:10]}"
-        field.until_said(field.a, "E_FORBIDDEN", f"{about}: a node record is signed by the node itself")
+        by = f"a node record is signed by the node itself, not by {registrar.public.hex()[:10]}: {(0, swapped.counter)}"
+        field.until_said(field.a, "E_FORBIDDEN", f"refused a record of {victim.hex()[:10]}: {by}")
         assert field.attempt(victim, field.membership(field.b).ipv4) == 0
         assert field.reaches()
 
@@ -163,6 +163,7 @@ def test_it_rolls_no_policy_back(field: Field, liar: HostilePlace) -> None:
         until(lambda: not field.reaches_now(), "the closed policy counts")
         liar.tell([*field.before.raw(), before], full=True)
         field.until_said(field.a, "E_OUT_OF_ORDER", f"refused a policy: older than what was seen: {(0, number)}")
+        liar.bury(field)
         own = msgspec.structs.replace(open_policy, counter=field.count(), date=now())
         liar.tell([field.sign(Kind.POLICY, own, field.truth.registrar)])
         field.until_said(field.a, "E_FORBIDDEN", "refused a policy")
