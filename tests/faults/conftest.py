@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.faults import figures, invariants
+from tests.faults import figures, holding, invariants
 from tests.faults.clock import Clock, build
 from tests.faults.invariants import broken_lines, open_files
 from tests.faults.lying import Field, HostilePlace
-from tests.netlab.conftest import lab as lab  # noqa: PLC0414 - the fixture, by its name
 from tests.netlab.conftest import made
+from tests.netlab.lab import Lab
 from tests.server.running import RunningServer
 
 
@@ -26,11 +26,22 @@ def _nothing_is_left(tmp_path: Path, allowed: list[str]) -> Iterator[frozenset[i
 
 
 @pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    """An empty lab of this case's own; I8 of the daemons and servers in it is looked at before they end with it."""
+    with made(tmp_path, user_namespace=None) as lab:
+        yield lab
+        assert holding.leaks(tmp_path, {}) == []
+
+
+@pytest.fixture
 def server(tmp_path: Path, _nothing_is_left: frozenset[int]) -> Iterator[RunningServer]:
     """A server of this case's own on loopback, not started."""
     running = RunningServer(tmp_path / "data")
     yield running
-    running.kill()
+    try:
+        assert holding.leaks(tmp_path, {}) == []
+    finally:
+        running.kill()
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +54,7 @@ def field(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         field.lie()
         yield field
         field.silence()
+        assert field.untouched.left() == []
     assert open_files(folder) == []
     assert broken_lines(folder) == []
 

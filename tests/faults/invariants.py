@@ -5,21 +5,21 @@ others, each where it can be seen. test_invariants.py holds that every number is
 Looks at files, logs and processes from outside, so that no program has to be asked whether it is well.
 """
 
-import os
 import re
 import stat
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.faults import holding
+from tests.faults.holding import Held, Key
+from tests.netlab.machines import Machine
 from tests.netlab.until import until
 
 BROKEN = re.compile(r'Traceback \(most recent|"level": ?"(error|critical)"|\bpanicked at\b|\bERROR\b')
 PRIVATE_FOLDERS = ("state", "keys", "networks")
 OPEN_BY_NATURE = {"lock"}  # who may not read the folder does not see it; it holds a pid
-SETTLE_S = 20.0  # for what a program lets go a moment after the fault
 SPARE_THREADS = 8  # of asyncio's pool in this process, which grows to its size once
 
 INVARIANTS = {
@@ -94,32 +94,6 @@ def _private(folder: Path) -> Iterator[Path]:
             yield from inner.rglob("*")
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What a process holds: descriptors by what they lead to, and how many threads."""
-
-    descriptors: Counter[str]
-    threads: int
-
-    @classmethod
-    def by(cls, pid: int | None = None) -> "Held":
-        """Of a process, this one without a pid."""
-        process = Path(f"/proc/{pid or os.getpid()}")
-        links: Counter[str] = Counter()
-        for descriptor in (process / "fd").iterdir():
-            try:
-                links[re.sub(r"\d{3,}", "N", str(descriptor.readlink()))] += 1
-            except FileNotFoundError:
-                continue  # the one that lists them
-        return cls(links, len(list((process / "task").iterdir())))
-
-    def more_than(self, before: "Held", spare_threads: int = 0) -> list[str]:
-        """What it holds more than `before`; `spare_threads` of a pool that grows to its size once are no leak."""
-        more = [f"{count} x {what}" for what, count in (self.descriptors - before.descriptors).items()]
-        threads = self.threads - before.threads - spare_threads
-        return more + ([f"{threads} threads"] if threads > 0 else [])
-
-
 def children() -> set[int]:
     """Processes that this one started and that have not been waited for."""
     found: set[int] = set()
@@ -134,6 +108,22 @@ def links() -> set[str]:
     return {path.name for path in Path("/sys/class/net").iterdir()}
 
 
+class Untouched:
+    """I7 of machines: their hosts as they are before the first `up`, and what differs after `down`."""
+
+    def __init__(self, *machines: Machine) -> None:
+        self._before = {machine: machine.host.snapshot() for machine in machines}
+
+    def left(self) -> list[str]:
+        """Takes every machine down."""
+        found = []
+        for machine, before in self._before.items():
+            machine.run("down")
+            until(lambda one=machine: one.daemon_pid() is None, "no daemon is left")  # type: ignore[misc]
+            found += [f"{machine.name}: {one}" for one in before.difference(machine.host.snapshot())]
+        return found
+
+
 # --- after each case ---
 
 
@@ -144,20 +134,23 @@ class Before:
     folder: Path
     allowed: Collection[str]
     held: Held
+    programs: Mapping[Key, Held]
     children: frozenset[int]
     links: frozenset[str]
 
     @classmethod
     def now(cls, folder: Path, allowed: Collection[str]) -> "Before":
         """As it is."""
-        return cls(folder, allowed, Held.by(), frozenset(children()), frozenset(links()))
+        running = holding.programs(folder.parent)  # a field's too, whose folder is beside the case's own
+        return cls(folder, allowed, Held.by(), running, frozenset(children()), frozenset(links()))
 
 
 def _left(before: Before) -> list[str]:
     with suppress(TimeoutError):
-        until(lambda: not Held.by().more_than(before.held, SPARE_THREADS), "all is let go", SETTLE_S)
+        until(lambda: not Held.by().more_than(before.held, SPARE_THREADS), "all is let go", holding.SETTLE_S)
     processes = [f"process {pid}" for pid in sorted(children() - before.children)]
-    return Held.by().more_than(before.held, SPARE_THREADS) + processes + sorted(links() - before.links)
+    own = Held.by().more_than(before.held, SPARE_THREADS)
+    return own + holding.leaks(before.folder.parent, before.programs) + processes + sorted(links() - before.links)
 
 
 AFTER_EACH: dict[int, Callable[[Before], list[str]]] = {

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 from tests.faults.figures import times
 from tests.faults.intruder import LINK
+from tests.faults.invariants import Untouched
 from tests.netlab.lab import Lab
 from tests.netlab.machines import Machine, Server
 from tests.netlab.process import Process
@@ -172,6 +173,7 @@ class Field:
         self.a = Machine(lab.host("a", lan), lab.folder)
         self.b = Machine(lab.host("b", lan), lab.folder)
         self.intruders = lab.host("intruder", lan)
+        self.untouched = Untouched(self.a, self.b)
         self.server.start()
         key = self.server.key("--reusable")
         self.a.up(self.server, key)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.faults.figures import FULL, SEED, note, tell, times, within
-from tests.faults.invariants import broken_lines, open_files
+from tests.faults.invariants import Untouched, broken_lines, open_files
 from tests.faults.lying import memory_kib
 from tests.netlab.conftest import made
 from tests.netlab.host import Host
@@ -97,6 +97,7 @@ class Field:
         rules.write_text(APART.format(server=self.server.host.ip))
         self.far.host.run(["nft", "-f", rules])
         self.a.host.ip_batch(f"route add default via {self.noise.ip}")  # its gateway, which it asks for mappings
+        self.untouched = Untouched(self.a, self.b, self.far)
         self.server.start()
         key = self.server.key("--reusable")
         for machine in (self.a, self.b, self.far):
@@ -132,7 +133,9 @@ class Field:
 def field(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
     folder = tmp_path_factory.mktemp("noise")
     with made(folder, user_namespace=None) as lab:
-        yield Field(lab)
+        field = Field(lab)
+        yield field
+        assert field.untouched.left() == []
     assert open_files(folder) == []
     assert broken_lines(folder) == []
 

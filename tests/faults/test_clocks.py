@@ -8,13 +8,14 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from tests.faults import figures
 from tests.faults.clock import DAY_S, HOUR_S, YEAR_S, Clock
+from tests.faults.invariants import Untouched
 from tests.netlab.lab import Lab
 from tests.netlab.machines import WARREN, Machine, Server, stands_still
 from tests.netlab.stream import unanswered
@@ -60,6 +61,7 @@ class Pair:
         self.server = Server(lab.host("server", lan), lab.folder)
         self.a, self.b = (Machine(lab.host(name, lan), lab.folder) for name in "ab")
         self.a.env = clock.env
+        self.untouched = Untouched(self.a, self.b)
         if others is not None:
             self.server.env = self.b.env = others.env
         self.server.start()
@@ -102,8 +104,10 @@ class Flow:
 
 
 @pytest.fixture
-def pair(lab: Lab, clock: Clock) -> Pair:
-    return Pair(lab, clock)
+def pair(lab: Lab, clock: Clock) -> Iterator[Pair]:
+    pair = Pair(lab, clock)
+    yield pair
+    assert pair.untouched.left() == []
 
 
 @pytest.mark.netlab

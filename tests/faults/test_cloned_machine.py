@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.faults.figures import FULL, note, within
+from tests.faults.invariants import Untouched
 from tests.netlab.lab import Lab
 from tests.netlab.machines import Machine, Server
 from tests.netlab.until import until
@@ -24,6 +25,7 @@ def test_a_machine_and_its_copy_are_both_marked_and_do_not_fight(lab: Lab) -> No
     lan = lab.switch("lan")
     server = Server(lab.host("server", lan), lab.folder)
     a, b, copy = (Machine(lab.host(name, lan), lab.folder) for name in ("a", "b", "copy"))
+    untouched = Untouched(a, b, copy)
     server.start()
     key = server.key("--reusable")
     a.up(server, key)
@@ -60,6 +62,7 @@ def test_a_machine_and_its_copy_are_both_marked_and_do_not_fight(lab: Lab) -> No
     copy.run("down")
     copy.run("up")
     assert copy.status()["self"]["name"] == "copy"
+    assert untouched.left() == []
 
 
 def test_a_key_that_does_not_admit_leaves_the_machine_what_it_was(lab: Lab) -> None:

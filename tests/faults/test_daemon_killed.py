@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from tests.faults import figures
-from tests.faults.invariants import Held
+from tests.faults.holding import Held
 from tests.netlab.lab import Lab
 from tests.netlab.machines import WARREN, Machine, Server, has_ended, stands_still
 from tests.netlab.snapshot import Snapshot

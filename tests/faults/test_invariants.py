@@ -1,12 +1,16 @@
 """The checks after every fault can fail."""
 
+import subprocess
+import sys
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import h11
 import pytest
-from tests.faults import figures, invariants, shapes
-from tests.faults.invariants import Held
+from tests.faults import figures, holding, invariants, shapes
+from tests.faults.holding import Held
+from tests.netlab.lab import Lab
+from tests.netlab.machines import Machine, Server
 
 
 @pytest.mark.parametrize(
@@ -56,15 +60,63 @@ def _error_is_logged(folder: Path, stack: ExitStack) -> None:
 BREAKS = {3: _others_may_read, 8: _stays_open, 9: _error_is_logged}
 
 
+LEAKS = """
+import os, sys
+for line in sys.stdin:
+    for _ in range(int(line)):
+        os.dup(0)
+    print("done", flush=True)
+"""
+
+
+@pytest.mark.parametrize(("begins", "dups", "found"), [("before", 1, True), ("within", 100, True), ("within", 1, False)])
+def test_a_program_that_holds_more_after_a_case_than_it_has_a_use_for_is_found(
+    begins: str, dups: int, found: bool, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A daemon is known by its command, which names a folder of the case or of a field beside it."""
+    monkeypatch.setattr(holding, "SETTLE_S", 0.1)
+    field, case = tmp_path_factory.mktemp("field"), tmp_path_factory.mktemp("case")
+    words = [sys.executable, "-c", LEAKS, "daemon", f"{field}/state"]
+    with ExitStack() as stack:
+        program = stack.enter_context(subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        assert program.stdin is not None
+        assert program.stdout is not None
+        stack.callback(program.stdin.close)
+        _do(program, 0)
+        before = holding.programs(case.parent) if begins == "before" else {}
+        assert bool(before) == (begins == "before")
+        _do(program, dups)
+        assert bool(holding.leaks(field, before)) == found
+
+
+def _do(program: "subprocess.Popen[str]", dups: int) -> None:
+    assert program.stdin is not None
+    assert program.stdout is not None
+    program.stdin.write(f"{dups}\n")
+    program.stdin.flush()
+    assert program.stdout.readline() == "done\n"
+
+
 @pytest.mark.parametrize("number", sorted(invariants.AFTER_EACH))
 def test_a_case_that_breaks_an_invariant_fails_at_its_end(
     number: int, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(invariants, "SETTLE_S", 0.1)
+    monkeypatch.setattr(holding, "SETTLE_S", 0.1)
     folder = tmp_path_factory.mktemp("broken")  # not this case's own folder, which is looked at as well
     with ExitStack() as stack, pytest.raises(AssertionError) as failed, invariants.watched(folder, []):
         BREAKS[number](folder, stack)
     assert [line.split()[0] for line in str(failed.value).splitlines()] == [f"I{number}"]
+
+
+@pytest.mark.netlab
+def test_what_a_machine_leaves_on_its_host_after_down_is_found(lab: Lab) -> None:
+    lan = lab.switch()
+    server, machine = Server(lab.host("server", lan), lab.folder), Machine(lab.host("a", lan), lab.folder)
+    untouched = invariants.Untouched(machine)
+    server.start()
+    machine.up(server, server.key())
+    machine.host.ip_batch("route add 198.51.100.0/24 dev eth0")
+    assert ["+ route" in one for one in untouched.left()] == [True]
 
 
 def test_every_case_here_is_watched_though_it_does_not_ask(request: pytest.FixtureRequest) -> None:

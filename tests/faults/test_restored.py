@@ -10,11 +10,13 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from tests.faults import figures
+from tests.faults.invariants import Untouched
 from tests.netlab.lab import Lab
 from tests.netlab.machines import WARREN, Machine, Server
 from tests.netlab.until import until
@@ -38,6 +40,7 @@ class Lan:
         self.server = Server(lab.host("server", lan), lab.folder)
         self.server.start()
         self.machines = [Machine(lab.host(name, lan), lab.folder) for name in "abcd"]
+        self.untouched = Untouched(*self.machines)
         self.key = self.server.key("--reusable")
 
     def members(self) -> set[str]:
@@ -55,8 +58,10 @@ class Lan:
 
 
 @pytest.fixture
-def lan(lab: Lab) -> Lan:
-    return Lan(lab)
+def lan(lab: Lab) -> Iterator[Lan]:
+    lan = Lan(lab)
+    yield lan
+    assert lan.untouched.left() == []
 
 
 def server_state(machine: Machine) -> str:

@@ -57,26 +57,26 @@ def usage(pid: int, log: Path | None = None, parted: int = 0) -> Usage:
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     own = next(line for line in rollup.splitlines() if line.startswith("Pss_Anon:"))
     process = Path(f"/proc/{pid}")
-    told = _told(pid, log) if log is not None else {}
+    said = told(pid, log) if log is not None else {}
     return Usage(
         int(own.split()[1]),
         len(list((process / "fd").iterdir())),
-        len(list((process / "task").iterdir())) - pooled(told),
-        told.get("tasks", 0),
+        len(list((process / "task").iterdir())) - pooled(said),
+        said.get("tasks", 0),
         parted,
     )
 
 
-def pooled(told: Mapping[str, int]) -> int:
+def pooled(said: Mapping[str, int]) -> int:
     """How many threads are workers of pools, by what the program told, as far as their bounds go."""
-    return sum(min(told.get(pool, 0), most) for pool, most in POOLS.items())
+    return sum(min(said.get(pool, 0), most) for pool, most in POOLS.items())
 
 
-def _told(pid: int, log: Path) -> dict[str, int]:
+def told(pid: int, log: Path) -> dict[str, int]:
     """The figures of a line that it is asked for."""
-    told = len(_lines(log))
+    before = len(_lines(log))
     os.kill(pid, signal.SIGUSR1)
-    lines = until(lambda: found if len(found := _lines(log)) != told else [], "it says what it holds", TELL_S)
+    lines = until(lambda: found if len(found := _lines(log)) != before else [], "it says what it holds", TELL_S)
     return {name: int(said) for name, said in json.loads(lines[-1]).items() if said.isdecimal()}
 
 
