@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.faults import figures, holding, invariants
 from tests.faults.clock import Clock, build
-from tests.faults.invariants import broken_lines, open_files
+from tests.faults.invariants import broken_lines, open_files, shown_keys
 from tests.faults.lying import Field, HostilePlace
 from tests.netlab.conftest import made
 from tests.netlab.lab import Lab
@@ -55,7 +55,7 @@ def field(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield field
         field.silence()
         assert field.untouched.left() == []
-    assert open_files(folder) == []
+    assert open_files(folder) + shown_keys(folder) == []
     assert broken_lines(folder) == []
 
 

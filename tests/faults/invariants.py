@@ -5,6 +5,7 @@ others, each where it can be seen. test_invariants.py holds that every number is
 Looks at files, logs and processes from outside, so that no program has to be asked whether it is well.
 """
 
+import base64
 import re
 import stat
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -25,7 +26,7 @@ SPARE_THREADS = 8  # of asyncio's pool in this process, which grows to its size 
 INVARIANTS = {
     1: "no packet that the newest policy forbids",
     2: "no plaintext for a mesh address on a physical link",
-    3: "private keys once, 0600",
+    3: "private keys once, 0600, and in no log",
     4: "every document in use verifies and is the newest seen",
     5: "maps converge within 10 s",
     6: "visibility is symmetric where policy is",
@@ -85,6 +86,42 @@ def open_files(folder: Path) -> list[str]:
         if not stat.S_ISLNK(mode) and stat.S_IMODE(mode) & 0o077:
             found.append(f"{path.relative_to(folder)}: {stat.S_IMODE(mode):o}")
     return found
+
+
+def shown_keys(folder: Path) -> list[str]:
+    """Logs beneath `folder` in which a private key of a key file beneath it stands, and of which file."""
+    forms = {form: file for file in _key_files(folder) for key in _keys(file) for form in _forms(key)}
+    return [
+        f"{log.relative_to(folder)} has a key of {file.relative_to(folder)}"
+        for log in sorted(folder.rglob("*.log"))
+        if log.is_file()
+        for text in [log.read_bytes()]
+        for file in sorted({file for form, file in forms.items() if form in text})
+    ]
+
+
+def _key_files(folder: Path) -> Iterator[Path]:
+    for name in ("keys.json", "keys.json.*", "*.key"):
+        yield from (path for path in folder.rglob(name) if path.is_file())
+
+
+def _keys(file: Path) -> Iterator[bytes]:
+    """The private keys in a file: in hex in a machine's, raw in a server's, in lines of base64 for TLS."""
+    content = file.read_bytes()
+    yield from map(bytes.fromhex, re.findall(r"[0-9a-f]{64}", content.decode(errors="replace")))
+    if content.startswith(b"-----BEGIN"):
+        yield from (base64.b64decode(line) for line in content.splitlines()[1:-1] if len(line) > 40)
+    elif len(content) == 32:
+        yield content
+
+
+def _forms(key: bytes) -> Iterator[bytes]:
+    """A key as a log may have it; base64 without its last characters, which depend on what follows."""
+    yield key
+    yield key.hex().encode()
+    yield repr(key)[2:-1].encode()
+    yield base64.b64encode(key)[:-4]
+    yield base64.urlsafe_b64encode(key)[:-4]
 
 
 def _private(folder: Path) -> Iterator[Path]:
@@ -154,7 +191,7 @@ def _left(before: Before) -> list[str]:
 
 
 AFTER_EACH: dict[int, Callable[[Before], list[str]]] = {
-    3: lambda before: open_files(before.folder),
+    3: lambda before: open_files(before.folder) + shown_keys(before.folder),
     8: _left,
     9: lambda before: broken_lines(before.folder, before.allowed),
 }

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.faults.figures import FULL, SEED, note, tell, times, within
-from tests.faults.invariants import Untouched, broken_lines, open_files
+from tests.faults.invariants import Untouched, broken_lines, open_files, shown_keys
 from tests.faults.lying import memory_kib
 from tests.netlab.conftest import made
 from tests.netlab.host import Host
@@ -136,7 +136,7 @@ def field(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
         field = Field(lab)
         yield field
         assert field.untouched.left() == []
-    assert open_files(folder) == []
+    assert open_files(folder) + shown_keys(folder) == []
     assert broken_lines(folder) == []
 
 

@@ -1,7 +1,9 @@
 """The checks after every fault can fail."""
 
+import base64
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -11,6 +13,11 @@ from tests.faults import figures, holding, invariants, shapes
 from tests.faults.holding import Held
 from tests.netlab.lab import Lab
 from tests.netlab.machines import Machine, Server
+
+from warren.node import keys as node_keys
+from warren.node.storage import Store
+from warren.server import keys as server_keys
+from warren.server import selfsigned
 
 
 @pytest.mark.parametrize(
@@ -132,6 +139,37 @@ def test_a_private_file_that_others_may_read_is_found(tmp_path: Path) -> None:
     key.chmod(0o640)
     assert invariants.open_files(tmp_path) == ["a/keys/server.key: 640"]
     key.chmod(0o600)
+
+
+def _machine_key(folder: Path) -> bytes:
+    keys = node_keys.generate()
+    node_keys.save(Store(folder / "networks" / "n", lambda _: None), keys)
+    return keys.wireguard.private_bytes().reveal()
+
+
+def _server_key(folder: Path) -> bytes:
+    (folder / "keys").mkdir(mode=0o700)
+    return server_keys.load_or_make(folder / "keys" / "server.key").private_bytes().reveal()
+
+
+def _certificate_key(folder: Path) -> bytes:
+    selfsigned.make(folder / "auto.crt", folder / "auto.key", "127.0.0.1", 0)
+    return base64.b64decode(b"".join((folder / "auto.key").read_bytes().splitlines()[1:-1]))
+
+
+@pytest.mark.parametrize("form", [bytes.hex, lambda key: base64.b64encode(key).decode()])
+@pytest.mark.parametrize("make", [_machine_key, _server_key, _certificate_key])
+def test_a_private_key_in_a_log_is_found(
+    tmp_path_factory: pytest.TempPathFactory, make: Callable[[Path], bytes], form: Callable[[bytes], str]
+) -> None:
+    folder = tmp_path_factory.mktemp("keys")
+    key, log = make(folder), folder / "daemon.log"
+    log.write_text('{"level": "info", "event": "listening"}\n')
+    assert invariants.shown_keys(folder) == []
+    log.write_text(f'{{"level": "warning", "event": "{form(key)}"}}\n')
+    (found,) = invariants.shown_keys(folder)
+    assert found.startswith("daemon.log has a key of ")
+    log.unlink()  # nor is it for who looks at the fields of other cases
 
 
 def test_a_descriptor_that_stays_open_is_found(tmp_path: Path) -> None:
