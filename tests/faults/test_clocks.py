@@ -4,6 +4,7 @@ Tunnels know no wall clock, what is valid goes by the newest date that was signe
 because of a clock. The programs are the real ones; `clock.py` says how their clock is moved.
 """
 
+import json
 import os
 import re
 import signal
@@ -30,6 +31,7 @@ AWAKE_S = 3.0  # from the end of a suspension until a packet passes (F5)
 TOLD_S = 3.0  # from the start of a first `warren up` until it says what is wrong with the clock
 LOST_PACKETS = 0
 SUSPENDED_S = (1, 2 * 60, 8 * HOUR_S, 30 * DAY_S)
+LIFE_DAYS = "7"  # of a membership: over within the last of them
 KICKED_WITHIN_S = SUSPENDED_S[1]  # a third member is kicked in this sleep
 NOTICED_S = 10  # a pause from here on is told as a sleep in the daemon's log
 
@@ -52,11 +54,24 @@ MOMENTS = (
 )
 
 
+FORGOTTEN = """
+table inet forgotten {{}}
+delete table inet forgotten
+table inet forgotten {{
+  counter asked {{}}
+  chain in {{ type filter hook input priority 0; tcp dport {port} drop; }}
+  chain out {{ type filter hook output priority 0; tcp sport {port} drop; \
+    ip daddr {server} udp dport 3478 counter name asked; }}
+}}
+"""
+
+
 class Pair:
     """A server, a machine `a` whose clock may be moved and a machine `b`; both are joined and have met."""
 
-    def __init__(self, lab: Lab, clock: Clock, others: Clock | None = None) -> None:
-        """`clock` is that of `a`, `others` that of the server and `b`."""
+    def __init__(self, lab: Lab, clock: Clock, others: Clock | None = None, *, life_days: str = "") -> None:
+        """`clock` is that of `a`, `others` that of the server and `b`; `life_days`: of the membership of `a`, for good
+        where it is not said."""
         self.lan = lan = lab.switch("lan")
         self.server = Server(lab.host("server", lan), lab.folder)
         self.a, self.b = (Machine(lab.host(name, lan), lab.folder) for name in "ab")
@@ -64,12 +79,31 @@ class Pair:
         self.untouched = Untouched(self.a, self.b)
         if others is not None:
             self.server.env = self.b.env = others.env
+        if life_days:
+            self.server.flags = ("--machine-days", life_days)
         self.server.start()
         key = self.server.key("--reusable")
-        self.a.up(self.server, key)
+        self.a.up(self.server, self.server.key("--tag", "cam") if life_days else key)
         self.b.up(self.server, key)
         self.peer = self.b.status()["self"]["addresses"][0]
         self.reach()
+
+    def session_port(self) -> str:
+        """From which port of `a` its session goes out; empty where it has none."""
+        words = ["ss", "-tnH", "state", "established", "dst", f"{self.server.host.ip}", "dport", "=", ":8443"]
+        lines = self.a.host.run(words).stdout.splitlines()
+        return lines[-1].split()[2].rpartition(":")[2] if lines else ""
+
+    def forget(self, port: str) -> None:
+        """As a router that dropped the mapping of a session while nobody used it: nothing of it passes any more. It
+        counts from here on who asks for what `a` is seen as."""
+        self.a.host.nft(FORGOTTEN.format(port=port, server=self.server.host.ip))
+
+    def asked(self) -> int:
+        """How many datagrams to the STUN port since then."""
+        words = ["nft", "-j", "list", "counter", "inet", "forgotten", "asked"]
+        (found,) = (one["counter"] for one in json.loads(self.a.host.run(words).stdout)["nftables"] if "counter" in one)
+        return int(found["packets"])
 
     def wireguard_key(self) -> str:
         """That of `a`, as `b` knows it."""
@@ -179,9 +213,11 @@ def health(machine: Machine) -> str:
 
 @pytest.mark.netlab
 def test_a_machine_that_was_suspended_is_back_soon(lab: Lab, clock: Clock, clock_library: Path, tmp_path: Path) -> None:
-    """F5: the daemon stands still; server and peer live on by all their clocks, so sessions are too old."""
+    """F5: the daemon stands still; server and peer live on by all their clocks, so sessions are too old. What a router
+    knew of the session is gone too, and its machine hears of no end: it has to look by itself, and to ask anew as what
+    it is seen. Within the last one its membership ends: it is renewed before the first packet passes."""
     others, total_s = Clock(clock_library, tmp_path / "others"), 0
-    pair = Pair(lab, clock, others)
+    pair = Pair(lab, clock, others, life_days=LIFE_DAYS)
     third = Machine(lab.host("c", pair.lan), lab.folder)
     third.env = others.env
     third.up(pair.server, pair.server.key())
@@ -190,8 +226,12 @@ def test_a_machine_that_was_suspended_is_back_soon(lab: Lab, clock: Clock, clock
     assert pid is not None
     for suspended_s in SUSPENDED_S:
         total_s += suspended_s
+        port = until(pair.session_port, "it has a session")
         os.kill(pid, signal.SIGSTOP)
         until(lambda: stands_still(pid), "it stands still")
+        is_long = suspended_s >= NOTICED_S
+        if is_long:
+            pair.forget(port)  # before its server gives up and says so
         others.live(total_s)
         until(lambda: not pair.answered(), "nothing passes")
         if suspended_s == KICKED_WITHIN_S:
@@ -201,12 +241,18 @@ def test_a_machine_that_was_suspended_is_back_soon(lab: Lab, clock: Clock, clock
         os.kill(pid, signal.SIGCONT)
         with figures.within(AWAKE_S, f"F5: first packet after {suspended_s} s of suspension"):
             pair.reach()
+        if is_long:
+            with figures.within(AWAKE_S, f"F5: another session and a look from outside, after {suspended_s} s"):
+                until(lambda port=port: pair.session_port() not in {"", port}, "its session is another")  # type: ignore[misc]
+                until(pair.asked, "it asks anew as what it is seen")
         until(lambda: pair.a.status()["networks"][0]["server"]["state"] == "connected", "its session is there", 60.0)
         known = {"b"} if suspended_s >= KICKED_WITHIN_S else {"b", "c"}
         with figures.within(AWAKE_S, f"F5: the newest map once the session stands, after {suspended_s} s"):
             until(lambda known=known: peers(pair.a) == known, f"its peers are {known}")  # type: ignore[misc]
-        if suspended_s >= NOTICED_S:
+        if is_long:
             until(lambda known=total_s - NOTICED_S: slept_s(pair.a) >= known, "it has noticed")  # type: ignore[misc]
+    pair.a.host.run(["nft", "delete", "table", "inet", "forgotten"])
+    assert pair.untouched.left() == []
 
 
 def peers(machine: Machine) -> set[str]:
