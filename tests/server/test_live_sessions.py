@@ -10,9 +10,10 @@ from tests.server.node import TestNode
 from tests.server.running import RunningServer, wait_until
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
 
 from warren.errors import Code
-from warren.limits import SIGNALS_PER_S, UNPROVEN_MAX_S
+from warren.limits import SIGNALS_PER_S, UNPROVEN_MAX_BYTES, UNPROVEN_MAX_S
 from warren.protocol.rest.keys import KeyCreate, KeyCreated
 from warren.protocol.rest.members import Kicked
 from warren.protocol.rest.networks import Network, NetworkCreate, NetworkRename
@@ -216,6 +217,16 @@ async def test_a_stranger_that_says_too_much_is_closed_at_once(server: RunningSe
         await socket.send(bytes(1_000_000))
     async with asyncio.timeout(60):
         await socket.wait_closed()
+
+
+async def test_a_strangers_large_message_is_cut_by_its_head_before_it_is_there(server: RunningServer) -> None:
+    """RFC 6455, 5.2: the head of a masked binary message of a byte too many, and none of its bytes; closed as too big
+    (7.4.1), not for the silence that follows."""
+    socket = await connect(server.node_url, compression=None, proxy=None)
+    socket.transport.write(b"\x82\xfe" + (UNPROVEN_MAX_BYTES + 1).to_bytes(2, "big") + bytes(4))
+    async with asyncio.timeout(UNPROVEN_MAX_S + 60):
+        await socket.wait_closed()
+    assert socket.close_code == CloseCode.MESSAGE_TOO_BIG
 
 
 async def test_garbage_and_text_end_that_session_only(server: RunningServer) -> None:

@@ -205,7 +205,7 @@ from warren.protocol.local.down import LeaveRequest, LeaveResult
 from warren.protocol.local.status import Status
 from warren.protocol.local.up import UpLine, UpRequest
 from warren.protocol.local.whoami import Whoami
-os.setgroups([]); os.setgid(65534); os.setuid(65534)
+os.setgroups([]); os.setgid(0); os.setuid(65534)  # a user id that is no group id of its own, least of all the right one
 client = LocalClient(Path(sys.argv[1]))
 print(client.get(rights.STATUS, Status).version, client.get(rights.WHOAMI, Whoami).right)
 for call in (

@@ -95,6 +95,7 @@ class SimNode:
     received: list[tuple[float, int]] = field(default_factory=list)
     used: list[tuple[float, Hop | None]] = field(default_factory=list)
     narrow: list[tuple[float, bool]] = field(default_factory=list)
+    signals: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.key = ExchangeKeyPair(hashlib.sha256(f"{self.name} path".encode()).digest())
@@ -187,6 +188,7 @@ class SimNode:
 
     def _signal(self, _to: Identity, sealed: bytes) -> bool:
         other = self.other
+        self.signals.append(sealed)
         if not (self.signalling and other.signalling and other.is_up):
             return False
         self.world.underlay.at(SERVER_S, lambda: other.prober.handle_signal(self.identity, sealed))

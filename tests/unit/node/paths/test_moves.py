@@ -391,3 +391,15 @@ def test_nothing_large_goes_to_an_address_that_has_not_answered(monkeypatch: pyt
     large = {to for _, to, size in world.a.tunnel.sent if size >= FULL_PROBE_BYTES and isinstance(to, Endpoint)}
     assert not {one for one in large if one.address not in answered}
     assert large == set()
+
+
+def test_no_two_signals_are_sealed_with_one_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SECURITY.md rule 23: of what is sealed, the first bytes are the public half of a key for this message alone."""
+    world = World(monkeypatch, HOME, HOME)
+    world.start(relayed=False)
+    for number in range(4):
+        world.underlay.run(20.0)
+        world.a.prober.handle_host_change(f"change {number}")
+    said = [sealed[:33] for node in (world.a, world.b) for sealed in node.signals]
+    assert len(world.a.signals) > 2
+    assert len(set(said)) == len(said)
