@@ -76,7 +76,9 @@ for line in sys.stdin:
 """
 
 
-@pytest.mark.parametrize(("begins", "dups", "found"), [("before", 1, True), ("within", 100, True), ("within", 1, False)])
+@pytest.mark.parametrize(
+    ("begins", "dups", "found"), [("before", 1, True), ("within", 100, True), ("within", 1, False)]
+)
 def test_a_program_that_holds_more_after_a_case_than_it_has_a_use_for_is_found(
     begins: str, dups: int, found: bool, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""F20: strangers and callers that send a byte a second, and readers that take none: cut in time, others unharmed."""
+"""F20: strangers and callers that send a byte a second: cut in time, others unharmed (`test_slow_readers.py`: readers)."""
 
 import asyncio
 import contextlib
