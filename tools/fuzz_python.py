@@ -27,6 +27,7 @@ from tools.fuzzing import (
     relays,
     rest,
     sessions,
+    strangers,
     streams,
     stun,
     typed,
@@ -40,7 +41,7 @@ PARSERS: tuple[Parser, ...] = (
     *documents.PARSERS, *sessions.PARSERS, *peers.PARSERS, *words.PARSERS, *files.PARSERS, *local.PARSERS,
     *netlink.PARSERS, *gateways.PARSERS, *stun.PARSERS, *relays.PARSERS, *offices.PARSERS, *passkeys.PARSERS,
     *providers.PARSERS, *rest.PARSERS, *typed.PARSERS, *wireguard.PARSERS,
-    *streams.PARSERS,
+    *streams.PARSERS, *strangers.PARSERS,
 )  # fmt: skip
 FINDINGS = Path(__file__).resolve().parents[1] / "tests" / "property" / "found_by_fuzzing.txt"
 INPUT_MAX_BYTES = 16 * 1024  # a mutation may double its input; beyond this it only costs time

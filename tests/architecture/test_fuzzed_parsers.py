@@ -17,10 +17,11 @@ ROOT = Path(__file__).resolve().parents[2]
 WARREN = ROOT / "src" / "warren"
 SOURCES = sorted(WARREN.rglob("*.py"))
 TARGETS = sorted((ROOT / "tools" / "fuzzing").glob("*.py"))
-NAMED = re.compile(r"_*(?:parse|decode|unpack|from_bytes|from_node|from_server|read|receive)(?:d?$|_)")
+NAMED = re.compile(r"_*(?:parse|decode|unpack|from_bytes|from_node|from_server|read|receive|from_text)(?:d?$|_)")
 CALLS = re.compile(
     r"\b(?:json|msgpack|tomllib|cbor2)\.loads?$|^decode_json$|^msgspec\.convert$|\bparse_qsl$|^int\.from_bytes$"
     r"|\bunpack(?:_from)?$|\.next_event$|\bfromstring$|\bDecoder$|\.decode$"
+    r"|b(?:64|32|16)decode$|\bfromhex$"
 )
 
 _OWN_ROWS = "columns that this server wrote"
@@ -29,9 +30,12 @@ _OWN_ENGINE = "words of our own engine, in the same process"
 _OWN_FILE = "a file or word of the user or operator who runs it"
 _KERNEL = "bytes of the kernel; what is read of them: target of `netlink`"
 _CHILD = "its own child or parent: a line that is no JSON ends the child (tests/server/test_front_process.py)"
+_TYPED_HEX = "hex that the type of the body asks for, whose target is in `rest`"
+_CAUGHT_HEX = "`bytes.fromhex`, and a refusal where it is none"
 _STATE = "files: what is in them has targets, what happens to damaged ones tests/faults/test_state_files.py"
 
 NOT_TRIED = {
+    "cli/network.py:take_over": "the id that its own server told, to sign a proof",
     "cli/output.py": "text of this very process, to print it",
     "cli/parse.py": _OWN_FILE,
     "cli/policy.py": _OWN_FILE,
@@ -46,6 +50,7 @@ NOT_TRIED = {
     "node/api/caller.py": "numbers of the kernel's",
     "node/api/up.py:_read": "`Request.decode`, whose targets are `body_*`",
     "node/control/connection.py:_receive": "a frame as the library gives it; its readers: `from_server`",
+    "node/api/root.py": "hex that the type of the body asks for; the bodies have targets, `body_*`",
     "node/host/linux/host.py": _KERNEL,
     "node/host/linux/netlink.py:RouteSocket._answers": _KERNEL,
     "node/ledger.py:parse_genesis": "by `read_genesis`, target `genesis`",
@@ -61,19 +66,22 @@ NOT_TRIED = {
     "server/approvals/service.py": _OWN_ROWS,
     "server/audit/routes.py": _OWN_ROWS,
     "server/db/engine.py": _OWN_ROWS,
-    "server/devices/routes.py:_read_hex": "`bytes.fromhex`, and nothing where it is none",
     "server/devices/routes.py:_shown": _OWN_ROWS,
+    "server/devices/routes.py:renew_member": _TYPED_HEX,
     "server/devices/service.py:Devices._admit": _OWN_ROWS,
+    "server/factors/routes.py:remove_passkey": _CAUGHT_HEX,
     "server/front.py": _CHILD,
     "server/invites/routes.py:_shown": _OWN_ROWS,
     "server/keys.py": _OWN_FILE,
     "server/networks/live.py:LiveNetwork.invite_of": _TAKEN,
     "server/networks/live.py:read_body": _TAKEN,
+    "server/networks/routes.py:take_over": _CAUGHT_HEX,
     "server/providers/files.py": _OWN_FILE,
     "server/relays/files.py": _OWN_FILE,
     "server/repeats/service.py:Repeats._before": "answers that this server wrote and sealed",
     "server/sessions/connection.py:Connection._read": "a frame as the library gives it; its readers: `from_node`",
     "server/signon/browsers.py:read_form": "by `fields_of`",
+    "server/signon/service.py:SignOn.ask": _TYPED_HEX,
     "server/web.py:_until_cut_off.<locals>.receive_whole": "hands on what the framework reads",
 }
 """Functions (or all of a file) that no target enters; `store.py` of the server besides, whose rows it wrote itself."""
