@@ -1,6 +1,6 @@
-"""What a process holds, and what the daemons and servers of a case do: descriptors by what they lead to, threads but for
-workers of pools, and tasks by a program's own word (`warren.inventory`). For I8, which is about them as much as about
-the tests' own process.
+"""What a process holds, and what the daemons and servers of a case do: descriptors by what they lead to, threads but
+for workers of pools, and tasks by a program's own word (`warren.inventory`). For I8, which is about them as much as
+about the tests' own process.
 
 Programs are found by the folder that their command names, whoever started them and in whichever host of a lab. Who was
 there before a case may hold what it held; whoever began meanwhile, no more than a program of its kind has a use for.

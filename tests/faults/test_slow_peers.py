@@ -1,4 +1,4 @@
-"""F20: strangers and callers that send a byte a second: cut in time, others unharmed (`test_slow_readers.py`: readers)."""
+"""F20: strangers and callers that send a byte a second: cut in time, others unharmed (readers: test_slow_readers)."""
 
 import asyncio
 import contextlib

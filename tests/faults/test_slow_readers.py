@@ -3,6 +3,7 @@ told all that it missed by one map when it is back.
 """
 
 import asyncio
+import itertools
 import os
 import socket
 import time
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 
 from tests.faults import figures
 from tests.faults.lying import memory_kib
-from tests.faults.test_slow_peers import HEAR_AT_MOST, TOO_SMALL_TO_MEASURE_S, hear, worst
+from tests.faults.test_slow_peers import HEAR_AT_MOST, SPEAKERS, TOO_SMALL_TO_MEASURE_S, hear, worst
 from tests.server.node import TestNode
 from tests.server.running import RunningServer
 from websockets.asyncio.client import ClientConnection, connect
@@ -69,24 +70,26 @@ async def test_readers_that_take_nothing_are_dropped_and_others_are_unharmed(ser
     key = server.create_key(reusable=True)
     stuck = [StuckNode(server.node_url) for _ in range(READERS)]
     flooders = [TestNode(server.node_url) for _ in range(FLOODERS)]
-    speaker, well = TestNode(server.node_url), TestNode(server.node_url)
+    speakers, well = [TestNode(server.node_url) for _ in range(SPEAKERS)], TestNode(server.node_url)
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
-        for number, node in enumerate([speaker, well, *flooders, *stuck]):
+        for number, node in enumerate([well, *stuck, *flooders, *speakers]):
             await stack.enter_async_context(node)
             assert await node.join(key, f"n{number}") is None
         floods = [group.create_task(flood(one, stuck[number::FLOODERS])) for number, one in enumerate(flooders)]
-        before = [await hear(speaker, well) for _ in range(LOOKS)]  # beside readers that read all of it
+        turns = itertools.cycle(speakers)
+        before = [await hear(next(turns), well) for _ in range(LOOKS)]  # beside readers that read all of it
         held = held_mib(server)
         for one in stuck:
             one.stall()
         began, during, most, gone = time.monotonic(), list[float](), 0.0, dict[str, float]()
-        names = [f"n{number + 2 + FLOODERS}" for number in range(READERS)]
+        names = [f"n{number + 1}" for number in range(READERS)]
         while len(gone) < READERS:
             assert time.monotonic() - began < DROPPED_S + 60, "they were never dropped"
-            during.append(await hear(speaker, well))
+            during.append(await hear(next(turns), well))
             most = max(most, held_mib(server) - held)
-            members = await asyncio.to_thread(server.members)
-            gone |= {name: time.monotonic() - began for name in names if name not in gone and not members[name].online}
+            online = {name for name, one in (await asyncio.to_thread(server.members)).items() if one.online}
+            assert "n0" in online
+            gone |= {name: time.monotonic() - began for name in names if name not in gone and name not in online}
         for task in floods:
             task.cancel()
         bound = max(worst(before), TOO_SMALL_TO_MEASURE_S) * HEAR_AT_MOST
@@ -95,8 +98,7 @@ async def test_readers_that_take_nothing_are_dropped_and_others_are_unharmed(ser
         figures.note("F20: memory for each that reads nothing", most / READERS, EACH_MIB, "MiB")
         figures.note("F20: the last that reads nothing was dropped after", max(gone.values()),
                      DROPPED_S + FILL_S)  # fmt: skip
-        assert members["n1"].online
-        newest = Kind.RECORD, speaker.identity
+        newest = Kind.RECORD, speakers[0].identity
         for one in stuck:
             missed = one.documents[newest]
             assert await one.resume() is None

@@ -3,6 +3,8 @@ the secret itself, and it is in no log."""
 
 import base64
 import binascii
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from tests.server.running import RunningServer
@@ -15,15 +17,14 @@ def spellings(secret: str) -> set[bytes]:
     """A secret as a column or a file may have it: its text, the bytes that the text spells, and these in hex."""
     bare = secret.replace("-", "").encode()
     found = {secret.encode(), bare}
-    for decode in (
-        lambda: base64.urlsafe_b64decode(secret.encode() + b"=" * (-len(secret) % 4)),
-        lambda: base64.b32decode(bare.upper() + b"=" * (-len(bare) % 8)),
-        lambda: bytes.fromhex(secret),
-    ):
-        try:
-            found.add(decode())
-        except (binascii.Error, ValueError):
-            continue
+    readers: tuple[tuple[Callable[[bytes], bytes], bytes], ...] = (
+        (base64.urlsafe_b64decode, secret.encode() + b"=" * (-len(secret) % 4)),
+        (base64.b32decode, bare.upper() + b"=" * (-len(bare) % 8)),
+        (binascii.unhexlify, secret.encode()),
+    )
+    for read, text in readers:
+        with suppress(ValueError):
+            found.add(read(text))
     return found | {one.hex().encode() for one in found}
 
 
