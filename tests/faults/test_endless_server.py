@@ -1,6 +1,6 @@
 """F25: a server that sends endless, oversized, deep or hostile things, and one that has the place but not the keys. The
-daemon stays small and answers its user, says what is wrong, and its traffic goes on. `WARREN_FAULTS=full` sends each 100
-times; ten times frames that end a session, whose reason the log tells, and once the frame without an end.
+daemon stays small and answers its user, says what is wrong, and its traffic goes on. `WARREN_FAULTS=full` sends each
+100 times; ten times frames that end a session, whose reason the log tells, and once the frame without an end.
 """
 
 import os

@@ -1,6 +1,6 @@
 """F25 and F28: a server that lies to real machines, with the honest server's keys and documents. Each lie is refused or
-bounded, `warren status` says which, and nobody gets a packet in. `WARREN_FAULTS=full` tells each 100 times; ten times what
-costs a session or many steps (the time, an old removal), and once news that are kept back, which take a minute.
+bounded, `warren status` says which, and nobody gets a packet in. `WARREN_FAULTS=full` tells each 100 times; ten
+times what costs a session or many steps (the time, an old removal), and once news that are kept back: a minute each.
 """
 
 import os
