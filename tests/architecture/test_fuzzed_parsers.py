@@ -35,7 +35,6 @@ _CAUGHT_HEX = "`bytes.fromhex`, and a refusal where it is none"
 _STATE = "files: what is in them has targets, what happens to damaged ones tests/faults/test_state_files.py"
 
 NOT_TRIED = {
-    "cli/network.py:take_over": "the id that its own server told, to sign a proof",
     "cli/output.py": "text of this very process, to print it",
     "cli/parse.py": _OWN_FILE,
     "cli/policy.py": _OWN_FILE,
