@@ -5,7 +5,7 @@
 pub struct Losses {
     /// Datagrams that the kernel refused to send.
     pub drop_send_failed: u64,
-    /// Datagrams larger than their slot, or from no IP address.
+    /// Datagrams larger than their slot, from no IP address, or from port 0.
     pub drop_datagram_unfit: u64,
     /// Packets that the TUN refused (it is down, or full).
     pub drop_tun_refused: u64,

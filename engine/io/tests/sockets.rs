@@ -168,6 +168,20 @@ fn a_train_longer_than_the_path_takes_goes_in_single_datagrams() {
 }
 
 #[test]
+fn a_destination_that_is_refused_as_such_costs_the_others_no_trains() {
+    let (mut a, mut b) = (bind(), bind());
+    // The kernel sends nothing to port 0, whatever its length.
+    let refused = loopback(Family::V4, 0);
+    let failed = send(&mut a, &trains(&[(&[1; 64], refused), (&[2; 64], refused)]));
+    assert_eq!(failed, [(64, libc::EINVAL); 2]);
+    assert!(a.ladder().is_on(Offload::UdpSend));
+    let remote = loopback(Family::V4, b.port());
+    assert_eq!(send(&mut a, &trains(&[(&[3; 64][..], remote); 9])), []);
+    assert_eq!(receive(&mut b, Family::V4, 9).len(), 9);
+    assert!(a.ladder().is_on(Offload::UdpSend));
+}
+
+#[test]
 fn a_datagram_larger_than_its_slot_is_counted_and_the_others_come() {
     let mut udp = bind();
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();

@@ -4,6 +4,7 @@
 //! IPv6 has only the first.
 
 use std::io;
+use std::mem;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
@@ -12,7 +13,7 @@ use warren_proto::{Incoming, Train};
 use super::open::{local_port, open, set_option};
 use super::path_mtu::path_mtu;
 use super::receive::Receiver;
-use super::selftest::{receive_merged, try_out};
+use super::selftest::{receive_merged, refuses_trains, try_out};
 use super::send::{Line, Sender};
 use super::{Failed, Family, Sent, ShortPath, Udp};
 use crate::arena::Arena;
@@ -31,6 +32,8 @@ pub struct LinuxUdp {
     receiver: Box<Receiver>,
     sender: Sender,
     ladder: Ladder,
+    /// The kernel was asked whether it takes trains at all, since one was refused.
+    was_asked: bool,
 }
 
 impl LinuxUdp {
@@ -47,6 +50,7 @@ impl LinuxUdp {
             receiver: Receiver::new(),
             sender: Sender::new(),
             ladder: try_out(wanted),
+            was_asked: false,
         };
         udp.merge();
         Ok(udp)
@@ -167,7 +171,10 @@ impl Udp for LinuxUdp {
             refused: None,
         };
         let sent = self.sender.send(&mut line, bytes, trains, failed);
-        if let Some(errno) = line.refused {
+        if let Some(errno) = line.refused
+            && !mem::replace(&mut self.was_asked, true)
+            && refuses_trains()
+        {
             self.ladder.take_down(Offload::UdpSend, errno);
         }
         sent

@@ -2,6 +2,7 @@
 //! datagrams in one (`UDP_GRO`) is told as many places.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::RawFd;
 
 use warren_proto::{Endpoint, Incoming, Span};
@@ -42,7 +43,7 @@ impl Receiver {
         })
     }
 
-    /// Receives a turn's share; how many messages were cut or came from no IP address. The errno of the first call that
+    /// Receives a turn's share; how many messages were cut or came from nowhere that an answer could reach. The errno of the first call that
     /// failed, unless something came before it.
     pub fn turn(
         &mut self,
@@ -127,7 +128,9 @@ impl Receiver {
         };
         let len = header.msg_len as usize;
         let is_whole = header.msg_hdr.msg_flags & libc::MSG_TRUNC == 0;
-        let Some(remote) = name.read().filter(|_| is_whole) else {
+        // Port 0 means that no answer is wanted (RFC 768), and the kernel sends none there.
+        let is_fit = |remote: &SocketAddr| is_whole && remote.port() != 0;
+        let Some(remote) = name.read().filter(is_fit) else {
             return (len, false);
         };
         // SAFETY: the header was filled by the call of `once`, and its control room is ours.
@@ -143,5 +146,25 @@ impl Receiver {
             datagrams.push(Incoming { source, span });
         }
         (len, true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_sends_from_port_0_wants_no_answer_and_gets_none() {
+        let mut receiver = Receiver::new();
+        for (port, fits) in [(0, false), (1, true)] {
+            for address in [[127, 0, 0, 1].into(), [0_u16; 8].into()] {
+                let (name, _) = SockAddr::new(SocketAddr::new(address, port));
+                receiver.names[0] = name;
+                receiver.headers[0].msg_len = 9;
+                let mut datagrams = Vec::new();
+                assert_eq!(receiver.take(0, &mut datagrams), (9, fits));
+                assert_eq!(datagrams.len(), usize::from(fits));
+            }
+        }
     }
 }

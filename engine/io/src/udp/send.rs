@@ -1,8 +1,9 @@
 //! Sending: a train in one sendmsg(2) with `UDP_SEGMENT`, single datagrams many at a time with sendmmsg(2).
 //!
-//! A kernel that refuses a train gets its datagrams one by one, so nothing is lost by trying. Why it refused decides
-//! what is tried later: no checksum offload on the way out (EIO) ends trains for good; datagrams longer than the path
-//! takes (EMSGSIZE, EINVAL) end them for this destination and length, for a while.
+//! A kernel that refuses a train gets its datagrams one by one, so nothing is lost by trying. A refusal is about its
+//! destination, for a while: no checksum offload on the way there (EIO) whatever the length, datagrams longer than the
+//! path takes or a destination that nothing is sent to (EMSGSIZE, EINVAL) from this length on. Who else is sent to keeps
+//! his trains: strangers choose destinations.
 
 use std::io;
 use std::net::SocketAddr;
@@ -39,13 +40,13 @@ pub struct Sender {
 // just before, from borrows that outlive the call; none is kept for another thread.
 unsafe impl Send for Sender {}
 
-/// The sockets to send with, and whether they take trains: an errno once they do not.
+/// The sockets to send with, and whether they take trains.
 pub struct Line<'a> {
     /// Of each family; negative where there is none.
     pub fd: &'a dyn Fn(Family) -> RawFd,
     /// Trains may be tried.
     pub takes_trains: bool,
-    /// The errno that ended them, if one did.
+    /// EIO, if a train was refused with it: by the way to its destination, or by a kernel that takes none at all.
     pub refused: Option<i32>,
 }
 
@@ -166,14 +167,13 @@ impl Sender {
 
     /// A train was refused.
     fn note(&mut self, line: &mut Line<'_>, train: &Train, remote: SocketAddr, errno: i32) {
-        let stride = train.stride;
-        // Every path takes 512 bytes, so then it is not the length.
-        if errno == libc::EIO || (errno == libc::EINVAL && stride <= 512) {
-            line.takes_trains = false;
+        let stride = if errno == libc::EIO {
             line.refused = Some(errno);
-            return;
-        }
-        self.refused = train.peer.map(|peer| (peer, remote));
+            0
+        } else {
+            self.refused = train.peer.map(|peer| (peer, remote));
+            train.stride
+        };
         if let Some(place) = self.short.get_mut(self.next_short) {
             *place = Some(ShortPath {
                 remote,
@@ -269,7 +269,7 @@ impl Place {
 }
 
 /// One sendmsg of a whole train.
-fn send_train(fd: RawFd, bytes: &[u8], train: &Train, remote: SocketAddr) -> Result<(), i32> {
+pub fn send_train(fd: RawFd, bytes: &[u8], train: &Train, remote: SocketAddr) -> Result<(), i32> {
     // SAFETY: msghdr is plain old data, for which all zeros is a valid value.
     let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
     let (mut name, name_bytes) = SockAddr::new(remote);
@@ -301,4 +301,39 @@ fn part(bytes: &[u8], span: Span) -> libc::iovec {
 fn last_errno() -> i32 {
     let error = io::Error::last_os_error();
     error.raw_os_error().unwrap_or(libc::EIO)
+}
+
+#[cfg(test)]
+mod tests {
+    use warren_proto::Trains;
+
+    use super::*;
+
+    #[test]
+    fn what_one_destination_refuses_is_that_destinations_own() {
+        let fd = |_| -1;
+        for (errno, strides) in [(libc::EIO, [1400, 64]), (libc::EINVAL, [64, 1400])] {
+            let mut sender = Sender::new();
+            let mut line = Line {
+                fd: &fd,
+                takes_trains: true,
+                refused: None,
+            };
+            let [refused, other] = [1, 2].map(|last| SocketAddr::from(([192, 0, 2, last], 9)));
+            let trains = strides.map(|stride| train(refused, stride));
+            sender.note(&mut line, &trains[0], refused, errno);
+            for train in &trains {
+                assert!(!sender.goes_whole(&line, train, refused), "{errno}");
+                assert!(sender.goes_whole(&line, train, other), "{errno}");
+            }
+        }
+    }
+
+    fn train(remote: SocketAddr, stride: usize) -> Train {
+        let mut trains = Trains::new(2 * stride, 2);
+        for _ in 0..2 {
+            trains.push_copy(None, Endpoint::Udp { remote }, &vec![0; stride]);
+        }
+        trains.list()[0]
+    }
 }
