@@ -3,7 +3,7 @@
 
 use std::os::fd::RawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -156,16 +156,29 @@ impl Tunnel {
     /// Has the worker do something between two batches, and waits for what comes of it.
     ///
     /// # Errors
-    /// `Closed` if the worker ended, `Busy` if it has too much to do.
+    /// `Closed` if the worker ended, `Busy` if it has too much to do: then nothing was done, and nothing will be.
     pub fn call<R, F>(&self, work: F) -> Result<R, Error>
     where
         R: Send + 'static,
         F: FnOnce(&mut Desk<'_>) -> R + Send + 'static,
     {
+        self.call_within(Duration::from_secs(ANSWER_MAX_S), work)
+    }
+
+    fn call_within<R, F>(&self, patience: Duration, work: F) -> Result<R, Error>
+    where
+        R: Send + 'static,
+        F: FnOnce(&mut Desk<'_>) -> R + Send + 'static,
+    {
         let (answer, answered) = sync_channel(1);
+        // Set by whoever comes first: the worker, which begins, or the caller, who gives up.
+        let decided = Arc::new(AtomicBool::new(false));
+        let begins = Arc::clone(&decided);
         let command: Command = Box::new(move |desk| {
-            // The caller waits, or has given up; either way there is nobody to tell.
-            let _ = answer.send(work(desk));
+            if !begins.swap(true, Ordering::AcqRel) {
+                // The caller waits; if it went with its thread there is nobody to tell.
+                let _ = answer.send(work(desk));
+            }
         });
         if self.shared.summons.is_stopping() {
             return Err(Error::Closed);
@@ -177,12 +190,15 @@ impl Tunnel {
                 TrySendError::Disconnected(_) => Error::Closed,
             })?;
         self.shared.summons.call();
-        answered
-            .recv_timeout(Duration::from_secs(ANSWER_MAX_S))
-            .map_err(|error| match error {
-                RecvTimeoutError::Timeout => Error::Busy,
-                RecvTimeoutError::Disconnected => Error::Closed,
-            })
+        match answered.recv_timeout(patience) {
+            Ok(result) => Ok(result),
+            Err(RecvTimeoutError::Timeout) if !decided.swap(true, Ordering::AcqRel) => {
+                Err(Error::Busy)
+            }
+            // What has begun comes to its end.
+            Err(RecvTimeoutError::Timeout) => answered.recv().map_err(|_| Error::Closed),
+            Err(RecvTimeoutError::Disconnected) => Err(Error::Closed),
+        }
     }
 
     /// Ends the worker and waits for it; sockets and TUN are closed then. Nothing happens the second time.
@@ -199,5 +215,46 @@ impl Tunnel {
 impl Drop for Tunnel {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::thread;
+
+    use warren_proto::PrivateKey;
+    use warren_proto::offload::Merging;
+
+    use super::*;
+    use crate::tun::memory_tun;
+    use crate::udp::MemoryNet;
+
+    const SHORT: Duration = Duration::from_millis(20);
+
+    #[test]
+    fn who_is_told_that_the_worker_is_busy_may_rely_on_it_that_nothing_was_done() {
+        let (tun, _host) = memory_tun(b"memory", Merging::default()).unwrap();
+        let udp = MemoryNet::default().socket(([192, 0, 2, 1], 1).into());
+        let config = DeviceConfig::new(PrivateKey::new([1; 32]));
+        let tunnel = Tunnel::start(tun, udp.unwrap(), config).unwrap();
+        thread::scope(|scope| {
+            let ((begin, begun), (end, ended)) = (channel(), channel::<()>());
+            let long = scope.spawn(|| {
+                tunnel.call_within(SHORT, move |_| {
+                    begin.send(()).unwrap();
+                    ended.recv().unwrap();
+                })
+            });
+            begun.recv().unwrap();
+            let (done, was_done) = channel();
+            let behind = tunnel.call_within(SHORT, move |_| done.send(()).unwrap());
+            assert!(matches!(behind, Err(Error::Busy)));
+            end.send(()).unwrap();
+            assert!(long.join().unwrap().is_ok(), "what has begun is told");
+            tunnel.call(|_| ()).unwrap();
+            assert!(was_done.recv().is_err(), "nobody waits for it any more");
+        });
     }
 }
