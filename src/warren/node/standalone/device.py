@@ -2,7 +2,8 @@
 
 Decides what a change means, as the kernel's WireGuard does (wg(8)): a prefix belongs to one peer and moves to the one
 that was given it last; a device without a private key speaks to nobody; a peer with the device's own key is nobody.
-The engine forgets nothing by itself, so what is here and what is there differ only within `change`.
+The engine forgets nothing by itself, so what is here and what is there differ only within `change`; what it was too
+busy to take, the next one carries over.
 """
 
 import errno
@@ -61,12 +62,16 @@ class Engine(Protocol):
 
 @dataclass(slots=True)
 class _Peer:
-    """A peer as it was set; `in_engine` while the engine has it (it has none without a private key)."""
+    """A peer as it was set; `in_engine` while the engine has it (it has none without a private key).
+
+    `was_placed`: its endpoint was set, and the engine has not been told.
+    """
 
     number: PeerNumber
     preshared_key: Secret[bytes] | None = None
     endpoint: Endpoint | None = None
     scope: int = 0
+    was_placed: bool = False
     keepalive_s: int = 0
     allowed: dict[Prefix, None] = field(default_factory=dict)
     in_engine: bool = False
@@ -84,6 +89,7 @@ class Device:
         self._mark = 0
         self._peers: dict[bytes, _Peer] = {}
         self._owners: dict[Prefix, bytes] = {}
+        self._untold: dict[bytes, None] = {}  # peers that the engine has to hear about, in the order in which they came
         self._last_number = 0
 
     def change(self, wanted: DeviceChange) -> None:
@@ -116,13 +122,14 @@ class Device:
             self._mark = wanted.mark
         if wanted.private_key is not None:
             self._take_key(wanted.private_key)
-        if wanted.replaces_peers:
-            for key in list(self._peers):
-                self._remove(key)
-        touched: dict[bytes, None] = {}  # in the order in which they came
-        for change in wanted.peers:
-            touched.update(self._take_peer(change))
-        self._carry_over([key for key in touched if key in self._peers])
+        try:
+            if wanted.replaces_peers:
+                for key in list(self._peers):
+                    self._remove(key)
+            for change in wanted.peers:
+                self._take_peer(change)
+        finally:  # what came before a refused one is in force
+            self._carry_over()
 
     def _take_key(self, private: Secret[bytes]) -> None:
         key = ExchangeKeyPair(private.reveal()) if private != NO_KEY else None
@@ -131,43 +138,40 @@ class Device:
         self._engine.set_keys((key or self._draw_key(),))
         self._key = key
         if key is None:
-            for peer in self._peers.values():
+            for name, peer in self._peers.items():
                 self._withdraw(peer)
-        else:
-            self._carry_over([name for name, peer in self._peers.items() if not peer.in_engine])
+                self._untold[name] = None
 
-    def _take_peer(self, change: PeerChange) -> dict[bytes, None]:
-        """Note what is wanted; the keys of peers that the engine has to hear about, in order."""
+    def _take_peer(self, change: PeerChange) -> None:
+        """Note what is wanted, and who the engine has to hear about; nothing of it where the endpoint is refused."""
         key = change.public_key
         if change.is_removed:
             self._remove(key)
-            return {}
+            return
         peer = self._peers.get(key)
         if (self._key is not None and key == self._key.public) or (peer is None and change.must_exist):
-            return {}
+            return
+        scope = self._scope(change.scope)
         if peer is None:
             self._last_number += 1
             peer = self._peers[key] = _Peer(PeerNumber(self._last_number))
         if change.preshared_key is not None:
             peer.preshared_key = change.preshared_key if change.preshared_key != NO_KEY else None
         if change.endpoint is not None:
-            peer.endpoint, peer.scope = change.endpoint, self._scope(change.scope)
-            if peer.in_engine:
-                self._engine.set_endpoint(peer.number, change.endpoint, scope=peer.scope)
+            peer.endpoint, peer.scope, peer.was_placed = change.endpoint, scope, True
         if change.keepalive_s is not None:
             peer.keepalive_s = change.keepalive_s
         if change.replaces_allowed:
             self._disown(key, peer, list(peer.allowed))
         self._disown(key, peer, change.not_allowed)
-        touched: dict[bytes, None] = {}
         for prefix in change.allowed:
             owner = self._owners.get(prefix)
             if owner is not None and owner != key:
                 del self._peers[owner].allowed[prefix]
-                touched[owner] = None  # also where this peer goes again before the engine heard of it
+                self._untold[owner] = None  # also where this peer goes again before the engine heard of it
             self._owners[prefix] = key
             peer.allowed[prefix] = None
-        return touched | {key: None}
+        self._untold[key] = None
 
     def _disown(self, key: bytes, peer: _Peer, prefixes: Iterable[Prefix]) -> None:
         for prefix in prefixes:
@@ -175,27 +179,30 @@ class Device:
                 del self._owners[prefix], peer.allowed[prefix]
 
     def _remove(self, key: bytes) -> None:
-        peer = self._peers.pop(key, None)
+        peer = self._peers.get(key)
         if peer is not None:
+            self._withdraw(peer)  # it is shown until the engine is without it
             self._disown(key, peer, list(peer.allowed))
-            self._withdraw(peer)
+            del self._peers[key]
+            self._untold.pop(key, None)
 
     def _withdraw(self, peer: _Peer) -> None:
         if peer.in_engine:
             peer.endpoint, peer.scope = self._place(peer)
             self._engine.remove_peer(peer.number)
-            peer.in_engine = False
+            peer.in_engine, peer.was_placed = False, peer.endpoint is not None
 
-    def _carry_over(self, keys: list[bytes]) -> None:
-        if self._key is None:
+    def _carry_over(self) -> None:
+        """Tell the engine what it has not heard yet."""
+        keys = list(self._untold)
+        if self._key is None or not keys:
             return
         try:
             self._engine.set_peers([self._setting(key, self._peers[key]) for key in keys])
         except InvalidError as error:
             self._carry_over_singly(keys)
             raise UapiError(errno.EINVAL, str(error)) from error
-        for key in keys:
-            self._note_carried(key)
+        self._note_carried(keys)
 
     def _carry_over_singly(self, keys: list[bytes]) -> None:
         """Do without those that are refused."""
@@ -205,14 +212,17 @@ class Device:
             except InvalidError:
                 self._remove(key)
             else:
-                self._note_carried(key)
+                self._note_carried([key])
 
-    def _note_carried(self, key: bytes) -> None:
-        peer = self._peers[key]
-        if not peer.in_engine:
+    def _note_carried(self, keys: list[bytes]) -> None:
+        peers = [(key, self._peers[key]) for key in keys]
+        for _, peer in peers:
             peer.in_engine = True
-            if peer.endpoint is not None:
+        for key, peer in peers:
+            if peer.was_placed:
                 self._engine.set_endpoint(peer.number, peer.endpoint, scope=peer.scope)
+                peer.was_placed = False
+            del self._untold[key]
 
     def _setting(self, key: bytes, peer: _Peer) -> PeerSetting:
         return PeerSetting(

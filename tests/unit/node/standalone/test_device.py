@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from warren.engine.errors import ClosedError, InvalidError, PortError
+from warren.engine.errors import BusyError, ClosedError, InvalidError, PortError
 from warren.engine.events import PeerNumber
 from warren.engine.tunnel import PeerSetting, PeerStats
 from warren.model.addresses import Endpoint, Hop, parse_endpoint
@@ -13,17 +13,18 @@ from warren.model.keys import ExchangeKeyPair
 from warren.node.standalone.device import Device
 from warren.wire.uapi import UapiError, parse_set
 
-OWN, A, B = (ExchangeKeyPair(bytes([number]) * 32) for number in (1, 2, 3))
+OWN, A, B, C, D = (ExchangeKeyPair(bytes([number]) * 32) for number in (1, 2, 3, 4, 5))
 SPARE = ExchangeKeyPair(bytes([9]) * 32)
 LOW_ORDER = bytes(32)
 PLACE = "192.0.2.1:51820"
 
 
 class Engine:
-    """Remembers what it was told; refuses keys that give no secret, and port 7."""
+    """Remembers what it was told; refuses keys that give no secret, and port 7. While busy it changes no peer."""
 
     def __init__(self) -> None:
         self.is_gone = False
+        self.is_busy = False
         self.port = 1000
         self.mark = 0
         self.keys: tuple[ExchangeKeyPair, ...] = (SPARE,)
@@ -42,17 +43,24 @@ class Engine:
     def set_mark(self, mark: int) -> None:
         self.mark = mark
 
+    def _work(self) -> None:
+        if self.is_busy:
+            raise BusyError(errno.EAGAIN, "busy")
+
     def set_peers(self, peers: Iterable[PeerSetting]) -> None:
+        self._work()
         for peer in peers:
             if LOW_ORDER in peer.public_keys:
                 raise InvalidError("of low order")
             self.peers[peer.peer] = peer
 
     def set_endpoint(self, peer: PeerNumber, place: Hop | None, *, scope: int = 0) -> None:
+        self._work()
         assert peer in self.peers
         self.places[peer], self.scopes[peer] = place, scope
 
     def remove_peer(self, peer: PeerNumber) -> None:
+        self._work()
         del self.peers[peer]
         self.places.pop(peer, None)
 
@@ -203,3 +211,38 @@ def test_a_link_local_peer_is_on_the_link_that_was_named() -> None:
         told.set(of(B), "endpoint=[fe80::2%eth9]:51820")
     assert refused.value.errno == errno.ENODEV
     assert told.engine.scopes[2] == 4
+
+
+def test_what_came_before_a_refused_peer_is_in_force_and_the_refused_one_is_not_there() -> None:
+    told = Told()
+    told.set(of(A), "allowed_ip=10.0.0.0/24")
+    with pytest.raises(UapiError) as refused:
+        told.set(of(B), "allowed_ip=10.0.0.0/24", f"endpoint={PLACE}", of(C), "endpoint=[fe80::1%eth9]:5", of(D))
+    assert refused.value.errno == errno.ENODEV
+    assert told.peers() == told.engine.allowed() == {A.public: [], B.public: ["10.0.0.0/24"]}
+    assert told.engine.places[2] == parse_endpoint(PLACE)
+
+
+def test_a_peer_that_a_busy_engine_did_not_take_is_carried_over_by_the_next_change() -> None:
+    told = Told()
+    told.engine.is_busy = True
+    with pytest.raises(UapiError) as refused:
+        told.set(of(A), "allowed_ip=10.0.0.0/24", f"endpoint={PLACE}")
+    assert refused.value.errno == errno.EAGAIN
+    told.engine.is_busy = False
+    told.set(of(B))
+    assert told.peers() == told.engine.allowed() == {A.public: ["10.0.0.0/24"], B.public: []}
+    assert list(told.engine.places.values()) == [parse_endpoint(PLACE)]
+
+
+def test_a_peer_that_a_busy_engine_did_not_remove_is_shown_until_it_is() -> None:
+    told = Told()
+    told.set(of(A), "allowed_ip=10.0.0.0/24")
+    told.engine.is_busy = True
+    for words in ((of(A), "remove=true"), ("replace_peers=true",)):
+        with pytest.raises(UapiError):
+            told.set(*words)
+        assert told.peers() == told.engine.allowed() == {A.public: ["10.0.0.0/24"]}
+    told.engine.is_busy = False
+    told.set(of(A), "remove=true")
+    assert told.peers() == told.engine.allowed() == {}
