@@ -3,6 +3,7 @@ start, senders are told what fits, the rest is cut (engine/proto/src/narrow). An
 """
 
 import os
+import sys
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_interface
 
@@ -25,6 +26,22 @@ LONG = 1300  # of a ping: more than a narrow path carries, less than the tunnel
 FLOW_BYTES, FLOW_BYTES_PER_S = 3_000_000, 4_000_000.0
 FILE_BYTES = 20_000_000
 
+FORGE = """
+import socket, struct, sys
+victim, peer = (socket.inet_aton(address) for address in sys.argv[1:3])
+ports = [int(port) for port in sys.argv[3:5]]
+def summed(icmp):
+    total = sum(struct.unpack(f">{len(icmp) // 2}H", icmp))
+    total = (total & 0xFFFF) + (total >> 16)
+    return icmp[:2] + struct.pack(">H", ~(total + (total >> 16)) & 0xFFFF) + icmp[4:]
+quoted = struct.pack(">BxHHHBBH4s4s4H", 0x45, 1452, 1, 0x4000, 64, 17, 0, victim, peer, *ports, 1432, 0)
+icmp = summed(struct.pack(">BBHHH", 3, 4, 0, 0, 100) + quoted)
+nobody = socket.inet_aton("198.51.100.9")
+header = struct.pack(">BxHHHBBH4s4s", 0x45, 20 + len(icmp), 7, 0, 64, 1, 0, nobody, victim)
+with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as line:
+    line.sendto(header + icmp, (sys.argv[1], 0))
+"""  # 'fragmentation needed, 100 bytes at most', as if a router had it of a datagram of the tunnel (RFC 792)
+
 
 class Forwarding:
     """`behind` reaches `b` through `a`, whose engine forwards."""
@@ -32,6 +49,7 @@ class Forwarding:
     def __init__(self, lab: Lab) -> None:
         wan, lan = lab.switch(), lab.switch()
         self.behind, self.host_a, self.host_b = lab.host("m", lan), lab.host("a", wan, lan), lab.host("b", wan)
+        self.stranger = lab.host("s", wan)
         keys = ExchangeKeyPair(os.urandom(32)), ExchangeKeyPair(os.urandom(32))
         self.a, self.b = (
             Engine(host, "warren%d", key.private_bytes().reveal())
@@ -101,6 +119,21 @@ def test_a_machine_behind_this_one_is_told_what_fits_and_its_packets_arrive(forw
     a.ask("set_path_mtu", None)
     behind.ip_batch("route flush cache")
     assert long_ping(behind, B, "-M", "do"), "the path was mended"
+
+
+def test_a_stranger_who_says_that_a_path_is_narrow_changes_nothing(forwarding: Forwarding) -> None:
+    a, b = forwarding.a, forwarding.b
+    ends = (str(forwarding.host_a.ip), str(forwarding.host_b.ip), str(a.port), str(b.port))
+    forwarding.stranger.run([sys.executable, "-c", FORGE, *ends])
+    route = ["ip", "route", "get", ends[1]]
+    until(lambda: "mtu lock 552" in forwarding.host_a.run(route).stdout, "the host believes it")
+    before = a.ask("counters")
+    Flow(forwarding.host_a, forwarding.host_b, ip_address(B), FILE_BYTES).finish()
+    after = a.ask("counters")
+    assert after["tx_too_big"] == before["tx_too_big"]
+    assert long_ping(forwarding.host_a, B, "-M", "do")
+    assert a.ask("offloads")["udp-send"] == "on"
+    forwarding.host_a.ip_batch("route flush cache")
 
 
 def test_a_line_that_carries_less_than_the_tunnel_is_learned_of_the_kernel(forwarding: Forwarding) -> None:

@@ -102,6 +102,9 @@ pub const ELSEWHERE_SPACING: Duration = Duration::from_millis(250);
 // --- narrow paths ---
 /// The least that a path is taken to carry of an inner packet: what every host can put together (RFC 791, 3.2).
 pub const PATH_MTU_LEAST: u16 = 576;
+/// The least that the kernel's word of a path is believed, headers included: every link of IPv6 carries it (RFC 8200, 5)
+/// and hardly one of IPv4 carries less, but anybody may forge a router's word (Linux believes 552).
+pub const PATH_LEAST: u16 = 1280;
 /// What the kernel said of a path holds for so long, as the kernel's own memory of it (`mtu_expires`).
 pub const PATH_MTU_LIFETIME: Duration = Duration::from_secs(600);
 /// 'Too big' answers a second and in a burst: one a flow is enough, and a host that does not listen gains nothing.

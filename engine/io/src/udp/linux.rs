@@ -8,6 +8,7 @@ use std::mem;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
+use warren_proto::limits::PATH_LEAST;
 use warren_proto::{Incoming, Train};
 
 use super::open::{local_port, open, set_option};
@@ -34,6 +35,8 @@ pub struct LinuxUdp {
     ladder: Ladder,
     /// The kernel was asked whether it takes trains at all, since one was refused.
     was_asked: bool,
+    /// A router's word was beyond belief, so over IPv4 none counts any more.
+    ignores_routers: bool,
 }
 
 impl LinuxUdp {
@@ -51,6 +54,7 @@ impl LinuxUdp {
             sender: Sender::new(),
             ladder: try_out(wanted),
             was_asked: false,
+            ignores_routers: false,
         };
         udp.merge();
         Ok(udp)
@@ -67,6 +71,14 @@ impl LinuxUdp {
             }
         }
     }
+}
+
+/// Sends whole what the first link carries, and lets routers cut it, as the kernel's own WireGuard does (ip(7),
+/// `IP_MTU_DISCOVER`). IPv6 needs no such thing: no path is narrower than `PATH_LEAST` to its kernel.
+fn ignore_routers(v4: &OwnedFd) {
+    let omit = libc::IP_PMTUDISC_OMIT;
+    // A kernel without it (Linux before 3.15) cuts by the router's word, as before.
+    let _ = set_option(v4, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, omit);
 }
 
 /// A socket a family, on one port; none for IPv6 on a host without it.
@@ -113,6 +125,9 @@ impl Udp for LinuxUdp {
         }
         self.port = local_port(&v4)?;
         (self.v4, self.v6) = (v4, v6);
+        if self.ignores_routers {
+            ignore_routers(&self.v4);
+        }
         self.merge();
         Ok(())
     }
@@ -183,6 +198,13 @@ impl Udp for LinuxUdp {
     fn take_short_path(&mut self) -> Option<ShortPath> {
         let (peer, remote) = self.sender.take_refused()?;
         let mtu = path_mtu(remote, self.mark).ok()?;
+        if mtu < PATH_LEAST && remote.is_ipv4() && !self.ignores_routers {
+            // Anybody can forge that. If it is a link of this host's own, the next train is refused too.
+            self.ignores_routers = true;
+            ignore_routers(&self.v4);
+            self.sender.forget();
+            return None;
+        }
         Some(ShortPath { peer, remote, mtu })
     }
 

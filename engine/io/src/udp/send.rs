@@ -76,6 +76,11 @@ impl Sender {
         }
     }
 
+    /// Tries trains to everybody again.
+    pub fn forget(&mut self) {
+        self.short = [None; SHORT_PATHS];
+    }
+
     /// For whom and where to something was too long since this was asked before.
     pub fn take_refused(&mut self) -> Option<(PeerId, SocketAddr)> {
         self.refused.take()

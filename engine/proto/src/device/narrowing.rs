@@ -40,8 +40,9 @@ impl Device {
         Ok(())
     }
 
-    /// The kernel refused datagrams to `remote`, to which it knows a path of so many bytes, its headers included. Holds
-    /// for as long as the kernel would remember it, and where the peer still is reached there.
+    /// The kernel refused datagrams to `remote`, to which it knows a path of so many bytes, its headers included. No less
+    /// than [`limits::PATH_LEAST`] is believed: the kernel cuts what is longer than it knows. Holds for as long as the
+    /// kernel would remember it, and where the peer still is reached there.
     pub fn learn_path_mtu(&mut self, now: Now, peer: PeerId, remote: SocketAddr, outer: u16) {
         let slot = self.peers.slot(peer);
         let Some(peer) = slot.and_then(|slot| self.peers.get_mut(slot)) else { return };
@@ -52,6 +53,7 @@ impl Device {
         };
         let internet = if remote.is_ipv4() { IPV4_HEADER } else { IPV6_HEADER };
         let ours = u16::try_from(HEADROOM.saturating_add(TAG).saturating_add(lead)).unwrap_or(u16::MAX);
+        let outer = outer.max(limits::PATH_LEAST);
         let inner = outer.saturating_sub(internet).saturating_sub(UDP_HEADER).saturating_sub(ours);
         if usize::from(inner) < self.mtu {
             peer.path.learn(now.mono, inner);

@@ -156,6 +156,20 @@ fn a_whole_path_touches_nothing() {
 }
 
 #[test]
+fn no_router_makes_a_path_narrower_than_the_internets_least() {
+    for (place, fits) in [("192.0.2.1:9", 1220), ("[2001:db8::1]:9", 1200)] {
+        let mut pair = Pair::new();
+        pair.connect();
+        let remote = place.parse().unwrap();
+        pair.call(A, |device, now| device.set_endpoint(now, PEER, Some(Endpoint::Udp { remote }))).unwrap();
+        pair.call(A, |device, now| device.learn_path_mtu(now, PEER, remote, 552));
+        for (len, count) in [(fits, 1), (fits + 1, 0)] {
+            assert_eq!(seal(&mut pair, A, &VirtioHeader::default(), &datagram(A, len, DF)), count, "{place} {len}");
+        }
+    }
+}
+
+#[test]
 fn what_the_kernel_said_of_a_path_holds_there_and_for_a_while() {
     let mut pair = Pair::new();
     pair.connect();
