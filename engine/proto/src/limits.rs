@@ -64,6 +64,9 @@ pub const STAGED_BYTES: usize = 4 * 1024 * 1024;
 pub const EVENTS: usize = 1_024;
 /// Datagrams to send outside the batches (responses, cookies, pongs); beyond, new ones are dropped and repeat.
 pub const TRANSMITS: usize = 1_024;
+/// Peers whose timers are served in one call; the others are late by a turn. What one send takes: some milliseconds if all
+/// of them begin handshakes.
+pub const DUE_AT_ONCE: usize = 64;
 /// Pings on their way; the oldest is forgotten.
 pub const PINGS: usize = 256;
 /// Probe keys: each peer's current and previous path key.

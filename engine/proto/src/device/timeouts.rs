@@ -5,11 +5,11 @@ use crate::outgoing::Outgoing;
 use crate::{Event, Instant, Now, limits};
 
 impl Device {
-    /// Do what is due.
+    /// Do what is due, for [`limits::DUE_AT_ONCE`] peers at most, so that what they send has room; the others stay due.
     pub fn handle_timeout(&mut self, now: Now) {
         self.filter.iter_mut().for_each(|filter| filter.sweep(now));
         // At most one turn a peer: what is armed meanwhile lies ahead, or is due at the next call.
-        for _ in 0..self.peers.slots() {
+        for _ in 0..self.peers.slots().min(limits::DUE_AT_ONCE) {
             let Some(slot) = self.wakeups.pop(now.mono) else { break };
             self.due(now, slot);
             self.arm(slot);

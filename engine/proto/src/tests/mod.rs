@@ -10,6 +10,7 @@
 mod acks;
 mod ciphers;
 mod defence;
+mod due;
 mod gate;
 mod narrow;
 mod offload;
