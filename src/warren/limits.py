@@ -310,6 +310,7 @@ FLOWS_KEPT_MAX = 2_048  # flows of one network that are remembered: about 1 MB
 UAPI_LINE_MAX_BYTES = 4096  # of WireGuard's control socket: its longest is a key's, 80
 UAPI_REQUEST_MAX_BYTES = 32 * 1024 * 1024  # 131,072 allowed prefixes and 16,384 peers are a fifth of it
 UAPI_REQUEST_S = 30.0  # for one request, from the first byte of the wait to its answer
+LINK_AGAIN_S = 1.0  # until a stand-alone device's link is looked at again where no descriptor was free
 TUNNEL_EVENTS_TAKE_MAX = 256  # events of the engine that one wake-up takes, so that other tasks get their turn
 
 # --- accounts ---

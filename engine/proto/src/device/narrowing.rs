@@ -87,6 +87,14 @@ impl Device {
         }
     }
 
+    /// A packet of a link whose MTU is more than the tunnel's: its sender is told what fits.
+    pub(super) fn refuse(&mut self, now: Now, packet: &Superpacket<'_>) {
+        let mut room = vec![0; packet.longest()];
+        if let Some(whole) = packet.write(0, &mut room).and_then(|len| room.get(..len)) {
+            self.tell_sender(now, whole, self.mtu);
+        }
+    }
+
     fn emit_one(&mut self, now: Now, slot: u32, packet: &[u8], out: &mut Trains) {
         if let Ok(packet) = Superpacket::parse(&VirtioHeader::default(), packet) {
             self.emit(now, slot, &packet, out);

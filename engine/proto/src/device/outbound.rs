@@ -60,7 +60,8 @@ impl Device {
         };
         let packets = packet.count();
         if packet.longest() > self.mtu {
-            return add(&mut self.counters.drop_packet_too_long, packets);
+            add(&mut self.counters.drop_packet_too_long, packets);
+            return self.refuse(now, &packet);
         }
         let Some(slot) = self.routes.owner(&packet.destination()) else {
             return add(&mut self.counters.drop_no_route, packets);

@@ -108,6 +108,16 @@ fn of_a_superpacket_its_sender_is_told_once() {
 }
 
 #[test]
+fn a_packet_longer_than_the_tunnel_is_refused_with_what_fits() {
+    let mut pair = Pair::new();
+    pair.connect();
+    assert_eq!(seal(&mut pair, A, &VirtioHeader::default(), &datagram(A, MTU + 1, DF)), 0);
+    let answer = pair.hosts[A].device.poll_host().unwrap();
+    assert_eq!((answer[20], answer[21], &answer[26..28]), (3, 4, &(MTU as u16).to_be_bytes()[..]));
+    assert_eq!((pair.counters(A).drop_packet_too_long, pair.counters(A).drop_path_mtu), (1, 0));
+}
+
+#[test]
 fn a_flood_of_too_long_packets_is_answered_up_to_the_limit() {
     let mut pair = narrow_pair();
     for _ in 0..1000 {

@@ -1,7 +1,8 @@
 """A stand-alone device while it lives: engine, control socket, and what happens to its link.
 
 Decides nothing about configurations. A link that was deleted ends the device; an MTU that was changed (`wg-quick` does)
-is told to the engine, which pads packets up to it; one that was renamed is found under its new name.
+is told to the engine, which pads packets up to it; one that was renamed is found under its new name. What cannot be
+looked at now (no descriptor is free) is looked at again.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from warren.engine.errors import ClosedError, InvalidError, TunError
 from warren.engine.events import WorkerFailed
 from warren.engine.tunnel import Tunnel
 from warren.errors import Code, WarrenError
-from warren.limits import TUNNEL_EVENTS_TAKE_MAX
+from warren.limits import LINK_AGAIN_S, TUNNEL_EVENTS_TAKE_MAX
 from warren.log import Log
 from warren.model.keys import KEY_BYTES, ExchangeKeyPair
 from warren.node.control_socket import serve
@@ -27,6 +28,7 @@ from warren.node.host.linux.watch import host_changes
 from warren.node.standalone.device import Device
 
 MTU_DEFAULT = 1420  # room for the longest headers in 1,500 bytes
+MTU_MAX = 65_460  # the engine's: with headers and padding, one datagram; who sends longer packets is told of it
 STAMP_CEILING_S = 1 << 40  # none: no ceiling was promised to anybody, as in the kernel's WireGuard
 _SIOCGIFMTU = 0x8921
 _IFREQ = struct.Struct("16si20x")
@@ -82,24 +84,45 @@ def _take_events(engine: Tunnel, ended: asyncio.Event) -> None:
 
 
 async def _follow_link(engine: Tunnel, device: Device, serving: contextlib.AsyncExitStack) -> None:
-    """`serving` holds the control socket; the link's number stays what it is, whatever its name."""
-    links, known, name = _HostLinks(), MTU_DEFAULT, engine.link
-    number = links.number(name)
-    async for _ in host_changes():
-        now = links.name(number) if number is not None else name
-        if now != name and links.number(now) == number and await _serve_as(now, device, serving):
-            log.info("the link has another name", link=now)
-            name = now
-        mtu = _mtu_of(name)
-        if mtu is None or mtu == known:
-            continue
-        known = mtu
+    """`serving` holds the control socket."""
+    followed = _Followed(engine, device, serving)
+    while True:
         try:
-            engine.set_mtu(mtu)
-        except InvalidError as error:  # packets are padded as before, by at most 15 bytes too many
-            log.warning("the link's MTU cannot be followed", mtu=mtu, reason=str(error))
+            await followed.look()
+            async for _ in host_changes():
+                await followed.look()
         except ClosedError:
             return
+        except OSError as error:
+            log.warning("the link is looked at again", reason=str(error))
+        await asyncio.sleep(LINK_AGAIN_S)
+
+
+class _Followed:
+    """The link as it was last seen; its number stays what it is, whatever its name."""
+
+    def __init__(self, engine: Tunnel, device: Device, serving: contextlib.AsyncExitStack) -> None:
+        self._engine = engine
+        self._device = device
+        self._serving = serving
+        self._name = engine.link
+        self._number = _HostLinks().number(engine.link)
+        self._mtu = MTU_DEFAULT
+
+    async def look(self) -> None:
+        """Take over what changed; OSError where that cannot be seen or done now."""
+        now = _name_of(self._number) if self._number is not None else None
+        if now is not None and now != self._name and await _serve_as(now, self._device, self._serving):
+            log.info("the link has another name", link=now)
+            self._name = now
+        mtu = _mtu_of(self._name)
+        if mtu is None or mtu == self._mtu:
+            return
+        try:
+            self._engine.set_mtu(min(mtu, MTU_MAX))
+        except InvalidError as error:  # below 576: packets are padded as before, by at most 15 bytes too many
+            log.warning("the link's MTU cannot be followed", mtu=mtu, reason=str(error))
+        self._mtu = mtu
 
 
 async def _serve_as(link: str, device: Device, serving: contextlib.AsyncExitStack) -> bool:
@@ -109,6 +132,8 @@ async def _serve_as(link: str, device: Device, serving: contextlib.AsyncExitStac
         await serving.enter_async_context(serve(link, device.state, device.change))
     except (WarrenError, OSError) as error:
         serving.push_async_callback(before.aclose)
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            raise
         log.warning("the link's new name has a control socket already", link=link, reason=str(error))
         return False
     await before.aclose()
@@ -126,9 +151,19 @@ class _HostLinks:
 
     def name(self, number: int) -> str:
         try:
-            return socket.if_indextoname(number)
+            return _name_of(number) or str(number)
         except OSError:
             return str(number)
+
+
+def _name_of(number: int) -> str | None:
+    """The name of the link of that number (if_indextoname(3)); None when it is gone."""
+    try:
+        return socket.if_indextoname(number)
+    except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise
+        return None
 
 
 def _mtu_of(link: str) -> int | None:
