@@ -18,6 +18,8 @@ from warren.log import Log
 from warren.wire.uapi import GET, SET, DeviceChange, DeviceState, UapiError, parse_set, show_device, show_errno
 
 FOLDER = Path("/run/wireguard")  # where `wg` looks
+# How a connection ends; cancelled with the socket: asyncio's streams log an error about a handler that says so itself.
+ENDINGS = (ConnectionError, TimeoutError, asyncio.CancelledError)
 
 log = Log("wg")
 
@@ -33,9 +35,13 @@ async def serve(link: str, get: Get, change: Change | None) -> AsyncIterator[Pat
     """
     path = FOLDER / f"{link}.sock"
     listening = _bind(path)
+    answering: set[asyncio.Task[None]] = set()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.closing(writer), contextlib.suppress(ConnectionError, TimeoutError):
+        if (task := asyncio.current_task()) is not None:
+            answering.add(task)
+            task.add_done_callback(answering.discard)
+        with contextlib.closing(writer), contextlib.suppress(*ENDINGS):
             await _answer(reader, writer, get, change)
 
     server = await asyncio.start_unix_server(answer, sock=listening, limit=UAPI_LINE_MAX_BYTES)
@@ -44,6 +50,9 @@ async def serve(link: str, get: Get, change: Change | None) -> AsyncIterator[Pat
     finally:
         server.close()
         path.unlink(missing_ok=True)
+        for task in answering:
+            task.cancel()
+        await asyncio.gather(*answering, return_exceptions=True)
 
 
 def clear(prefix: str) -> None:
