@@ -6,6 +6,7 @@
 mod arena;
 pub mod carriage;
 mod clock;
+mod crew;
 mod error;
 mod events;
 mod failures;
@@ -35,11 +36,12 @@ mod wake;
 mod worker;
 
 pub use arena::Arena;
+pub use crew::fit as workers_for;
 pub use error::Error;
 pub use events::TunnelEvent;
 pub use losses::Losses;
 pub use outbox::Outbox;
-pub use tunnel::Tunnel;
+pub use tunnel::{Lane, Tunnel};
 pub use worker::Desk;
 // What a caller has to name to configure a tunnel and read its events.
 pub use warren_proto as proto;

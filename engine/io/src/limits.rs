@@ -111,6 +111,15 @@ pub const EVENTS_MAX: usize = 4096;
 /// Packets or datagrams that wait in one direction of an in-memory device; more are dropped, as a kernel does.
 pub const MEMORY_QUEUE_MAX: usize = 1024;
 
+/// Workers of one tunnel at most: beyond, the kernel's own work a packet is what a machine has no core for.
+pub const WORKERS: usize = 4;
+
+/// What may wait for one worker from the others, each way: some turns of each, as little as a queue of the TUN holds.
+pub const HANDED_BYTES: usize = 4 << 20;
+
+/// What each item counts for beside its bytes, so that small ones are bounded in number: 16,384.
+pub const HANDED_ITEM_BYTES: usize = 256;
+
 /// Failed sends told to Python in a second, whatever their number; enough for the candidates of a few peers.
 pub const SEND_FAILED_PER_S: usize = 32;
 

@@ -13,6 +13,8 @@ pub struct Losses {
     pub drop_no_relay: u64,
     /// Datagrams for a relay that waited longest, where more came than its line took.
     pub drop_relay_slow: u64,
+    /// Packets and datagrams from another worker, where too much waited already.
+    pub drop_handed: u64,
 }
 
 impl Losses {
@@ -24,6 +26,7 @@ impl Losses {
             ("drop_tun_refused", self.drop_tun_refused),
             ("drop_no_relay", self.drop_no_relay),
             ("drop_relay_slow", self.drop_relay_slow),
+            ("drop_handed", self.drop_handed),
         ]
         .into_iter()
     }

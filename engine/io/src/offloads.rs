@@ -124,6 +124,17 @@ impl Ladder {
         self
     }
 
+    /// What all workers of a tunnel have: one that is off for any of them is off.
+    #[must_use]
+    pub fn least(mut self, other: &Self) -> Self {
+        for offload in OFFLOADS {
+            if self.is_on(offload) {
+                self.set(offload, other.get(offload));
+            }
+        }
+        self
+    }
+
     /// Each with its name.
     pub fn named(&self) -> impl Iterator<Item = (&'static str, State)> {
         let ladder = *self;

@@ -1,5 +1,6 @@
 //! The packet worker: one thread that runs each batch to completion. Decides the order in which sources are served
-//! and when to sleep, nothing else; what packets mean is the pure engine's.
+//! and when to sleep, nothing else; what packets mean is the pure engine's. On larger machines a tunnel has several,
+//! which hand one another what is not theirs (`crew`).
 //!
 //! A turn serves each source that is ready once, one batch at most, so that none starves the others and none waits
 //! longer than a turn (about a millisecond under load). A socket that takes no more stops the reading of the TUN,
@@ -9,6 +10,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
@@ -17,11 +19,13 @@ use warren_proto::limits::RELAY_LEAD;
 use warren_proto::offload::Coalescer;
 use warren_proto::{
     Device, Endpoint, HEADROOM, Incoming, Now, Opened, PeerId, TRANSMIT_MIN, TRANSMIT_OVERHEAD,
+    demux,
 };
 
 use crate::arena::Arena;
 use crate::carriage::{Outlet, RelayEvent, RelaySettings, Relays};
 use crate::clock;
+use crate::crew::{Inward, Member, Outward};
 use crate::events::{EventQueue, TunnelEvent};
 use crate::failures::Failures;
 use crate::fast_sum;
@@ -98,8 +102,8 @@ impl Desk<'_> {
 
 /// What the worker shares with its handle.
 pub struct Shared {
-    /// What goes up.
-    pub events: EventQueue,
+    /// What goes up; all workers of a tunnel have one.
+    pub events: Arc<EventQueue>,
     /// Says that commands wait, or that it is time to stop.
     pub summons: Summons,
 }
@@ -111,6 +115,8 @@ pub struct Worker<T, U> {
     device: Device,
     shared: Arc<Shared>,
     commands: Receiver<Command>,
+    /// The other workers; `None`: there are none.
+    crew: Option<Member>,
     now: Now,
     received: Arena,
     incoming: Vec<Incoming>,
@@ -140,6 +146,9 @@ pub struct Worker<T, U> {
 struct Ready {
     commands: bool,
     tun: bool,
+    /// What other workers handed over.
+    outward: bool,
+    inward: bool,
     streams: bool,
     families: [bool; FAMILIES.len()],
 }
@@ -153,6 +162,7 @@ impl<T: Tun, U: Udp> Worker<T, U> {
         mtu: usize,
         shared: Arc<Shared>,
         commands: Receiver<Command>,
+        crew: Option<Member>,
     ) -> Self {
         let answer_bytes = longest_answer(mtu);
         let adder = fast_sum::adder();
@@ -174,14 +184,15 @@ impl<T: Tun, U: Udp> Worker<T, U> {
             answers: Outbox::new(BATCH_SLOTS * answer_bytes, BATCH_SLOTS),
             answer_bytes,
             relays,
-            interests: Vec::with_capacity(4 + RELAYS),
+            interests: Vec::with_capacity(6 + RELAYS),
             blocked: None,
             has_more: false,
             losses: Losses::default(),
             failures: Failures::default(),
             turn: Turn::default(),
-            lingering: Lingering::new(has_cores()),
+            lingering: Lingering::new(has_cores(crew.as_ref().map_or(1, Member::count))),
             moderation: Moderation::new(),
+            crew,
         }
     }
 
@@ -207,13 +218,20 @@ impl<T: Tun, U: Udp> Worker<T, U> {
             if ready.streams {
                 self.receive_streams()?;
             }
+            if ready.inward {
+                self.receive_handed()?;
+            }
             self.keep_time();
             self.answer();
-            if ready.tun && self.bulk.is_empty() {
+            if (ready.tun || ready.outward) && self.bulk.is_empty() {
                 let before = self.device.counters().tx_packets;
-                let sealed = self.seal();
+                let sealed = if ready.tun { self.seal() } else { Ok(()) };
                 self.device.seal_held(self.now, &mut self.bulk.trains);
                 sealed?;
+                if ready.outward {
+                    self.seal_handed();
+                }
+                self.hand_over();
                 self.turn.sealed = self.device.counters().tx_packets - before;
                 self.tell_host()?;
             }
@@ -244,13 +262,25 @@ impl<T: Tun, U: Udp> Worker<T, U> {
         ];
         self.interests.clear();
         self.interests.extend(own);
+        if let Some((inward, outward)) = self.handed_fds() {
+            let outward = if self.bulk.is_empty() { outward } else { -1 };
+            let handed = [inward, outward].map(|fd| Interest::new(fd, false));
+            self.interests.extend(handed);
+        }
         self.relays.await_streams(&mut self.interests);
         self.sleep(patience)?;
         let mut readable = self.interests.iter().copied().map(Interest::is_readable);
         let [commands, tun, v4, v6] = own.map(|_| readable.next().unwrap_or(false));
+        let [inward, outward] = if self.crew.is_some() {
+            [(); 2].map(|()| readable.next().unwrap_or(false))
+        } else {
+            [false; 2]
+        };
         Ok(Ready {
             commands,
             tun,
+            outward,
+            inward,
             // What a stream has read already shows in no descriptor.
             streams: self.has_more || readable.any(|is_readable| is_readable),
             families: [v4, v6],
@@ -294,7 +324,10 @@ impl<T: Tun, U: Udp> Worker<T, U> {
                 device: &mut self.device,
                 answers: &mut self.answers,
                 relays: &mut self.relays,
-                losses: self.losses,
+                losses: Losses {
+                    drop_handed: self.crew.as_ref().map_or(0, Member::lost),
+                    ..self.losses
+                },
                 ladder: self.tun.ladder().with(&self.udp.ladder()),
                 udp: &mut self.udp,
                 now: self.now,
@@ -340,6 +373,13 @@ impl<T: Tun, U: Udp> Worker<T, U> {
         let arena = self.received.bytes_mut();
         self.device
             .open_batch(self.now, arena, &self.incoming, &mut self.opened);
+        self.deliver()
+    }
+
+    /// What was opened, handed to the TUN; what is another worker's, to that one.
+    fn deliver(&mut self) -> io::Result<()> {
+        self.hand_over();
+        let arena = self.received.bytes_mut();
         self.turn.opened += self.opened.len() as u64;
         self.device.deliver(
             self.now,
@@ -350,6 +390,96 @@ impl<T: Tun, U: Udp> Worker<T, U> {
         );
         self.losses.drop_tun_refused += self.tun.write(&self.received, &self.coalescer)?;
         Ok(())
+    }
+
+    /// One batch from other workers to the TUN. What is no WireGuard's comes to the first worker as from its own port;
+    /// the rest was told apart by whoever received it, and is nobody else's.
+    fn receive_handed(&mut self) -> io::Result<()> {
+        let Some(inlet) = self.crew.as_ref().and_then(Member::inward) else {
+            return Ok(());
+        };
+        let taken = inlet.take(BATCH_SLOTS);
+        self.has_more |= taken.len() >= BATCH_SLOTS;
+        self.turn.received += taken.len() as u64;
+        let is_ours = |item: &Inward| demux::kind(&item.bytes) == demux::Kind::WireGuard;
+        let (sessions, talk): (Vec<_>, Vec<_>) = taken.into_iter().partition(is_ours);
+        if !talk.is_empty() {
+            self.lay_out(&talk);
+            let arena = self.received.bytes_mut();
+            self.relays.unwrap(self.now, arena, &mut self.incoming);
+            self.open()?;
+        }
+        if sessions.is_empty() {
+            return Ok(());
+        }
+        self.lay_out(&sessions);
+        let arena = self.received.bytes_mut();
+        self.device
+            .open_handed(self.now, arena, &self.incoming, &mut self.opened);
+        self.deliver()
+    }
+
+    /// Copies datagrams to the arena as if they had been received.
+    fn lay_out(&mut self, datagrams: &[Inward]) {
+        self.incoming.clear();
+        self.opened.clear();
+        for (number, Inward { source, bytes }) in datagrams.iter().enumerate() {
+            let source = *source;
+            match self.received.copy_in(number, 0, bytes) {
+                Some(span) => self.incoming.push(Incoming { source, span }),
+                None => self.losses.drop_datagram_unfit += 1,
+            }
+        }
+    }
+
+    /// A turn's share of what other workers read from the TUN, sealed and sent.
+    fn seal_handed(&mut self) {
+        for _ in 0..BATCH_SLOTS {
+            let inlet = self.crew.as_ref().and_then(Member::outward);
+            let Some(outward) = inlet.and_then(|inlet| inlet.take(1).pop()) else {
+                return;
+            };
+            let (now, trains) = (self.now, &mut self.bulk.trains);
+            match outward {
+                Outward::Packet { header, bytes } => {
+                    self.device.seal_handed(now, &header, &bytes, trains);
+                }
+                Outward::Relayed {
+                    peer,
+                    endpoint,
+                    bytes,
+                } => {
+                    if !trains.push_copy(peer, endpoint, &bytes) {
+                        self.losses.drop_relay_slow += 1;
+                    }
+                }
+                Outward::Short(ShortPath { peer, remote, mtu }) => {
+                    self.device.learn_path_mtu(now, peer, remote, mtu);
+                }
+            }
+            if !self.bulk.trains.has_room(SUPERPACKET_ROOM_BYTES) {
+                self.flush(false);
+            }
+            if self.blocked.is_some() {
+                return;
+            }
+        }
+        self.has_more = true;
+    }
+
+    /// What turned out to be other workers', carried to them.
+    fn hand_over(&mut self) {
+        if let Some(crew) = &self.crew {
+            while let Some((owner, stray)) = self.device.poll_stray() {
+                crew.give(owner, stray);
+            }
+        }
+    }
+
+    /// What is readable while other workers handed something over: datagrams, packets.
+    fn handed_fds(&self) -> Option<(RawFd, RawFd)> {
+        let crew = self.crew.as_ref()?;
+        Some((crew.inward()?.fd(), crew.outward()?.fd()))
     }
 
     /// A turn's share from the TUN, sealed and sent.
@@ -444,6 +574,9 @@ impl<T: Tun, U: Udp> Worker<T, U> {
     fn flush(&mut self, but_last: bool) {
         self.blocked = None;
         for (outbox, but_last) in [(&mut self.answers, false), (&mut self.bulk, but_last)] {
+            if let Some(crew) = &self.crew {
+                crew.give_relayed(&mut outbox.trains);
+            }
             self.relays
                 .wrap(self.now, &mut outbox.trains, &mut self.losses);
             let failing = Failing {
@@ -472,7 +605,10 @@ impl<T: Tun, U: Udp> Worker<T, U> {
     fn tell(&mut self) {
         if let Some(short) = self.udp.take_short_path() {
             let ShortPath { peer, remote, mtu } = short;
-            self.device.learn_path_mtu(self.now, peer, remote, mtu);
+            let crew = self.crew.as_ref();
+            if !crew.is_some_and(|crew| crew.tell_short(short)) {
+                self.device.learn_path_mtu(self.now, peer, remote, mtu);
+            }
         }
         while let Some(event) = self.device.poll_event() {
             self.shared.events.push(TunnelEvent::Engine(event));
@@ -480,9 +616,9 @@ impl<T: Tun, U: Udp> Worker<T, U> {
     }
 }
 
-/// Is there a core for others while this thread has one?
-fn has_cores() -> bool {
-    std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1)
+/// Is there a core for others while so many workers have one each?
+fn has_cores(workers: usize) -> bool {
+    std::thread::available_parallelism().is_ok_and(|cores| cores.get() > workers)
 }
 
 /// The most bytes of one datagram that the engine or the caller sends by itself, with a relay's header.

@@ -2,10 +2,10 @@
 
 use core::fmt;
 
-use crate::{Cipher, Endpoint, Prefix, PresharedKey, PrivateKey, PublicKey, Unix, limits};
+use crate::{Cipher, Endpoint, LastStamp, PeerId, Prefix, PresharedKey, PrivateKey, PublicKey, Unix, limits};
 
 /// One device, for [`crate::Device::new`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct DeviceConfig {
     /// One or two: the one in use (initiations are sent with it), then the next or the previous one.
     pub private_keys: Vec<PrivateKey>,
@@ -15,8 +15,10 @@ pub struct DeviceConfig {
     pub stamps: StampWindow,
     /// Initiations and responses handled a second; [`limits::HANDSHAKES_PER_S`] unless there is a reason.
     pub handshakes_per_s: u32,
-    /// Which indices are this device's.
+    /// Which peers and indices are this device's.
     pub owner: Owner,
+    /// What all devices of one tunnel have in common, so that the stamps of any two grow.
+    pub last_stamp: LastStamp,
 }
 
 /// Stamps are `max(last + 1, clamp(wall, floor, ceiling))`, so that what is reserved on disk is never passed.
@@ -28,13 +30,32 @@ pub struct StampWindow {
     pub ceiling: Unix,
 }
 
-/// The low bits of every receiver index, so that a datagram can be steered to the worker that owns its session.
+/// The low bits of every receiver index, so that a datagram can be steered to the worker that owns its session; and of
+/// the numbers of the peers that are this worker's. The others' it only knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Owner {
     /// How many low bits are fixed, at most 8; 0 for a single worker.
     pub bits: u8,
     /// Their value.
     pub value: u8,
+}
+
+impl Owner {
+    /// Whose session an index names.
+    pub(crate) fn of_index(self, index: u32) -> u8 {
+        self.low(u64::from(index))
+    }
+
+    /// Whose a peer is.
+    #[must_use]
+    pub fn of_peer(self, peer: PeerId) -> u8 {
+        self.low(peer.0)
+    }
+
+    fn low(self, number: u64) -> u8 {
+        let mask = 1_u64.checked_shl(u32::from(self.bits)).unwrap_or(0).wrapping_sub(1);
+        u8::try_from(number & mask & 0xff).unwrap_or(0)
+    }
 }
 
 /// Who may change a peer's endpoint.
@@ -162,6 +183,7 @@ impl DeviceConfig {
             stamps: StampWindow { floor: Unix(0), ceiling: Unix(u64::MAX) },
             handshakes_per_s: limits::HANDSHAKES_PER_S,
             owner: Owner::default(),
+            last_stamp: LastStamp::default(),
         }
     }
 }

@@ -126,6 +126,8 @@ counters! {
     drop_staged_old,
     /// Dropped: waited until the handshake was given up, or the peer went.
     drop_staged_gave_up,
+    /// Dropped: for another worker, and too many such waited, or it is not that worker's either by now.
+    drop_stray,
     /// Dropped: the queue of answers was full.
     drop_transmit_full,
     /// Dropped: no random index was free.

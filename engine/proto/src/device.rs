@@ -18,6 +18,7 @@ use std::collections::VecDeque;
 use crate::admission::Admission;
 use crate::allowed_ips::AllowedIps;
 use crate::bucket::Bucket;
+use crate::counters::count;
 use crate::event::Events;
 use crate::filter::Filter;
 use crate::index::Indices;
@@ -25,12 +26,13 @@ use crate::offload::{Adder, HeldAck};
 use crate::peers::Peers;
 use crate::probe::Probes;
 use crate::staging::Budget;
+use crate::stray::{Stray, Strays};
 use crate::stun::Transactions;
 use crate::tai64n::Stamper;
 use crate::wakeups::Wakeups;
 use crate::{
-    ConfigError, Counters, DeviceConfig, Endpoint, Event, Instant, Now, PeerId, PeerStats, PrivateKey, Random, Reason,
-    StampWindow, noise, outgoing,
+    ConfigError, Counters, DeviceConfig, Endpoint, Event, Instant, Now, Owner, PeerId, PeerStats, PrivateKey, Random,
+    Reason, StampWindow, noise, outgoing,
 };
 
 /// One of our static keys with what is derived from it.
@@ -53,8 +55,11 @@ pub struct Device {
     mtu: usize,
     stamper: Stamper,
     random: Box<dyn Random + Send>,
+    /// Which of the peers are this device's; it knows the others to tell whose a packet is.
+    owner: Owner,
     peers: Peers,
     indices: Indices,
+    strays: Strays,
     routes: AllowedIps,
     wakeups: Wakeups,
     admission: Admission,
@@ -88,9 +93,11 @@ impl Device {
         Ok(Self {
             locals: locals(config.private_keys)?,
             mtu: config.mtu,
-            stamper: Stamper::new(config.stamps),
+            stamper: Stamper::new(config.stamps, config.last_stamp),
+            owner,
             peers: Peers::default(),
             indices: Indices::new(owner),
+            strays: Strays::default(),
             routes: AllowedIps::new(),
             wakeups: Wakeups::default(),
             admission: Admission::new(&mut random, config.handshakes_per_s),
@@ -136,6 +143,11 @@ impl Device {
         self.events.pop()
     }
 
+    /// The next thing that is another worker's, and the worker's number. Call until `None` after each batch.
+    pub fn poll_stray(&mut self) -> Option<(u8, Stray)> {
+        self.strays.pop()
+    }
+
     /// When to call `handle_timeout` at the latest, and what for; `None` while nothing is pending. It may turn out
     /// that nothing is due then: a deadline that traffic moved is looked at again when it comes.
     #[must_use]
@@ -170,6 +182,27 @@ impl Device {
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    fn is_ours(&self, peer: PeerId) -> bool {
+        self.owner.of_peer(peer) == self.owner.value
+    }
+
+    /// Leave a datagram to the worker that it is for; false if that is us. What was handed to us is nobody else's.
+    fn leave(&mut self, owner: u8, is_handed: bool, source: &Endpoint, bytes: &[u8]) -> bool {
+        if owner == self.owner.value {
+            return false;
+        }
+        let is_left =
+            !is_handed && self.strays.push(owner, || Stray::Datagram { source: *source, bytes: bytes.into() });
+        if is_left {
+            // Counted again, and for good, by whom it is handed to.
+            self.counters.rx_datagrams = self.counters.rx_datagrams.saturating_sub(1);
+            self.counters.rx_bytes = self.counters.rx_bytes.saturating_sub(bytes.len() as u64);
+        } else {
+            count(&mut self.counters.drop_stray);
+        }
+        true
     }
 
     fn slot(&self, peer: PeerId) -> Result<u32, ConfigError> {

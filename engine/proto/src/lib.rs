@@ -45,6 +45,7 @@ mod random;
 pub mod relay;
 mod replay;
 mod staging;
+mod stray;
 pub mod stun;
 mod tai64n;
 #[cfg(test)]
@@ -66,5 +67,7 @@ pub use event::{Event, PeerId};
 pub use keys::{PresharedKey, PrivateKey, PublicKey};
 pub use prefix::Prefix;
 pub use random::Random;
+pub use stray::Stray;
+pub use tai64n::LastStamp;
 pub use time::{Instant, Now, Unix};
 pub use trains::{Train, Trains};

@@ -67,6 +67,8 @@ pub const TRANSMITS: usize = 1_024;
 /// Peers whose timers are served in one call; the others are late by a turn. What one send takes: some milliseconds if all
 /// of them begin handshakes.
 pub const DUE_AT_ONCE: usize = 64;
+/// What waits to be carried to other workers: more than one batch brings, and the worker takes it after each.
+pub const STRAYS: usize = 2_048;
 /// Pings on their way; the oldest is forgotten.
 pub const PINGS: usize = 256;
 /// Probe keys: each peer's current and previous path key.

@@ -1,5 +1,8 @@
 //! TAI64N stamps of initiations (paper, 5.1): made so that they always grow, compared as bytes.
 
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+
 use crate::time::Unix;
 use crate::{StampWindow, message};
 
@@ -19,16 +22,20 @@ pub(crate) fn encode(time: Unix) -> Stamp {
     message::concat(&[&seconds.to_be_bytes(), &nanos.to_be_bytes()])
 }
 
+/// The last stamp of all devices that share it: a peer may be given to another one, and stamps grow all the same.
+#[derive(Clone, Debug, Default)]
+pub struct LastStamp(Arc<AtomicU64>);
+
 /// Makes stamps: `max(last + 1 ns, clamp(wall, floor, ceiling))`.
 #[derive(Debug)]
 pub(crate) struct Stamper {
     window: StampWindow,
-    last: Option<Unix>,
+    last: LastStamp,
 }
 
 impl Stamper {
-    pub(crate) fn new(window: StampWindow) -> Self {
-        Self { window, last: None }
+    pub(crate) fn new(window: StampWindow, last: LastStamp) -> Self {
+        Self { window, last }
     }
 
     pub(crate) fn set_window(&mut self, window: StampWindow) {
@@ -40,8 +47,10 @@ impl Stamper {
         let floor = self.window.floor.0;
         let ceiling = self.window.ceiling.0.saturating_sub(SECOND_NS).max(floor);
         let time = (wall.0 & !WHITEN_NS).clamp(floor, ceiling);
-        let time = self.last.map_or(time, |last| time.max(last.0.saturating_add(1)));
-        self.last = Some(Unix(time));
-        encode(Unix(time))
+        // What is kept is the least that the next one may be.
+        let LastStamp(least) = &self.last;
+        let grow = |least: u64| Some(time.max(least).saturating_add(1));
+        let before = least.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grow).unwrap_or_default();
+        encode(Unix(time.max(before)))
     }
 }

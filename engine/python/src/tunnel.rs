@@ -2,12 +2,13 @@
 //!
 //! Every wait happens without Python's lock; dropping the object ends the worker, which never needs that lock.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use warren_io::carriage::RelaySettings;
-use warren_io::offloads::{State, Wanted};
+use warren_io::offloads::{Ladder, State, Wanted};
 use warren_io::proto::filter::{self, Direction, Record, Rules};
 use warren_io::proto::{
     Cipher, ConfigError, DeviceConfig, Endpoint, Mode, PeerConfig, PeerId, PrivateKey, StampWindow,
@@ -63,14 +64,14 @@ type PeerStatsTuple<'py> = (u64, u64, u64, u64, u8, Bound<'py, PyBytes>, u8);
 /// (number, public keys, preshared keys, allowed, mode, keepalive, transport, gate)
 type PeerTuple = (u64, Vec<u8>, Vec<u8>, Vec<Vec<u8>>, u8, u16, u8, u8);
 
-/// One WireGuard device with its TUN, its UDP sockets and its worker thread.
+/// One WireGuard device with its TUN, its UDP sockets and its worker threads.
 #[pyclass(frozen, module = "warren.engine._native")]
 pub struct Tunnel {
     inner: warren_io::Tunnel,
 }
 
 impl Tunnel {
-    /// Has the worker do something, without Python's lock.
+    /// Has the first worker do something, without Python's lock.
     fn call<R, F>(&self, py: Python<'_>, work: F) -> PyResult<R>
     where
         R: Send + 'static,
@@ -79,12 +80,32 @@ impl Tunnel {
         py.detach(|| self.inner.call(work)).map_err(raise)
     }
 
-    /// The same for what the engine may refuse.
-    fn configure<F>(&self, py: Python<'_>, work: F) -> PyResult<()>
+    /// Every worker.
+    fn call_each<R, F>(&self, py: Python<'_>, work: F) -> PyResult<Vec<R>>
+    where
+        R: Send + 'static,
+        F: FnOnce(&mut Desk<'_>) -> R + Clone + Send + 'static,
+    {
+        py.detach(|| self.inner.call_each(work)).map_err(raise)
+    }
+
+    /// The worker that has a peer, for what the engine may refuse.
+    fn configure<F>(&self, py: Python<'_>, peer: u64, work: F) -> PyResult<()>
     where
         F: FnOnce(&mut Desk<'_>) -> Result<(), ConfigError> + Send + 'static,
     {
-        self.call(py, work)?.map_err(|error| raise(error.into()))
+        py.detach(|| self.inner.call_owner(PeerId(peer), work))
+            .map_err(raise)?
+            .map_err(|error| raise(error.into()))
+    }
+
+    /// Every worker, for what the engine may refuse: all know the same, so all refuse the same.
+    fn configure_each<F>(&self, py: Python<'_>, work: F) -> PyResult<()>
+    where
+        F: FnOnce(&mut Desk<'_>) -> Result<(), ConfigError> + Clone + Send + 'static,
+    {
+        let done: Result<(), ConfigError> = self.call_each(py, work)?.into_iter().collect();
+        done.map_err(|error| raise(error.into()))
     }
 }
 
@@ -104,6 +125,7 @@ impl Tunnel {
         stamp_floor_s: u64,
         stamp_ceiling_s: u64,
         offloads: u32,
+        workers: usize,
     ) -> PyResult<Self> {
         let config = DeviceConfig {
             private_keys: parse_private_keys(private_keys).map_err(raise)?,
@@ -111,9 +133,11 @@ impl Tunnel {
             stamps: stamp_window(stamp_floor_s, stamp_ceiling_s),
             handshakes_per_s: limits::HANDSHAKES_PER_S,
             owner: warren_io::proto::Owner::default(),
+            last_stamp: warren_io::proto::LastStamp::default(),
         };
         let wanted = Wanted(offloads);
-        let inner = py.detach(|| warren_io::Tunnel::open(ifname, listen_port, config, wanted));
+        let inner =
+            py.detach(|| warren_io::Tunnel::open(ifname, listen_port, config, wanted, workers));
         Ok(Self {
             inner: inner.map_err(raise)?,
         })
@@ -121,6 +145,10 @@ impl Tunnel {
 
     fn ifname<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, self.inner.name())
+    }
+
+    fn workers(&self) -> usize {
+        self.inner.workers()
     }
 
     fn listen_port(&self) -> u16 {
@@ -150,12 +178,13 @@ impl Tunnel {
 
     fn set_private_keys(&self, py: Python<'_>, private_keys: &[u8]) -> PyResult<()> {
         let keys = parse_private_keys(private_keys).map_err(raise)?;
-        self.configure(py, move |desk| desk.device.set_private_keys(desk.now, keys))
+        self.configure_each(py, move |desk| desk.device.set_private_keys(desk.now, keys))
     }
 
     fn set_stamp_window(&self, py: Python<'_>, floor_s: u64, ceiling_s: u64) -> PyResult<()> {
         let window = stamp_window(floor_s, ceiling_s);
-        self.call(py, move |desk| desk.device.set_stamp_window(window))
+        self.call_each(py, move |desk| desk.device.set_stamp_window(window))?;
+        Ok(())
     }
 
     #[expect(
@@ -183,7 +212,7 @@ impl Tunnel {
             keepalive_s,
             transport: parse_transport(transport).map_err(raise)?,
         };
-        self.configure(py, move |desk| {
+        self.configure_each(py, move |desk| {
             desk.device.set_peer(desk.now, PeerId(peer), config)
         })
     }
@@ -191,7 +220,7 @@ impl Tunnel {
     fn set_peers(&self, py: Python<'_>, peers: Vec<PeerTuple>) -> PyResult<()> {
         let parsed: PyResult<Vec<_>> = peers.into_iter().map(parse_peer).collect();
         let parsed = parsed?;
-        self.configure(py, move |desk| {
+        self.configure_each(py, move |desk| {
             for (peer, config, is_open) in parsed {
                 if !is_open && desk.device.knows(peer) {
                     desk.device.set_gate(peer, false)?;
@@ -204,14 +233,16 @@ impl Tunnel {
     }
 
     fn set_gate(&self, py: Python<'_>, peer: u64, is_open: u8) -> PyResult<()> {
-        self.configure(py, move |desk| {
+        self.configure(py, peer, move |desk| {
             desk.device.set_gate(PeerId(peer), is_open != 0)
         })
     }
 
     fn set_path_mtu(&self, py: Python<'_>, peer: u64, mtu: u16) -> PyResult<()> {
         let mtu = (mtu != 0).then_some(mtu);
-        self.configure(py, move |desk| desk.device.set_path_mtu(PeerId(peer), mtu))
+        self.configure(py, peer, move |desk| {
+            desk.device.set_path_mtu(PeerId(peer), mtu)
+        })
     }
 
     fn set_endpoint(&self, py: Python<'_>, peer: u64, endpoint: &[u8]) -> PyResult<()> {
@@ -221,7 +252,7 @@ impl Tunnel {
                 remote: parse_remote(bytes).map_err(raise)?,
             }),
         };
-        self.configure(py, move |desk| {
+        self.configure(py, peer, move |desk| {
             desk.device.set_endpoint(desk.now, PeerId(peer), endpoint)
         })
     }
@@ -234,13 +265,13 @@ impl Tunnel {
         channel: u32,
     ) -> PyResult<()> {
         let endpoint = Some(Endpoint::Relay { relay, channel });
-        self.configure(py, move |desk| {
+        self.configure(py, peer, move |desk| {
             desk.device.set_endpoint(desk.now, PeerId(peer), endpoint)
         })
     }
 
     fn remove_peer(&self, py: Python<'_>, peer: u64) -> PyResult<()> {
-        self.configure(py, move |desk| {
+        self.configure_each(py, move |desk| {
             match desk.device.remove_peer(PeerId(peer)) {
                 true => Ok(()),
                 false => Err(ConfigError::UnknownPeer),
@@ -249,11 +280,13 @@ impl Tunnel {
     }
 
     fn initiate(&self, py: Python<'_>, peer: u64) -> PyResult<()> {
-        self.configure(py, move |desk| desk.device.initiate(desk.now, PeerId(peer)))
+        self.configure(py, peer, move |desk| {
+            desk.device.initiate(desk.now, PeerId(peer))
+        })
     }
 
     fn ping(&self, py: Python<'_>, peer: u64, token: u64) -> PyResult<()> {
-        self.configure(py, move |desk| {
+        self.configure(py, peer, move |desk| {
             desk.device.ping(desk.now, PeerId(peer), token)
         })
     }
@@ -261,9 +294,10 @@ impl Tunnel {
     fn set_probe_key(&self, py: Python<'_>, hint: &[u8], key: &[u8], peer: u64) -> PyResult<()> {
         let hint = array(hint, "a hint is 8 bytes").map_err(raise)?;
         let key = array(key, "a probe key is 32 bytes").map_err(raise)?;
-        self.configure(py, move |desk| {
+        let set = self.call(py, move |desk| {
             desk.device.set_probe_key(hint, key, PeerId(peer))
-        })
+        })?;
+        set.map_err(|error| raise(error.into()))
     }
 
     fn remove_probe_key(&self, py: Python<'_>, hint: &[u8]) -> PyResult<()> {
@@ -364,9 +398,9 @@ impl Tunnel {
     }
 
     fn peer_stats<'py>(&self, py: Python<'py>, peer: u64) -> PyResult<PeerStatsTuple<'py>> {
-        let stats = self.call(py, move |desk| {
-            desk.device.peer_stats(desk.now, PeerId(peer))
-        })?;
+        let look = move |desk: &mut Desk<'_>| desk.device.peer_stats(desk.now, PeerId(peer));
+        let stats = py.detach(|| self.inner.call_owner(PeerId(peer), look));
+        let stats = stats.map_err(raise)?;
         let stats = stats.ok_or_else(|| raise(ConfigError::UnknownPeer.into()))?;
         let time = |at: Option<Unix>| at.map_or(0, |at| at.0);
         let endpoint = stats.endpoint.map(show_endpoint).unwrap_or_default();
@@ -382,13 +416,20 @@ impl Tunnel {
     }
 
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let (counters, losses, flows) = self.call(py, |desk| {
+        let all = self.call_each(py, |desk| {
             let flows = desk.device.named_flows();
             (desk.device.counters().clone(), desk.losses, flows)
         })?;
+        let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
+        for (counters, losses, flows) in all {
+            for (name, count) in counters.named().chain(losses.named()).chain(flows) {
+                let sum = sums.entry(name).or_default();
+                *sum = sum.saturating_add(count);
+            }
+        }
         let stats = PyDict::new(py);
-        for (name, count) in counters.named().chain(losses.named()).chain(flows) {
-            stats.set_item(PyBytes::new(py, name.as_bytes()), count)?;
+        for (name, sum) in sums {
+            stats.set_item(PyBytes::new(py, name.as_bytes()), sum)?;
         }
         Ok(stats)
     }
@@ -402,7 +443,7 @@ impl Tunnel {
             )),
         };
         // The old rules are freed here, not between two batches of packets.
-        self.call(py, move |desk| desk.device.set_filter(desk.now, parsed))?;
+        self.call_each(py, move |desk| desk.device.set_filter(desk.now, parsed))?;
         Ok(())
     }
 
@@ -444,8 +485,9 @@ impl Tunnel {
     }
 
     fn filter_drops<'py>(&self, py: Python<'py>, peer: u64) -> PyResult<Bound<'py, PyBytes>> {
-        let drops = self.call(py, move |desk| desk.device.filter_drops(PeerId(peer)))?;
-        Ok(records(py, &drops))
+        let look = move |desk: &mut Desk<'_>| desk.device.filter_drops(PeerId(peer));
+        let drops = py.detach(|| self.inner.call_owner(PeerId(peer), look));
+        Ok(records(py, &drops.map_err(raise)?))
     }
 
     fn take_flow_records<'py>(
@@ -453,12 +495,16 @@ impl Tunnel {
         py: Python<'py>,
         most: usize,
     ) -> PyResult<(Bound<'py, PyBytes>, u64)> {
-        let (taken, lost) = self.call(py, move |desk| desk.device.take_flow_records(most))?;
-        Ok((records(py, &taken), lost))
+        // Each worker's are in order; `most` is of each, so that none waits for another's.
+        let all = self.call_each(py, move |desk| desk.device.take_flow_records(most))?;
+        let (taken, lost): (Vec<_>, Vec<_>) = all.into_iter().unzip();
+        Ok((records(py, &taken.concat()), lost.iter().sum()))
     }
 
     fn offloads<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let ladder = self.call(py, |desk| desk.ladder)?;
+        let all = self.call_each(py, |desk| desk.ladder)?;
+        let ladder = all.into_iter().reduce(|all, one| all.least(&one));
+        let ladder = ladder.unwrap_or(Ladder::NONE);
         let states = PyDict::new(py);
         for (name, state) in ladder.named() {
             states.set_item(PyBytes::new(py, name.as_bytes()), number(state))?;

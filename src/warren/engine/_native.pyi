@@ -117,7 +117,7 @@ class UnknownPeerError(KeyError):
 
 @final
 class Tunnel:
-    """One WireGuard device with its TUN, its UDP sockets and its worker thread; starts carrying at once."""
+    """One WireGuard device with its TUN, its UDP sockets and its worker threads; starts carrying at once."""
 
     def __new__(
         cls,
@@ -128,9 +128,12 @@ class Tunnel:
         stamp_floor_s: int,  # TAI64N stamps are max(last + 1, min(now, ceiling)), never below the floor; Unix seconds
         stamp_ceiling_s: int,
         offloads: int,  # which may be tried, a bit each: tun-checksum, tun-tcp, tun-udp, udp-send, udp-receive
+        workers: int,  # threads that carry: 1, 2 or 4; 0: what suits the machine's cores
     ) -> Tunnel: ...
     def ifname(self) -> bytes: ...
     def listen_port(self) -> int: ...
+    def workers(self) -> int:
+        """How many there are: one where the kernel's TUN has one queue, whatever was asked for."""
     def listen_on(self, port: int) -> None:
         """Take another UDP port (0: one that is free); where it cannot be had, the one in use stays."""
     def set_mark(self, mark: int) -> None:
@@ -214,11 +217,11 @@ class Tunnel:
     def filter_drops(self, peer: int) -> bytes:
         """Drops of a peer lately, newest first: records of 104 bytes (engine/proto/src/filter/record.rs)."""
     def take_flow_records(self, most: int) -> tuple[bytes, int]:
-        """(records of flows that ended or were refused, oldest first; how many were lost since the last call)."""
+        """(flows that ended or were refused, each worker's oldest first, at most so many each; how many were lost since)."""
     def offloads(self) -> dict[bytes, tuple[int, int]]:
         """Each offload by name: its state (OFFLOAD_...), and the errno that it is off for or 0."""
     def close(self) -> None:
-        """Stop the worker, close the sockets and the TUN (the link goes with it). Harmless when done twice."""
+        """Stop the workers, close the sockets and the TUN (the link goes with it). Harmless when done twice."""
 
 def has_fast_aes() -> int:
     """1 where the processor has instructions for AES-256-GCM, so that it is the faster cipher; else 0."""

@@ -1,6 +1,6 @@
 """One tunnel in the field's words: endpoints, prefixes and seconds instead of bytes and nanoseconds.
 
-Pure mapping over `_native.Tunnel`, which has the worker thread; no event loop, no decision. Calls take effect between
+Pure mapping over `_native.Tunnel`, which has the worker threads; no event loop, no decision. Calls take effect between
 two batches of packets (about a millisecond) and raise what `errors.py` lists. Peers are numbers from 1 that the caller
 chooses.
 """
@@ -85,9 +85,9 @@ class PeerSetting:
 
 @final
 class Tunnel:
-    """A WireGuard device with its link, port and worker thread; carries since it was made."""
+    """A WireGuard device with its link, port and worker threads; carries since it was made."""
 
-    __slots__ = ("_native", "event_fd", "link", "port")
+    __slots__ = ("_native", "event_fd", "link", "port", "workers")
 
     def __init__(
         self,
@@ -99,18 +99,21 @@ class Tunnel:
         stamp_floor_s: int,
         stamp_ceiling_s: int,
         offloads: int = ALL,
+        workers: int = 0,
     ) -> None:
         """Make the link (`warren%d`: the kernel chooses the number) and bind the port (0: any).
 
         `keys`: the one in use, then the next one if there is one. TAI64N stamps stay within floor and ceiling (Unix
-        seconds). `offloads`: those that may be tried (model/offloads.py). TunError, PortError or InvalidError;
+        seconds). `offloads`: those that may be tried (model/offloads.py). `workers`: 1, 2 or 4 threads
+        that carry; 0: what suits the machine's cores. TunError, PortError or InvalidError;
         then nothing is left behind.
         """
         self._native = _native.Tunnel(
-            link.encode(), mtu, port, _private_bytes(keys), stamp_floor_s, stamp_ceiling_s, offloads
+            link.encode(), mtu, port, _private_bytes(keys), stamp_floor_s, stamp_ceiling_s, offloads, workers
         )
         self.link = self._native.ifname().decode()
         self.port = self._native.listen_port()
+        self.workers = self._native.workers()
         self.event_fd = self._native.event_fd()
 
     def __enter__(self) -> Self:
@@ -316,7 +319,7 @@ class Tunnel:
         return describe(self._native.offloads())
 
     def close(self) -> None:
-        """Stop carrying: worker, port and link are gone when it returns. Harmless when done twice."""
+        """Stop carrying: workers, port and link are gone when it returns. Harmless when done twice."""
         self._native.close()
 
 

@@ -40,6 +40,30 @@ impl LinuxTun {
     /// Fails with EPERM without CAP_NET_ADMIN, ENOENT or ENODEV where the kernel has no TUN, EBUSY if the name is taken,
     /// EINVAL for a name or MTU that the kernel refuses.
     pub fn open(pattern: &[u8], mtu: usize, wanted: Wanted) -> io::Result<Self> {
+        let tun = Self::attach(pattern, 0, wanted)?;
+        link::set_mtu(&tun.name, mtu)?;
+        Ok(tun)
+    }
+
+    /// The same with so many queues, one a worker (Documentation/networking/tuntap.rst, 3.3, since Linux 3.8).
+    pub fn open_queues(
+        pattern: &[u8],
+        mtu: usize,
+        wanted: Wanted,
+        count: usize,
+    ) -> io::Result<Vec<Self>> {
+        let first = Self::attach(pattern, libc::IFF_MULTI_QUEUE, wanted)?;
+        link::set_mtu(&first.name, mtu)?;
+        let name = first.name.clone();
+        let mut queues = vec![first];
+        while queues.len() < count {
+            queues.push(Self::attach(&name, libc::IFF_MULTI_QUEUE, wanted)?);
+        }
+        Ok(queues)
+    }
+
+    /// One queue of the interface, which the first one makes.
+    fn attach(pattern: &[u8], flags: libc::c_int, wanted: Wanted) -> io::Result<Self> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -48,20 +72,19 @@ impl LinuxTun {
         let fd = file.as_raw_fd();
         let mut headers = wanted.start(Offload::TunHeaders);
         let name = if headers == State::On {
-            link::attach(fd, pattern, libc::IFF_VNET_HDR).or_else(|error| {
+            link::attach(fd, pattern, flags | libc::IFF_VNET_HDR).or_else(|error| {
                 let errno = error.raw_os_error().filter(|&errno| errno == libc::EINVAL);
                 headers = State::Refused(errno.ok_or(error)?);
-                link::attach(fd, pattern, 0)
+                link::attach(fd, pattern, flags)
             })?
         } else {
-            link::attach(fd, pattern, 0)?
+            link::attach(fd, pattern, flags)?
         };
         let mut ladder = Ladder::NONE;
         ladder.set(Offload::TunHeaders, headers);
         if headers == State::On {
             climb(fd, wanted, &mut ladder);
         }
-        link::set_mtu(&name, mtu)?;
         let piece = libc::iovec {
             iov_base: std::ptr::null_mut(),
             iov_len: 0,

@@ -11,6 +11,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use warren_proto::limits::PATH_LEAST;
 use warren_proto::{Incoming, Train};
 
+use super::group::Sockets;
 use super::open::{local_port, open, set_option};
 use super::path_mtu::path_mtu;
 use super::receive::Receiver;
@@ -44,20 +45,33 @@ impl LinuxUdp {
     ///
     /// Fails with EADDRINUSE if the port, or each port tried, is taken on one of them.
     pub fn bind(port: u16, wanted: Wanted) -> io::Result<Self> {
-        let (v4, v6) = bind_both(port)?;
+        let sockets = Sockets::bind(port)?;
+        Ok(Self::over(sockets, try_out(wanted)))
+    }
+
+    /// One worker's each, of so many on one port.
+    pub fn bind_several(port: u16, wanted: Wanted, count: usize) -> io::Result<Vec<Self>> {
+        let group = Sockets::bind_several(port, count, 0)?;
+        let ladder = try_out(wanted);
+        let udp = |sockets| Self::over(sockets, ladder);
+        Ok(group.into_iter().map(udp).collect())
+    }
+
+    fn over(sockets: Sockets, ladder: Ladder) -> Self {
+        let Sockets { v4, v6, port } = sockets;
         let mut udp = Self {
-            port: local_port(&v4)?,
+            port,
             v4,
             v6,
             mark: 0,
             receiver: Receiver::new(),
             sender: Sender::new(),
-            ladder: try_out(wanted),
+            ladder,
             was_asked: false,
             ignores_routers: false,
         };
         udp.merge();
-        Ok(udp)
+        udp
     }
 
     /// Has the kernel merge what arrives, where the self-test found that good.
@@ -82,7 +96,7 @@ fn ignore_routers(v4: &OwnedFd) {
 }
 
 /// A socket a family, on one port; none for IPv6 on a host without it.
-fn bind_both(port: u16) -> io::Result<(OwnedFd, Option<OwnedFd>)> {
+pub(super) fn bind_both(port: u16) -> io::Result<(OwnedFd, Option<OwnedFd>)> {
     let mut tries = if port == 0 { PORT_TRIES } else { 1 };
     loop {
         tries -= 1;
@@ -99,7 +113,7 @@ fn bind_both(port: u16) -> io::Result<(OwnedFd, Option<OwnedFd>)> {
     }
 }
 
-fn mark_sent(socket: &OwnedFd, mark: u32) -> io::Result<()> {
+pub(super) fn mark_sent(socket: &OwnedFd, mark: u32) -> io::Result<()> {
     set_option(
         socket,
         libc::SOL_SOCKET,
@@ -117,14 +131,14 @@ impl Udp for LinuxUdp {
         if port == self.port {
             return Ok(());
         }
-        let (v4, v6) = bind_both(port)?;
-        if self.mark != 0 {
-            for socket in [Some(&v4), v6.as_ref()].into_iter().flatten() {
-                mark_sent(socket, self.mark)?;
-            }
-        }
-        self.port = local_port(&v4)?;
-        (self.v4, self.v6) = (v4, v6);
+        let sockets = Sockets::bind(port)?;
+        sockets.mark(self.mark)?;
+        self.adopt(sockets)
+    }
+
+    fn adopt(&mut self, sockets: Sockets) -> io::Result<()> {
+        let Sockets { v4, v6, port } = sockets;
+        (self.v4, self.v6, self.port) = (v4, v6, port);
         if self.ignores_routers {
             ignore_routers(&self.v4);
         }

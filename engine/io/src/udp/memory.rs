@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use warren_proto::{Endpoint, Incoming, Train};
 
@@ -14,12 +15,14 @@ use crate::memory::Inbox;
 use crate::offloads::Ladder;
 
 type Datagram = (SocketAddr, Vec<u8>);
+type Places = BTreeMap<SocketAddr, Vec<Arc<Inbox<Datagram>>>>;
 type Wire = dyn Fn(SocketAddr, SocketAddr, &[u8]) -> bool + Send + Sync;
 
 /// The network: who is where. Cloning gives another handle of the same one.
 #[derive(Clone, Default)]
 pub struct MemoryNet {
-    hosts: Arc<Mutex<BTreeMap<SocketAddr, Arc<Inbox<Datagram>>>>>,
+    hosts: Arc<Mutex<Places>>,
+    carried: Arc<AtomicUsize>,
     wire: Option<Arc<Wire>>,
 }
 
@@ -32,28 +35,50 @@ impl MemoryNet {
     ) -> Self {
         Self {
             hosts: Arc::default(),
+            carried: Arc::default(),
             wire: Some(Arc::new(wire)),
         }
     }
 
     /// A socket at `address`. Fails when the process has no descriptor left.
     pub fn socket(&self, address: SocketAddr) -> io::Result<MemoryUdp> {
-        let inbox = Arc::new(Inbox::new()?);
-        self.hosts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(address, Arc::clone(&inbox));
+        let udp = self.unbound(address)?;
+        self.hosts().insert(address, vec![Arc::clone(&udp.inbox)]);
+        Ok(udp)
+    }
+
+    /// As many at one address. Handshakes go to them by the address of their sender, as a kernel's hash has it; data
+    /// to each in turn, which is worse than any kernel.
+    pub fn sockets(&self, address: SocketAddr, count: usize) -> io::Result<Vec<MemoryUdp>> {
+        let all: io::Result<Vec<MemoryUdp>> = (0..count).map(|_| self.unbound(address)).collect();
+        let all = all?;
+        let inboxes = all.iter().map(|udp| Arc::clone(&udp.inbox)).collect();
+        self.hosts().insert(address, inboxes);
+        Ok(all)
+    }
+
+    fn unbound(&self, address: SocketAddr) -> io::Result<MemoryUdp> {
         Ok(MemoryUdp {
             address,
-            inbox,
+            inbox: Arc::new(Inbox::new()?),
             net: self.clone(),
         })
     }
 
+    fn hosts(&self) -> MutexGuard<'_, Places> {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// 0 if it was carried or lost on the way, else the errno that a kernel would give.
     fn carry(&self, sender: SocketAddr, receiver: SocketAddr, bytes: &[u8]) -> i32 {
-        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(inbox) = hosts.get(&receiver) else {
+        let hosts = self.hosts();
+        let inboxes = hosts.get(&receiver).map(Vec::as_slice).unwrap_or_default();
+        let turn = match (bytes.first(), sender) {
+            (Some(4), _) => self.carried.fetch_add(1, Ordering::Relaxed),
+            (_, SocketAddr::V4(v4)) => usize::from(v4.ip().octets()[3]),
+            (_, SocketAddr::V6(_)) => 0,
+        };
+        let Some(inbox) = inboxes.get(turn % inboxes.len().max(1)) else {
             return libc::ENETUNREACH;
         };
         if self
@@ -145,10 +170,12 @@ impl Udp for MemoryUdp {
 
 impl Drop for MemoryUdp {
     fn drop(&mut self) {
-        self.net
-            .hosts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.address);
+        let mut hosts = self.net.hosts();
+        if let Some(inboxes) = hosts.get_mut(&self.address) {
+            inboxes.retain(|inbox| !Arc::ptr_eq(inbox, &self.inbox));
+            if inboxes.is_empty() {
+                hosts.remove(&self.address);
+            }
+        }
     }
 }

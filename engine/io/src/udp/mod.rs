@@ -10,6 +10,7 @@ use warren_proto::{Incoming, PeerId, Train};
 use crate::arena::Arena;
 use crate::offloads::Ladder;
 
+mod group;
 mod linux;
 mod memory;
 pub(crate) mod open;
@@ -20,6 +21,7 @@ mod selftest;
 mod send;
 pub(crate) mod sockaddr;
 
+pub use group::Sockets;
 pub use linux::LinuxUdp;
 pub use memory::{MemoryNet, MemoryUdp};
 
@@ -80,6 +82,11 @@ pub trait Udp: Send {
 
     /// Takes another port in place of this one (0: one that is free); where it cannot be had, this one stays.
     fn rebind(&mut self, port: u16) -> io::Result<()>;
+
+    /// Takes these sockets instead, one worker's of a new port.
+    fn adopt(&mut self, _sockets: Sockets) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Marks what is sent from here on, for the host's routing (`SO_MARK`, socket(7)); 0: not at all.
     fn set_mark(&mut self, mark: u32) -> io::Result<()>;

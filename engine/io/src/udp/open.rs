@@ -9,6 +9,20 @@ use crate::limits::SOCKET_BUFFER_BYTES;
 
 /// A bound socket of the address' family with large buffers.
 pub fn open(address: SocketAddr) -> io::Result<OwnedFd> {
+    make(address, false)
+}
+
+/// One more on a port that others of ours are bound to, all of which [`share`] it.
+pub fn open_beside(address: SocketAddr) -> io::Result<OwnedFd> {
+    make(address, true)
+}
+
+/// Lets others of this user be bound to the same port from here on, those that ask for it.
+pub fn share(socket: &OwnedFd) -> io::Result<()> {
+    set_option(socket, libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)
+}
+
+fn make(address: SocketAddr, beside: bool) -> io::Result<OwnedFd> {
     let family = if address.is_ipv4() {
         libc::AF_INET
     } else {
@@ -38,6 +52,9 @@ pub fn open(address: SocketAddr) -> io::Result<OwnedFd> {
         if set_option(&socket, libc::SOL_SOCKET, forced, SOCKET_BUFFER_BYTES).is_err() {
             set_option(&socket, libc::SOL_SOCKET, plain, SOCKET_BUFFER_BYTES)?;
         }
+    }
+    if beside {
+        share(&socket)?;
     }
     let (name, name_bytes) = SockAddr::new(address);
     // SAFETY: the address lives through the call and its length is the one of its family.

@@ -53,7 +53,7 @@ pub fn start<T: Tun + 'static, U: Udp + 'static>(number: u8, tun: T, udp: U) -> 
     Tunnel::start(tun, udp, DeviceConfig::new(key(number))).unwrap()
 }
 
-fn key(number: u8) -> PrivateKey {
+pub fn key(number: u8) -> PrivateKey {
     PrivateKey::new([number; 32])
 }
 

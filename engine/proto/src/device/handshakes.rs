@@ -94,10 +94,18 @@ impl Device {
         Some(wire)
     }
 
-    /// Somebody wants to begin a handshake with us.
-    pub(super) fn on_initiation(&mut self, now: Now, initiation: &Initiation<'_>, source: &Endpoint, len: usize) {
+    /// Somebody wants to begin a handshake with us. What another worker left to us was admitted there: the cookie that it
+    /// may bear is that worker's.
+    pub(super) fn on_initiation(
+        &mut self,
+        now: Now,
+        initiation: &Initiation<'_>,
+        source: &Endpoint,
+        bytes: &[u8],
+        is_handed: bool,
+    ) {
         let Some(at) = self.addressed_key(&initiation.macs) else { return };
-        if !self.admitted(now, &initiation.macs, (initiation.sender, source), at) {
+        if !is_handed && !self.admitted(now, &initiation.macs, (initiation.sender, source), at) {
             return;
         }
         let Some(Local { key: local, .. }) = self.locals.get(at) else { return };
@@ -109,6 +117,11 @@ impl Device {
             self.on_unknown_initiator(now, initiation, claimed, at, source);
             return;
         };
+        let owner = self.peers.get(slot).map_or(self.owner.value, |peer| self.owner.of_peer(peer.id));
+        if self.leave(owner, is_handed, source, bytes) {
+            return;
+        }
+        let Some(Local { key: local, .. }) = self.locals.get(at) else { return };
         let Some(peer) = self.peers.get_mut(slot) else { return };
         let static_static = peer.static_static(local, &claimed.initiator);
         let local_public = local.public();
@@ -122,7 +135,7 @@ impl Device {
         }
         peer.newest_stamp = Some(proven.stamp);
         count(&mut self.counters.rx_initiations);
-        self.heard_from(now, slot, source, len);
+        self.heard_from(now, slot, source, bytes.len());
         self.respond(now, slot, proven, local_public, source);
         self.arm(slot);
     }

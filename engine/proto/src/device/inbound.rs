@@ -5,7 +5,7 @@ use crate::counters::{add, count};
 use crate::demux::{self, Kind};
 use crate::inner::{self, Echo};
 use crate::keypairs::Place;
-use crate::message::{self, Message, Transport};
+use crate::message::{self, CookieReply, Message, Response, Transport};
 use crate::narrow::mss;
 use crate::outgoing::Outgoing;
 use crate::time::span_ns;
@@ -16,6 +16,23 @@ impl Device {
     /// Open datagrams in place. Inner packets are pushed to `out` in the same order, at most one a datagram;
     /// everything else (handshakes, STUN, probes, keepalives) becomes transmits, events and counters.
     pub fn open_batch(&mut self, now: Now, arena: &mut [u8], datagrams: &[Incoming], out: &mut Vec<Opened>) {
+        self.open_each(now, arena, datagrams, out, false);
+    }
+
+    /// The same with datagrams that another worker received and left to us.
+    pub fn open_handed(&mut self, now: Now, arena: &mut [u8], datagrams: &[Incoming], out: &mut Vec<Opened>) {
+        self.open_each(now, arena, datagrams, out, true);
+    }
+
+    #[inline]
+    fn open_each(
+        &mut self,
+        now: Now,
+        arena: &mut [u8],
+        datagrams: &[Incoming],
+        out: &mut Vec<Opened>,
+        is_handed: bool,
+    ) {
         let mut touched: Option<u32> = None;
         for datagram in datagrams {
             let Span { start, len } = datagram.span;
@@ -25,9 +42,12 @@ impl Device {
             };
             count(&mut self.counters.rx_datagrams);
             add(&mut self.counters.rx_bytes, len);
-            let Some(header) = self.control(now, bytes, &datagram.source) else { continue };
+            let source = &datagram.source;
+            let Some(header) = self.control(now, bytes, source, is_handed) else { continue };
             let Some(slot) = self.indices.find(header.receiver) else {
-                count(&mut self.counters.drop_unknown_index);
+                if !self.leave(self.owner.of_index(header.receiver), is_handed, source, bytes) {
+                    count(&mut self.counters.drop_unknown_index);
+                }
                 continue;
             };
             if let Some(last) = touched.replace(slot).filter(|last| *last != slot) {
@@ -43,15 +63,20 @@ impl Device {
     }
 
     /// Everything but data is dealt with here; the header of data is given back.
-    fn control(&mut self, now: Now, bytes: &[u8], source: &Endpoint) -> Option<Transport> {
+    fn control(&mut self, now: Now, bytes: &[u8], source: &Endpoint, is_handed: bool) -> Option<Transport> {
         match demux::kind(bytes) {
             Kind::WireGuard => match message::parse(bytes) {
                 Some(Message::Transport(header)) => return Some(header),
-                Some(Message::Initiation(message)) => self.on_initiation(now, &message, source, bytes.len()),
+                Some(Message::Initiation(message)) => self.on_initiation(now, &message, source, bytes, is_handed),
+                Some(
+                    Message::Response(Response { receiver, .. }) | Message::CookieReply(CookieReply { receiver, .. }),
+                ) if self.leave(self.owner.of_index(receiver), is_handed, source, bytes) => {}
                 Some(Message::Response(message)) => self.on_response(now, &message, source, bytes.len()),
                 Some(Message::CookieReply(message)) => self.on_cookie_reply(now, &message),
                 None => count(&mut self.counters.drop_malformed),
             },
+            // One worker has the relays, and what the caller says and hears beside the tunnel.
+            _ if self.leave(0, is_handed, source, bytes) => {}
             Kind::Stun => self.on_stun(now, bytes, source),
             Kind::Probe => self.on_probe(now, bytes, source),
             // The caller takes a relay's frames off before; one that is of no relay of ours is nothing.

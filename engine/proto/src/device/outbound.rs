@@ -10,6 +10,7 @@ use crate::offload::{Malformed, Offered, Superpacket, VirtioHeader};
 use crate::outgoing::Outgoing;
 use crate::peer::Peer;
 use crate::staging::Staged;
+use crate::stray::Stray;
 use crate::trains::lead_for;
 use crate::transport::padded;
 use crate::{Counters, Endpoint, HEADROOM, Now, PeerId, Trains, Transmit, limits};
@@ -39,7 +40,7 @@ impl Device {
         match offered {
             Offered::Held => {}
             Offered::Replaced => count(&mut self.counters.tx_acks_spared),
-            Offered::Passed => self.seal_now(now, header, packet, out),
+            Offered::Passed => self.seal_now(now, header, packet, out, false),
         }
     }
 
@@ -48,11 +49,16 @@ impl Device {
     pub fn seal_held(&mut self, now: Now, out: &mut Trains) {
         let held = mem::take(&mut self.held_ack);
         if let Some((header, packet)) = held.held() {
-            self.seal_now(now, header, packet, out);
+            self.seal_now(now, header, packet, out, false);
         }
     }
 
-    fn seal_now(&mut self, now: Now, header: &VirtioHeader, packet: &[u8], out: &mut Trains) {
+    /// Seal what another worker read from the TUN and left to us.
+    pub fn seal_handed(&mut self, now: Now, header: &VirtioHeader, packet: &[u8], out: &mut Trains) {
+        self.seal_now(now, header, packet, out, true);
+    }
+
+    fn seal_now(&mut self, now: Now, header: &VirtioHeader, packet: &[u8], out: &mut Trains, is_handed: bool) {
         let packet = match Superpacket::parse(header, packet) {
             Ok(packet) => packet.summed_by(self.adder),
             Err(Malformed::NotIp) => return count(&mut self.counters.drop_not_ip),
@@ -67,7 +73,7 @@ impl Device {
             return add(&mut self.counters.drop_no_route, packets);
         };
         if !self.peers.get(slot).is_some_and(|peer| peer.open) {
-            return add(&mut self.counters.drop_gate_out, packets);
+            return self.keep_in(slot, header, &packet, is_handed);
         }
         if !self.may_leave(now, slot, &packet) {
             return;
@@ -75,6 +81,18 @@ impl Device {
         match self.peers.get(slot).and_then(|peer| peer.path.limit()) {
             Some(limit) if packet.longest() > limit => self.refit(now, slot, &packet, limit, out),
             _ => self.emit(now, slot, &packet, out),
+        }
+    }
+
+    /// The gate is shut here: the packet goes nowhere, or the peer is another worker's.
+    fn keep_in(&mut self, slot: u32, header: &VirtioHeader, packet: &Superpacket<'_>, is_handed: bool) {
+        let peer = self.peers.get(slot).map(|peer| peer.id).filter(|peer| !self.is_ours(*peer));
+        let Some(peer) = peer else {
+            return add(&mut self.counters.drop_gate_out, packet.count());
+        };
+        let stray = || Stray::Packet { header: *header, bytes: packet.bytes().into() };
+        if is_handed || !self.strays.push(self.owner.of_peer(peer), stray) {
+            add(&mut self.counters.drop_stray, packet.count());
         }
     }
 

@@ -5,7 +5,7 @@ use crate::cookie::Holder;
 use crate::handshake::{Begin, Claimed, Initiator};
 use crate::keys::Secret;
 use crate::message::{self, Message};
-use crate::tai64n::{Stamper, encode};
+use crate::tai64n::{LastStamp, Stamper, encode};
 use crate::transport::{Session, padded};
 use crate::{Cipher, Instant, PresharedKey, PrivateKey, PublicKey, StampWindow, Unix, noise};
 
@@ -115,16 +115,16 @@ fn a_stamp_is_that_of_another_program_and_stamps_always_grow() {
     assert_eq!(encode(Unix(time)).to_vec(), made("stamp"));
     let second = 1_000_000_000;
     let window = StampWindow { floor: Unix(time), ceiling: Unix(time + 60 * second) };
-    let mut stamper = Stamper::new(window);
+    let mut stamper = Stamper::new(window, LastStamp::default());
     let mut last = [0; 12];
     for wall in [0, time + 5 * second, time + second, time + 5 * second, time + 90 * second, time + 91 * second] {
         let stamp = stamper.next(Unix(wall));
         assert!(stamp > last && stamp >= encode(Unix(time)) && stamp < encode(window.ceiling));
         last = stamp;
     }
-    let mut other = Stamper::new(StampWindow { floor: Unix(0), ceiling: Unix(u64::MAX) });
+    let mut other = Stamper::new(StampWindow { floor: Unix(0), ceiling: Unix(u64::MAX) }, LastStamp::default());
     let whitened = other.next(Unix(time + 0xff_ffff));
-    assert_eq!(whitened, Stamper::new(window).next(Unix(time + 0xff_ffff)), "to 16 ms");
+    assert_eq!(whitened, Stamper::new(window, LastStamp::default()).next(Unix(time + 0xff_ffff)), "to 16 ms");
     assert_ne!(whitened, encode(Unix(time + 0xff_ffff)));
 }
 
