@@ -26,7 +26,7 @@ class EngineRefusal(Exception):  # noqa: N818 - carries an exception of the othe
 
 
 class Engine:
-    """One tunnel with one peer. `link` and `port` are what it got."""
+    """One tunnel, of most tests with one peer. `link`, `port` and `workers` are what it got."""
 
     def __init__(
         self, host: Host, link: str, private_key: bytes, *, port: int = 0, mtu: int | None = None,
@@ -57,6 +57,7 @@ class Engine:
             raise
         self.link: str = about["link"]
         self.port: int = about["port"]
+        self.workers: int = about["workers"]
 
     def ask(self, method: str, *arguments: Any) -> Any:
         """The answer of a method of `engine_program.Program`; named arguments come last as a dict."""
@@ -74,10 +75,10 @@ class Engine:
 
     def set_peer(
         self, public_key: bytes, allowed: str, *, preshared_key: bytes = b"", endpoint: str = "", mode: str = "MANAGED",
-        transport: str = "wireguard",
+        transport: str = "wireguard", number: int = 1,
     ) -> None:  # fmt: skip
         """Add the peer and open its gate."""
-        self.ask("set_peer", public_key.hex(), allowed, preshared_key.hex(), endpoint, mode, transport)
+        self.ask("set_peer", public_key.hex(), allowed, preshared_key.hex(), endpoint, mode, transport, number)
 
     def up(self, *addresses: IPv4Interface | IPv6Interface) -> None:
         """Give the link its addresses and raise it."""

@@ -5,6 +5,7 @@ So that it can run on a host of a lab. Lines are `[method, argument...]`; bytes 
 """
 
 import json
+import os
 import sys
 from ipaddress import ip_network
 from select import select
@@ -29,28 +30,40 @@ class Program:
     def __init__(self, link: str, private_key: str, port: int, mtu: int = MTU, offloads: int = ALL) -> None:
         keys = [ExchangeKeyPair(bytes.fromhex(private_key))]
         self._tunnel = Tunnel(
-            link, mtu=mtu, port=port, keys=keys, stamp_floor_s=0, stamp_ceiling_s=2**40, offloads=offloads
-        )
+            link, mtu=mtu, port=port, keys=keys, stamp_floor_s=0, stamp_ceiling_s=2**40, offloads=offloads,
+            workers=int(os.environ.get("WARREN_WORKERS", "0")),
+        )  # fmt: skip
 
     def about(self) -> dict[str, Any]:
-        """The link's name and the port."""
-        return {"link": self._tunnel.link, "port": self._tunnel.port}
+        """The link's name, the port, and how many workers carry."""
+        return {"link": self._tunnel.link, "port": self._tunnel.port, "workers": self._tunnel.workers}
 
     def set_peer(  # noqa: PLR0917 - a peer is set as a whole
-        self, public_key: str, allowed: str, preshared_key: str, endpoint: str, mode: str, transport: str
-    ) -> None:
+        self, public_key: str, allowed: str, preshared_key: str, endpoint: str, mode: str, transport: str,
+        number: int = PEER,
+    ) -> None:  # fmt: skip
         """Add the peer and open its gate; empty strings are no preshared key and no endpoint."""
+        peer = PeerNumber(number)
         self._tunnel.set_peer(
-            PEER,
+            peer,
             [bytes.fromhex(public_key)],
             [ip_network(prefix) for prefix in allowed.split(",")],
             preshared_keys=[Secret(bytes.fromhex(preshared_key))] if preshared_key else [],
             mode=Mode[mode],
             transport=Transport(transport),
         )
-        self._tunnel.set_gate(PEER, is_open=True)
+        self._tunnel.set_gate(peer, is_open=True)
         if endpoint:
-            self._tunnel.set_endpoint(PEER, parse_endpoint(endpoint))
+            self._tunnel.set_endpoint(peer, parse_endpoint(endpoint))
+
+    def remove_peer(self, number: int) -> None:
+        """With its sessions and prefixes."""
+        self._tunnel.remove_peer(PeerNumber(number))
+
+    def listen_on(self, port: int) -> int:
+        """Another port; the one that it is."""
+        self._tunnel.listen_on(port)
+        return self._tunnel.port
 
     def set_gate(self, *, is_open: bool) -> None:
         """Of the peer."""

@@ -95,6 +95,58 @@ fn another_port_is_taken_for_both_families_and_a_taken_one_is_refused() {
 }
 
 #[test]
+fn four_workers_share_a_port_that_is_nobody_elses_and_each_gets_its_sessions() {
+    let mut four = LinuxUdp::bind_several(0, Wanted::ALL, 4).unwrap();
+    let port = four[0].port();
+    for taken in [
+        LinuxUdp::bind(port, Wanted(0)).map(drop),
+        LinuxUdp::bind_several(port, Wanted(0), 4).map(drop),
+    ] {
+        assert_eq!(taken.unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
+    }
+    let mut a = bind();
+    for family in [Family::V4, Family::V6] {
+        let there = loopback(family, port);
+        for (owner, udp) in four.iter_mut().enumerate() {
+            // Data, a response and a cookie reply to an index that ends in the owner's bits.
+            let index = [0xa4 | owner as u8, 7, 7, 7];
+            let data = [&[4, 0, 0, 0][..], &index, &[0; 24]].concat();
+            let response = [&[2, 0, 0, 0, 9, 9, 9, 9][..], &index, &[0; 80]].concat();
+            let reply = [&[3, 0, 0, 0][..], &index, &[0; 56]].concat();
+            for datagram in [data, response, reply] {
+                assert_eq!(send(&mut a, &trains(&[(&datagram, there)])), []);
+                let got = receive(udp, family, 1);
+                assert_eq!(got.first().map(|one| &one.1), Some(&datagram), "{owner}");
+            }
+        }
+        for talk in [&b"anything else"[..], b"", &[4, 0, 0, 0], &[0; 20]] {
+            let mut plain = trains(&[(talk, there)]);
+            if talk.is_empty() {
+                plain = trains(&[(b"x", there)]);
+            }
+            assert_eq!(send(&mut a, &plain), []);
+            assert_eq!(receive(&mut four[0], family, 1).len(), 1);
+        }
+        let mut initiation = [0; 148];
+        initiation[0] = 1;
+        let mut heard = [0; 4];
+        // Its sender's hash decides, so one sender's all come to one.
+        for _ in 0..8 {
+            assert_eq!(send(&mut a, &trains(&[(&initiation, there)])), []);
+        }
+        let end = Instant::now() + Duration::from_secs(5);
+        while heard.iter().sum::<usize>() < 8 && Instant::now() < end {
+            for (count, udp) in heard.iter_mut().zip(&mut four) {
+                let (mut arena, mut batch) = (Arena::new(8, SLOT), Vec::new());
+                udp.receive(family, &mut arena, &mut batch).unwrap();
+                *count += batch.len();
+            }
+        }
+        assert!(heard.contains(&8), "{heard:?}");
+    }
+}
+
+#[test]
 fn a_datagram_that_the_kernel_refuses_does_not_hold_up_the_batch() {
     let (mut a, mut b) = (bind(), bind());
     let (v4, v6) = (

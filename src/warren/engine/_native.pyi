@@ -217,7 +217,7 @@ class Tunnel:
     def filter_drops(self, peer: int) -> bytes:
         """Drops of a peer lately, newest first: records of 104 bytes (engine/proto/src/filter/record.rs)."""
     def take_flow_records(self, most: int) -> tuple[bytes, int]:
-        """(flows that ended or were refused, each worker's oldest first, at most so many each; how many were lost since)."""
+        """(flows that ended or were refused, each worker's oldest first, so many of each; how many were lost)."""
     def offloads(self) -> dict[bytes, tuple[int, int]]:
         """Each offload by name: its state (OFFLOAD_...), and the errno that it is off for or 0."""
     def close(self) -> None:

@@ -73,9 +73,8 @@ class Daemon:
         """Serve until told to stop; when this returns nothing of us is left on the host."""
         host = LinuxHost()
         journal = Journal(self._store, epoch())
-        self.reconciler = Reconciler(
-            host, UserspaceDataplane(self.loaded.settings.offloads), journal, self.roster.tunnel_spec
-        )
+        dataplane = UserspaceDataplane(self.loaded.settings.offloads, self.loaded.settings.workers)
+        self.reconciler = Reconciler(host, dataplane, journal, self.roster.tunnel_spec)
         self.convergence = Convergence(self.reconciler, host, lambda: self.roster.networks, self.health, time.time)
         api = LocalApi(self.loaded.settings.socket, routes(self), self._right_of)
         async with asyncio.TaskGroup() as tasks:

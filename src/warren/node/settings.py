@@ -19,6 +19,7 @@ from warren.node.control.proxy import DIRECT, NO_PROXY_WORD, Proxy, parse_proxy
 SYSTEM_FILE = Path("/etc/warren/node.toml")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 _SWITCH = {"yes": True, "no": False}
+WORKERS = {"auto": 0, "1": 1, "2": 2, "4": 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ FIELDS = (
     Field("proxy", "HTTP proxy to the server and relays: http://HOST:PORT, or none; default: HTTPS_PROXY, if set"),
     Field("log_level", f"least severe line of the log: {', '.join(LOG_LEVELS)}"),
     Field("offloads", "what the kernel may do for packets: all, none, or what to leave out (-udp-send,-tun-udp)"),
+    Field("workers", "threads that carry a network's packets: auto (by the machine's cores), 1, 2 or 4"),
     Field("stay", "whether to run on where nothing is wanted of it: yes, or no as `warren up` starts it"),
 )
 
@@ -59,6 +61,7 @@ class Settings:
     stay: bool = True
     proxy: Proxy = DIRECT
     offloads: int = offloads.ALL
+    workers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,8 @@ def load(
         )
     if values["stay"] not in _SWITCH:
         raise WarrenError(Code.INVALID_CONFIG, f"stay '{values['stay'][:64]}' is not yes or no")
+    if values["workers"] not in WORKERS:
+        raise WarrenError(Code.INVALID_CONFIG, f"workers '{values['workers'][:64]}' is not {', '.join(WORKERS)}")
     proxy = parse_proxy(values["proxy"], environment.get("NO_PROXY") or environment.get("no_proxy") or "")
     settings = Settings(
         _absolute(values["state"]),
@@ -108,6 +113,7 @@ def load(
         _SWITCH[values["stay"]],
         proxy,
         offloads.parse_allowed(values["offloads"]),
+        WORKERS[values["workers"]],
     )
     return Loaded(settings, origins)
 
@@ -163,6 +169,7 @@ def _defaults(environment: Mapping[str, str], *, is_root: bool) -> dict[str, str
         "log_level": "info",
         "stay": "yes",
         "offloads": "all",
+        "workers": "auto",
     }
     if is_root:
         return {"state": "/var/lib/warren", "socket": "/run/warren/warren.sock", **common}

@@ -203,6 +203,10 @@ class MemoryTunnel:
         self._check()
         return {}
 
+    def workers(self) -> int:
+        self._check()
+        return 1
+
     async def events(self) -> AsyncIterator[Event]:
         while (event := await self._events.get()) is not None:
             yield event

@@ -16,12 +16,15 @@ def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None
     assert loaded.settings.log_level == "debug"
     assert loaded.origins == {
         "state": "flag", "socket": "environment", "proxy": "default", "log_level": f"file {file}", "stay": "default",
-        "offloads": "default",
+        "offloads": "default", "workers": "default",
     }  # fmt: skip
     assert loaded.settings.stay
     assert not load(["--stay", "no"], {}, is_root=True, system_file=file).settings.stay
     with pytest.raises(WarrenError, match="yes or no"):
         load(["--stay", "perhaps"], {}, is_root=True, system_file=file)
+    assert [load(["--workers", text], {}, is_root=False).settings.workers for text in ("auto", "1", "4")] == [0, 1, 4]
+    with pytest.raises(WarrenError, match="auto, 1, 2, 4"):
+        load(["--workers", "3"], {}, is_root=False)
 
 
 def test_the_proxy_of_the_environment_is_the_default_and_none_means_none(tmp_path: Path) -> None:

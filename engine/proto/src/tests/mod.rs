@@ -19,5 +19,6 @@ mod paths;
 mod properties;
 mod rotation;
 mod sessions;
+mod strays;
 mod trains;
 mod vectors;

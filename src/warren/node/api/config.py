@@ -14,7 +14,7 @@ async def answer(scope: Scope, _request: Request, reply: Reply) -> None:
     values = {"state": str(loaded.settings.state), "socket": str(loaded.settings.socket)}
     values |= {"log_level": loaded.settings.log_level, "stay": "yes" if loaded.settings.stay else "no"}
     values["proxy"] = loaded.settings.proxy.shown
-    values |= {"offloads": show_allowed(loaded.settings.offloads)}
+    values |= {"offloads": show_allowed(loaded.settings.offloads), "workers": str(loaded.settings.workers or "auto")}
     found = [
         Setting(name=f.name, value=values[f.name], origin=loaded.origins[f.name], variable=f.variable, help=f.help)
         for f in FIELDS

@@ -62,6 +62,13 @@ def _offloads(network: Network) -> dict[str, str]:
         return {}  # the tunnel went while we looked
 
 
+def _workers(network: Network) -> int:
+    try:
+        return network.tunnel.workers() if network.tunnel is not None else 0
+    except WarrenError:
+        return 0  # the tunnel went while we looked
+
+
 def _counters(network: Network, *prefixes: str) -> dict[str, int]:
     try:
         counters = network.tunnel.counters() if network.tunnel is not None else {}
@@ -106,6 +113,7 @@ def _network(network: Network) -> words.Network:
         expires=_expires(network),
         version_at=network.as_of,
         offloads=_offloads(network),
+        workers=_workers(network),
         filter=_counters(network, "drop_filter_", "flows") | network.flows.counters(),
         refused=_counters(network, "drop_probe_") | network.prober.refused.counters(),
         transport=network.parts.membership.transport,

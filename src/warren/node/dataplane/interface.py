@@ -218,6 +218,9 @@ class Tunnel(Relaying, Filtering, Protocol):
     def offloads(self) -> dict[str, str]:
         """What the operating system does for our packets by name: `on`, or why not; empty where there is none."""
 
+    def workers(self) -> int:
+        """How many threads carry its packets."""
+
     def events(self) -> AsyncIterator[Event]:
         """What happens, from now on, until the tunnel is closed; one reader only."""
 

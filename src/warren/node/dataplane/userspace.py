@@ -40,9 +40,10 @@ HAS_FAST_AES = has_fast_aes()  # the processor's answer; it cannot change while 
 class UserspaceDataplane:
     """`interface.Dataplane` over the engine."""
 
-    def __init__(self, offloads: int = ALL) -> None:
-        """`offloads`: those that may be tried (model/offloads.py)."""
+    def __init__(self, offloads: int = ALL, workers: int = 0) -> None:
+        """`offloads`: those that may be tried (model/offloads.py). `workers`: of each tunnel; 0: by the cores."""
         self._offloads = offloads
+        self._workers = workers
 
     def open(self, link: str, mtu: int, spec: TunnelSpec) -> Tunnel:
         """Bring up a tunnel under exactly that link name."""
@@ -61,7 +62,7 @@ class UserspaceDataplane:
     def _make(self, link: str, mtu: int, spec: TunnelSpec, port: int) -> EngineTunnel:
         return EngineTunnel(
             link, mtu=mtu, port=port, keys=spec.keys, stamp_floor_s=spec.stamps.floor_s,
-            stamp_ceiling_s=spec.stamps.ceiling_s, offloads=self._offloads,
+            stamp_ceiling_s=spec.stamps.ceiling_s, offloads=self._offloads, workers=self._workers,
         )  # fmt: skip
 
 
@@ -281,6 +282,11 @@ class UserspaceTunnel:
     def offloads(self) -> dict[str, str]:
         """What the operating system does for our packets by name: `on`, or why not."""
         return self._open().offloads()
+
+    @_asked
+    def workers(self) -> int:
+        """How many threads carry its packets."""
+        return self._open().workers
 
     async def events(self) -> AsyncIterator[Event]:
         """What happens, from now on, until the tunnel is closed; one reader only."""

@@ -39,6 +39,8 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     root: str
     offloads: dict[str, str] = {}
     """What the operating system does for this network's packets, by name: `on`, or why not."""
+    workers: int = 0
+    """How many threads carry this network's packets; 0: there is no tunnel now."""
     filter: dict[str, int] = {}
     """What the packet filter did: flows that live, were opened and ended, and packets dropped by reason."""
     refused: dict[str, int] = {}
