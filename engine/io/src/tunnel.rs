@@ -72,6 +72,7 @@ impl Tunnel {
         let count = if workers == 0 { fit(cores()) } else { workers };
         check(count)?;
         Device::new(config.clone(), Box::new(Entropy))?;
+        let mut is_taken = false;
         if count > 1 {
             let udp = LinuxUdp::bind_several(port, wanted, count).map_err(Error::Udp)?;
             match LinuxTun::open_queues(pattern, config.mtu, wanted, count) {
@@ -80,13 +81,26 @@ impl Tunnel {
                     let lanes = lanes.map(|(tun, udp)| Lane { tun, udp }).collect();
                     return Self::start_several(lanes, config);
                 }
-                // A name that it refuses is refused below once more.
-                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
-                Err(error) => return Err(Error::Tun(error)),
+                Err(error) => match error.raw_os_error() {
+                    // No TUN of many queues, or a name that is refused below once more.
+                    Some(libc::EINVAL) => {}
+                    // Or one that somebody made to stay, for us: it has one queue, and takes one more user at most.
+                    Some(libc::EBUSY) => is_taken = true,
+                    _ => return Err(Error::Tun(error)),
+                },
             }
         }
         let udp = LinuxUdp::bind(port, wanted).map_err(Error::Udp)?;
-        let tun = LinuxTun::open(pattern, config.mtu, wanted).map_err(Error::Tun)?;
+        let tun = LinuxTun::open(pattern, config.mtu, wanted).map_err(|error| {
+            // What one queue is refused where somebody has many.
+            let is_odd = is_taken && error.raw_os_error() == Some(libc::EINVAL);
+            let errno = libc::EBUSY;
+            Error::Tun(if is_odd {
+                io::Error::from_raw_os_error(errno)
+            } else {
+                error
+            })
+        })?;
         Self::start(tun, udp, config)
     }
 

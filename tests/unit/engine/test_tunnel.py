@@ -146,7 +146,9 @@ def test_what_the_engine_cannot_mean_is_refused_and_the_tunnel_goes_on(
     assert tunnel.ask("counters")["tx_datagrams"] == 0
 
 
-def test_after_close_link_and_port_are_free(lab: Lab) -> None:
+@pytest.mark.parametrize("workers", ["1", "4"])
+def test_after_close_link_and_port_are_free(lab: Lab, workers: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WARREN_WORKERS", workers)
     host = lab.host("a", lab.switch())
     with _open(host, _key(), "fixed0") as first:
         port = first.port
@@ -172,17 +174,18 @@ def test_a_process_that_dies_leaves_no_link(lab: Lab) -> None:
 _REFUSED = """
 import errno
 from warren.engine import _native
-try:
-    _native.Tunnel(b"x%d", 1400, 0, bytes([1]) * 32, 0, 1, 0)
-except _native.TunError as error:
-    print(errno.errorcode[error.errno])
+for workers in (1, 4):
+    try:
+        _native.Tunnel(b"x%d", 1400, 0, bytes([1]) * 32, 0, 1, 0, workers)
+    except _native.TunError as error:
+        print(errno.errorcode[error.errno])
 """
 
 
 def test_without_the_right_to_a_tun_the_error_is_the_tuns_and_says_eperm(lab: Lab) -> None:
     host = lab.host("a", lab.switch())
     refused = host.run(["setpriv", "--bounding-set=-net_admin", "--", sys.executable, "-c", _REFUSED])
-    assert refused.stdout == "EPERM\n"
+    assert refused.stdout == "EPERM\n" * 2
 
 
 def test_arguments_that_mean_nothing_are_refused_and_leave_no_descriptor() -> None:

@@ -10,6 +10,9 @@ pub const TAKES_TCP: libc::c_ulong = 0x02 | 0x04 | 0x08;
 /// UDP over both.
 pub const TAKES_UDP: libc::c_ulong = 0x20 | 0x40;
 
+/// `IFF_TUN_EXCL` of linux/if_tun.h (since Linux 3.8): only if nobody has a TUN of this name, even one of many queues.
+pub const ALONE: libc::c_int = 0x8000;
+
 /// A request that names an interface and says nothing else; EINVAL for a name that the kernel could not hold.
 pub fn request(name: &[u8]) -> io::Result<libc::ifreq> {
     // SAFETY: ifreq is plain old data, for which all zeros is a valid value.

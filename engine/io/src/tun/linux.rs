@@ -52,7 +52,7 @@ impl LinuxTun {
         wanted: Wanted,
         count: usize,
     ) -> io::Result<Vec<Self>> {
-        let first = Self::attach(pattern, libc::IFF_MULTI_QUEUE, wanted)?;
+        let first = Self::attach(pattern, libc::IFF_MULTI_QUEUE | link::ALONE, wanted)?;
         link::set_mtu(&first.name, mtu)?;
         let name = first.name.clone();
         let mut queues = vec![first];

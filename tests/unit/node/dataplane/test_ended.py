@@ -75,7 +75,6 @@ def test_what_is_told_to_an_engine_that_ended_is_told_to_nobody(tunnel: Userspac
         pytest.param(lambda tunnel: tunnel.stats(DB), id="stats"),
         pytest.param(lambda tunnel: tunnel.counters(), id="counters"),
         pytest.param(lambda tunnel: tunnel.offloads(), id="offloads"),
-        pytest.param(lambda tunnel: tunnel.workers(), id="workers"),
         pytest.param(lambda tunnel: tunnel.drops(DB), id="drops"),
         pytest.param(lambda tunnel: tunnel.take_flows(1), id="flows"),
         pytest.param(lambda tunnel: tunnel.remove_peer(DB), id="a peer that goes"),
