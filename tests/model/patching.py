@@ -99,10 +99,10 @@ def _put_witness(put: Callable[[object, str, object], None], doors: Doors) -> No
     """Note which documents each node was given, and which it has verified."""
     take: Callable[..., Awaitable[Held]] = Ledger.take
 
-    async def witnessed(self: Ledger, raw: Any, now: float) -> Held:
+    async def witnessed(self: Ledger, raw: Any, now: float, latest: float | None = None) -> Held:
         documents, node = list(raw), here(doors)
         node.offered.update(documents)
-        held = await take(self, documents, now)
+        held = await take(self, documents, now, latest)
         node.verified.update(documents)
         return held
 

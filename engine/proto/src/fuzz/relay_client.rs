@@ -234,7 +234,8 @@ impl Scene {
     }
 
     fn forged(&mut self, input: &mut Input<'_>) {
-        let frame = if input.flag() { self.liar.data(1, &[7; 40]) } else { self.liar.letter(0, 0, &[Item::Ping(1)]) };
+        // All of it is under the tag: what lies between the edges of a longer payload is WireGuard's to protect.
+        let frame = if input.flag() { self.liar.data(1, &[7; 32]) } else { self.liar.letter(0, 0, &[Item::Ping(1)]) };
         let (link, mask) = (self.link(input), input.some());
         let Some(mut bytes) = frame else { return };
         let is_other = flip(&mut bytes, mask);
