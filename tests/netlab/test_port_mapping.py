@@ -180,7 +180,9 @@ def test_a_killed_daemon_that_has_another_port_gives_the_mapping_of_the_first_ba
         book.unlink()
     place.machine.run("up")
     until(lambda: place.kept().get("4", before)["port"] != before["port"], "another port is mapped")
-    until(lambda: f"dport {before['port']} " not in place.home.rules(), "the first is given back")
+    # of IPv6 nothing is asked here, as above: its pinhole may be there by the kill, or not
+    first = f"dnat ip to {place.machine.host.ip}:{before['port']}"
+    until(lambda: first not in place.home.rules(), "the first is given back")
     assert place.home.rules().count(f"dnat ip to {place.machine.host.ip}") == 1
 
 
