@@ -136,7 +136,7 @@ def test_what_a_host_has_already_is_found_before_a_key_is_used_and_stays_as_it_i
         assert [one["uses"] for one in listed["keys"]] == [0]
     a.run("up", "--server", server.url, "--auth-key", key, "--hostname", "a", "--ipv6-only")
     assert before.missing(host.snapshot()) == []
-    a.up(server, server.key())  # the default network lies in the shared space too, elsewhere than this carrier
+    a.up(server, make(server, "beside", "100.99.0.0/16"))  # in the shared space too, elsewhere than this carrier
     assert before.missing(host.snapshot()) == []
     a.run("down")
     assert before.difference(host.snapshot()) == []
