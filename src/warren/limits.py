@@ -141,9 +141,7 @@ RELAY_GRANT_LIFE_S = 7 * 24 * 3600  # a server that is away for a week cuts nobo
 RELAY_GRANTS_LOOK_S = 60.0  # how often the server looks whose grant is due
 HOME_CHANGES_BURST = 4  # times that a node may move its home at once, then once in HOME_CHANGE_EVERY_S
 HOME_CHANGE_EVERY_S = 10.0  # each is told to all its peers
-RECORDS_MAX = (
-    60  # of one member in a quarter of an hour, each a commit and told to all: a change of its key takes three
-)
+RECORDS_MAX = 60  # of one member in a quarter of an hour, each a commit told to all: a change of its key takes three
 RECORD_MAX_BYTES = 16 * 1024  # ours have 500; one with as many routes as there may be has half of it
 CERTIFICATE_DAYS = 825  # of the self-signed certificate; made anew when CERTIFICATE_RENEW_DAYS are left at a start
 CERTIFICATE_RENEW_DAYS = 90
@@ -267,9 +265,7 @@ SILENCE_IDLE_LOOKS = 8  # the others are looked at once in so many looks, in tur
 SILENCE_IDLE_MAX = 32  # of them a look: with more than 256 each waits longer
 TRAFFIC_BYTES = 256  # between two looks that count as traffic: keepalives and handshakes are smaller
 NETWORKS_MAX = 32  # of one machine: each has a link, a port and a worker thread
-PRESENCE_MAX = (
-    20_000  # of whom the server says that they are there: members of the largest network; then of others none
-)
+PRESENCE_MAX = 20_000  # of whom the server tells whether they are there: as many as the largest network has
 CONVERGE_RETRY_FIRST_S = 0.5  # after a failed change of the host; then twice as long each time
 CONVERGE_RETRY_MAX_S = 30.0  # what failed for a minute needs a person; still tried
 TASK_RESTART_FIRST_S = 0.5  # after a bug; then twice as long each time

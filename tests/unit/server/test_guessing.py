@@ -3,12 +3,8 @@
 import pytest
 
 from warren.server.signon.guessing import FAILURES_OF_STRANGERS_MAX, Guessing, Try
-from warren.server.signon.rules import (
-    FAILURES_AN_ACCOUNT_MAX,
-    FAILURES_AN_ADDRESS_MAX,
-    FAILURES_WITHIN_S,
-    THROTTLED_MAX,
-)
+from warren.server.signon.rules import FAILURES_AN_ACCOUNT_MAX, FAILURES_AN_ADDRESS_MAX
+from warren.server.throttle import FAILURES_WITHIN_S, THROTTLED_MAX
 
 
 @pytest.fixture(name="guessing")

@@ -20,7 +20,7 @@ from warren.server.metrics import Metrics
 from warren.server.networks.live import LiveNetwork
 from warren.server.sessions.admission import WRONG_BATCHES_MAX, Admission
 from warren.server.sessions.connection import Connection, Line
-from warren.server.signon.rules import FAILURES_WITHIN_S
+from warren.server.throttle import FAILURES_WITHIN_S
 from warren.trust import acts
 from warren.trust.batches import Draft, Pen
 from warren.trust.documents import Kind, NodeRecord

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from warren.server.signon import rules
-from warren.server.signon.rules import CODE_LETTERS, FAILURES_WITHIN_S, THROTTLED_MAX, Throttle, make_code, parse_code
+from warren.server.signon.rules import CODE_LETTERS, make_code, parse_code
+from warren.server.throttle import FAILURES_WITHIN_S, THROTTLED_MAX, Throttle
 
 
 @given(st.binary(min_size=CODE_LETTERS, max_size=CODE_LETTERS))

@@ -43,8 +43,8 @@ impl Receiver {
         })
     }
 
-    /// Receives a turn's share; how many messages were cut or came from nowhere that an answer could reach. The errno of the first call that
-    /// failed, unless something came before it.
+    /// Receives a turn's share; how many messages were cut or came from nowhere that an answer could reach. The errno of
+    /// the first call that failed, unless something came before it.
     pub fn turn(
         &mut self,
         fd: RawFd,

@@ -37,6 +37,11 @@ def wanted_hostname(asked: str, identity: Identity) -> HostLabel:
     return parse_host_label(asked) if asked else HostLabel(f"node-{short_identity(identity)}")
 
 
+def invited_hostname(wanted: str, pattern: str) -> str:
+    """What an invite calls its machine: the name that it says; where it says a pattern or nothing, the wanted one."""
+    return wanted if not pattern or "*" in pattern else pattern
+
+
 def hostname_taken(hostname: str) -> WarrenError:
     """The refusal for a name that another member has."""
     return WarrenError(

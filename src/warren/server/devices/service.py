@@ -38,7 +38,7 @@ from warren.server.networks.service import Networks
 from warren.server.networks.store import DocumentRow, NetworkRow
 from warren.server.registrar import Registrar
 from warren.server.repeats.kept import Keep, keep_nothing
-from warren.server.signon.rules import Throttle
+from warren.server.throttle import Throttle
 from warren.trust import admission_key
 from warren.trust.documents import FIRST_EPOCH, Kind, Membership, Removal, Right, subject_of
 
@@ -372,8 +372,8 @@ class Devices:
             groups = await hold_groups(connection, key.user)
             tags = rules.granted_tags(join.tags, msgspec.json.decode(key.tags, type=list[str]))
             given = network.grant_of(key.public) if network.is_invites(key.public) else None
-            if given is not None and given.limits.hostname and "*" not in given.limits.hostname:
-                hostname = given.limits.hostname  # what the one who invited calls the machine
+            if given is not None:
+                hostname = rules.invited_hostname(hostname, given.limits.hostname)
             offset = await self._place(connection, network, row, hostname)
             ephemeral = key.ephemeral or join.ephemeral
             ipv4 = str(rules.address_at(network.prefix4, offset))

@@ -24,7 +24,8 @@ from warren.server.factors import passkeys, rules, store, totp
 from warren.server.factors.passkeys import Place
 from warren.server.factors.rules import Demands
 from warren.server.factors.store import PasskeyRow, TotpRow
-from warren.server.signon.rules import FAILURES_AN_ACCOUNT_MAX, FAILURES_AN_ADDRESS_MAX, Throttle
+from warren.server.signon.rules import FAILURES_AN_ACCOUNT_MAX, FAILURES_AN_ADDRESS_MAX
+from warren.server.throttle import Throttle
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from warren.server.networks.live import LiveNetwork
 from warren.server.networks.service import Networks
 from warren.server.relays.service import Relays
 from warren.server.restored.service import Restored
-from warren.server.signon.rules import Throttle
+from warren.server.throttle import Throttle
 from warren.server.words import check_text, check_texts
 from warren.trust.documents import Kind
 

@@ -11,7 +11,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
-from warren.server.signon.rules import FAILURES_AN_ACCOUNT_MAX, FAILURES_AN_ADDRESS_MAX, THROTTLED_MAX, Throttle
+from warren.server.signon.rules import FAILURES_AN_ACCOUNT_MAX, FAILURES_AN_ADDRESS_MAX
+from warren.server.throttle import THROTTLED_MAX, Throttle
 
 FAILURES_OF_STRANGERS_MAX: Final = 100
 """At one name from all unknown addresses: at most 9,600 guesses a day, and NIST SP 800-63B-4 (3.2.2) asks for a limit

@@ -41,8 +41,9 @@ from warren.server.networks.live import LiveNetwork
 from warren.server.networks.service import Networks
 from warren.server.signon import rules, store
 from warren.server.signon.guessing import Guessing, Try
-from warren.server.signon.rules import Step, Throttle
+from warren.server.signon.rules import Step
 from warren.server.signon.store import DeviceRow, SessionRow
+from warren.server.throttle import Throttle
 
 SECRET_BYTES = 32
 _NONCE_CHARS = 16  # 96 bits

@@ -18,7 +18,8 @@ from warren.server.factors.passkeys import Place
 from warren.server.factors.rules import Demands
 from warren.server.factors.service import Factors
 from warren.server.factors.totp import unwrap, wrap
-from warren.server.signon.rules import FAILURES_AN_ACCOUNT_MAX, FAILURES_AN_ADDRESS_MAX, FAILURES_WITHIN_S
+from warren.server.signon.rules import FAILURES_AN_ACCOUNT_MAX, FAILURES_AN_ADDRESS_MAX
+from warren.server.throttle import FAILURES_WITHIN_S
 
 
 @dataclass(slots=True)
